@@ -1,0 +1,28 @@
+# Serves a bundle over gRPC; no torch inside.
+#
+#   docker build --tag onnxlate .
+#   docker run --read-only -p 50051:50051 onnxlate
+#   docker run --read-only -p 50051:50051 -v "$PWD/bundles/en-de:/bundle:ro" onnxlate /bundle --listen 0.0.0.0:50051
+
+FROM python:3.11-slim AS build
+WORKDIR /src
+RUN python -m venv /venv
+COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY onnxlate onnxlate
+COPY training training
+COPY export export
+COPY serving serving
+RUN /venv/bin/pip install --no-cache-dir -c constraints.txt '.[serve]' \
+    && /venv/bin/pip uninstall --yes pip setuptools
+
+FROM python:3.11-slim
+RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin onnxlate
+COPY --from=build /venv /venv
+ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+USER 10001
+EXPOSE 50051
+HEALTHCHECK --interval=10s --timeout=6s --start-period=20s \
+    CMD ["python", "-m", "onnxlate.health", "127.0.0.1:50051"]
+# No shell in between: SIGTERM reaches the server, which then drains.
+ENTRYPOINT ["onnxlate", "serve"]
+CMD ["--listen", "0.0.0.0:50051"]

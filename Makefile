@@ -1,0 +1,45 @@
+# setup run test lint type proto bench image pipeline; .ci/run calls the same verbs.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: setup run test lint type proto check-proto bench image pipeline
+
+setup: .venv/dev.stamp
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/serve.stamp: pyproject.toml constraints.txt | .venv/bin/python
+	$(INSTALL) -e '.[serve]' && touch $@
+
+.venv/dev.stamp: pyproject.toml constraints.txt | .venv/bin/python
+	$(INSTALL) -e '.[dev]' && touch $@ .venv/serve.stamp
+
+run: .venv/serve.stamp  ## start a server on the default model, translate through it, stop it
+	$(BIN)/python -m onnxlate.demo
+
+test: setup
+	$(BIN)/pytest
+
+lint: setup
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
+
+type: setup
+	$(BIN)/mypy
+
+proto: setup  ## the committed stubs, from proto/
+	$(BIN)/python -m grpc_tools.protoc -Iproto --python_out=. --pyi_out=. --grpc_python_out=. proto/onnxlate/v1/translation.proto
+
+check-proto: proto
+	git diff --exit-code -- onnxlate/v1
+
+pipeline: setup  ## generate a corpus, train, export, serve, translate, score
+	$(BIN)/python -m onnxlate_export.pipeline
+
+bench: .venv/serve.stamp  ## how fast the default model is served here
+	$(BIN)/python -m benchmarks serving
+
+image:
+	docker build --tag onnxlate .

@@ -1,0 +1,32 @@
+"""`python -m benchmarks NAME`: how fast this machine is at what we do."""
+
+import sys
+
+import typer
+
+from onnxlate.cli import MISTAKE, complain
+from onnxlate.errors import OnnxlateError
+
+from .serving import serving
+
+app = typer.Typer(
+    name="benchmarks",
+    help=__doc__,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(serving)
+
+
+@app.callback()
+def benchmarks() -> None:
+    """Each benchmark prints a table and, if asked, writes its figures as JSON."""
+
+
+if __name__ == "__main__":
+    try:
+        app(prog_name="python -m benchmarks")
+    except OnnxlateError as error:
+        complain(error)
+        sys.exit(MISTAKE)

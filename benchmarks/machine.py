@@ -1,0 +1,31 @@
+"""Which machine the figures are from; without it they say nothing."""
+
+import os
+import platform
+from pathlib import Path
+
+_CPUINFO = Path("/proc/cpuinfo")
+
+
+def machine() -> str:
+    """One line: the processor, how many of its cores we may use, and the system."""
+    return (
+        f"{_processor()}, {_num_cores()} cores, "
+        f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    )
+
+
+def _processor() -> str:
+    if _CPUINFO.exists():
+        for line in _CPUINFO.read_text().splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == "model name":
+                return value.strip()
+    return platform.processor() or "unknown processor"
+
+
+def _num_cores() -> int:
+    # A container may be given fewer than the machine has.
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

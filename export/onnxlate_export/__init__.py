@@ -1,0 +1,1 @@
+"""Export: a checkpoint in, a bundle out; and pictures and tables of both."""

@@ -1,0 +1,197 @@
+"""From a trained model to a bundle on disk, the gate in between."""
+
+import contextlib
+import copy
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import onnx
+import onnxruntime
+
+from onnxlate import __version__
+from onnxlate.bundle import (
+    FORMAT,
+    MANIFEST_NAME,
+    Bundle,
+    GateReport,
+    GraphInfo,
+    Manifest,
+    ModelInfo,
+    Precision,
+    SpecialIds,
+    TensorInfo,
+    file_info,
+    read_manifest,
+)
+from onnxlate.errors import BundleError, ExportError
+from onnxlate.text import BOS_ID, EOS_ID, PAD_ID, UNK_ID
+from onnxlate_training.checkpoint import LoadedModel
+from onnxlate_training.model import Transformer
+
+from .gate import (
+    MAX_SENTENCES,
+    Progress,
+    defaults_of,
+    draw_sample,
+    limits_of,
+    pass_gate,
+)
+from .graphs import decoder_graph, encoder_graph
+from .quantise import quantised
+from .stepper import OrtStepper
+
+ENCODER, DECODER = "encoder.onnx", "decoder.onnx"
+
+
+def export_bundle(
+    loaded: LoadedModel,
+    path: Path,
+    precision: Precision = "fp32",
+    version: str = "1",
+    on_progress: Progress = lambda what, done, total: None,
+    max_sentences: int = MAX_SENTENCES,
+) -> Bundle:
+    """Writes the bundle, all of it or nothing, and opens it.
+
+    A bundle that is there already is replaced. Raises ExportError if something else
+    is, if the gate refuses, or if the disk does.
+    """
+    require_free(path)
+    sample = draw_sample(loaded, precision, max_sentences)
+    graphs = build_graphs(loaded.model, precision, on_progress)
+    content = {name: graph.SerializeToString() for name, graph in graphs.items()}
+    stepper = OrtStepper(content[ENCODER], content[DECODER])
+    gate = pass_gate(loaded, stepper, precision, sample, on_progress)
+    with new_folder(path) as folder:
+        for name, data in content.items():
+            (folder / name).write_bytes(data)
+        for tokenizer in {loaded.source_tokenizer, loaded.target_tokenizer}:
+            shutil.copyfile(tokenizer, folder / tokenizer.name)
+        manifest = _manifest(loaded, graphs, gate, precision, version, folder)
+        text = manifest.model_dump_json(indent=2) + "\n"
+        (folder / MANIFEST_NAME).write_text(text, encoding="utf-8")
+    return Bundle.open(path)
+
+
+def build_graphs(
+    model: Transformer, precision: Precision, on_progress: Progress
+) -> dict[str, onnx.ModelProto]:
+    """encoder.onnx and decoder.onnx in the given precision."""
+    if precision == "fp16":
+        model = copy.deepcopy(model).half()
+    graphs: dict[str, onnx.ModelProto] = {}
+    for name, build in ((ENCODER, encoder_graph), (DECODER, decoder_graph)):
+        on_progress("tracing the graphs", len(graphs), 2)
+        graph = build(model)
+        graphs[name] = quantised(graph) if precision == "int8" else graph
+    on_progress("tracing the graphs", 2, 2)
+    return graphs
+
+
+def graph_info(file: str, graph: onnx.ModelProto) -> GraphInfo:
+    """What the graph says of itself, for the manifest."""
+    return GraphInfo(
+        file=file,
+        inputs=tuple(_tensor_info(each) for each in graph.graph.input),
+        outputs=tuple(_tensor_info(each) for each in graph.graph.output),
+    )
+
+
+_DTYPES: dict[int, str] = {
+    onnx.TensorProto.INT64: "int64",
+    onnx.TensorProto.BOOL: "bool",
+    onnx.TensorProto.FLOAT: "float32",
+    onnx.TensorProto.FLOAT16: "float16",
+}
+
+
+def _tensor_info(value: onnx.ValueInfoProto) -> TensorInfo:
+    tensor = value.type.tensor_type
+    return TensorInfo.model_validate(
+        {
+            "name": value.name,
+            "dtype": _DTYPES[tensor.elem_type],
+            "axes": tuple(
+                each.dim_param or each.dim_value for each in tensor.shape.dim
+            ),
+        }
+    )
+
+
+def _manifest(
+    loaded: LoadedModel,
+    graphs: dict[str, onnx.ModelProto],
+    gate: GateReport,
+    precision: Precision,
+    version: str,
+    folder: Path,
+) -> Manifest:
+    model, config = loaded.model, loaded.model.config
+    return Manifest(
+        format=FORMAT,
+        written_by=f"onnxlate {__version__}",
+        name=loaded.name,
+        version=version,
+        source_language=loaded.source_language,
+        target_language=loaded.target_language,
+        precision=precision,
+        model=ModelInfo(
+            width=config.width,
+            heads=config.heads,
+            head_width=config.width // config.heads,
+            encoder_layers=config.encoder_layers,
+            decoder_layers=config.decoder_layers,
+            source_vocabulary=len(model.source_embedding.weight),
+            target_vocabulary=len(model.generator.weight),
+            parameters=model.num_parameters(),
+        ),
+        special_ids=SpecialIds(pad=PAD_ID, unk=UNK_ID, bos=BOS_ID, eos=EOS_ID),
+        limits=limits_of(loaded),
+        defaults=defaults_of(loaded),
+        source_tokenizer=loaded.source_tokenizer.name,
+        target_tokenizer=loaded.target_tokenizer.name,
+        encoder=graph_info(ENCODER, graphs[ENCODER]),
+        decoder=graph_info(DECODER, graphs[DECODER]),
+        provenance=loaded.provenance
+        | {"onnx": onnx.__version__, "onnxruntime": onnxruntime.__version__},
+        gate=gate,
+        files={each.name: file_info(each) for each in sorted(folder.iterdir())},
+    )
+
+
+def require_free(path: Path) -> None:
+    """Raises ExportError if something other than a bundle is in the way."""
+    if path.is_dir() and not any(path.iterdir()):
+        return
+    if path.is_symlink() or path.exists():
+        try:
+            read_manifest(path)
+        except BundleError as cause:
+            raise ExportError(
+                f"{path} exists and is not a bundle this version reads, so it is not "
+                "overwritten; choose another --output or move it away"
+            ) from cause
+
+
+@contextlib.contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A folder to fill, which takes the place of `path` at the end, or never does."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    old = path.with_name(f".{path.name}.{os.getpid()}.old")
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        yield temporary
+        for file in temporary.iterdir():
+            with file.open("rb") as opened:
+                os.fsync(opened.fileno())
+        if path.exists():
+            path.rename(old)
+        temporary.rename(path)
+    except OSError as cause:
+        raise ExportError(f"{path} cannot be written: {cause.strerror}") from cause
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)

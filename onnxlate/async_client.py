@@ -1,0 +1,206 @@
+"""The client for asyncio; it differs from client.py in its awaits alone.
+
+async with onnxlate.AsyncClient("localhost:50051") as client:
+    translations = await client.translate(["A dog runs."], beam_size=5)
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from types import TracebackType
+from typing import Any, Self, Unpack
+
+import grpc
+import grpc.aio
+
+from .address import checked_target
+from .channel import channel_options
+from .client import POLL_S, not_ready
+from .errors import DeadlineExceeded, Unavailable
+from .messages import (
+    MAX_CALLS,
+    CallOptions,
+    ServedModel,
+    Translation,
+    batches,
+    checked_timeout,
+    served_model,
+    stream_request,
+    time_limit,
+    translate_request,
+    translations,
+)
+from .statuses import closed, error_from, was_cancelled
+from .stream import StreamRecord
+from .v1 import translation_pb2 as pb
+from .v1 import translation_pb2_grpc as pb_grpc
+
+
+class AsyncClient:
+    """A connection to one server, within one event loop; else as Client."""
+
+    def __init__(self, server: str, *, timeout_s: float = 60.0) -> None:
+        self._target = checked_target(server)
+        self._timeout_s = checked_timeout(timeout_s)
+        self._channel = grpc.aio.insecure_channel(
+            self._target, options=channel_options(self._target)
+        )
+        self._stub = pb_grpc.TranslationServiceStub(self._channel)
+        self._closed = False
+
+    async def translate(
+        self, texts: Iterable[str], **options: Unpack[CallOptions]
+    ) -> list[Translation]:
+        under_way: deque[AsyncTranslateCall] = deque()
+        done: list[Translation] = []
+        try:
+            num_sent = 0
+            for batch in batches(texts):
+                if len(under_way) == MAX_CALLS:
+                    done += await under_way.popleft().result()
+                under_way.append(self._start(batch, options, num_sent))
+                num_sent += len(batch)
+            while under_way:
+                done += await under_way.popleft().result()
+        finally:
+            for call in under_way:
+                call.cancel()
+        return done
+
+    def stream(
+        self, text: str, **options: Unpack[CallOptions]
+    ) -> "AsyncTranslationStream":
+        self._require_open()
+        call = self._stub.TranslateStream(
+            stream_request(text, options), timeout=time_limit(options, self._timeout_s)
+        )
+        return AsyncTranslationStream(call, self._target)
+
+    async def models(self) -> list[ServedModel]:
+        response = await self._ask(self._stub.ListModels, pb.ListModelsRequest())
+        return [served_model(each) for each in response.models]
+
+    async def model(self, name: str = "") -> ServedModel:
+        request = pb.GetModelRequest(name=name)
+        return served_model(await self._ask(self._stub.GetModel, request))
+
+    async def wait_until_ready(self, timeout_s: float = 60.0) -> None:
+        end = time.monotonic() + checked_timeout(timeout_s)
+        while (left_s := end - time.monotonic()) > 0:
+            self._require_open()
+            with suppress(Unavailable, DeadlineExceeded), _translated(self._target):
+                await self._stub.ListModels(
+                    pb.ListModelsRequest(), timeout=left_s, wait_for_ready=True
+                )
+                return
+            await asyncio.sleep(min(POLL_S, max(0.0, end - time.monotonic())))
+        raise not_ready(self._target, timeout_s)
+
+    async def close(self) -> None:
+        self._closed = True
+        await self._channel.close(grace=None)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def _start(
+        self, texts: list[str], options: CallOptions, first: int = 0
+    ) -> "AsyncTranslateCall":
+        self._require_open()
+        call = self._stub.Translate(
+            translate_request(texts, options),
+            timeout=time_limit(options, self._timeout_s),
+        )
+        return AsyncTranslateCall(call, len(texts), self._target, first)
+
+    async def _ask(self, method: Any, request: Any) -> Any:
+        self._require_open()
+        with _translated(self._target):
+            return await method(request, timeout=self._timeout_s)
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise closed(self._target)
+
+
+class AsyncTranslateCall:
+    """A call under way."""
+
+    def __init__(self, call: Any, num_texts: int, target: str, first: int) -> None:
+        self._call = call
+        self._num_texts = num_texts
+        self._target = target
+        self._first = first
+
+    async def result(self) -> list[Translation]:
+        with _translated(self._target, self._first):
+            response: pb.TranslateResponse = await self._call
+        return translations(response, self._num_texts)
+
+    def cancel(self) -> None:
+        self._call.cancel()
+
+
+class AsyncTranslationStream:
+    """Pieces of one translation; iterate, and read `result` afterwards."""
+
+    def __init__(self, call: Any, target: str) -> None:
+        self._call = call
+        self._messages: AsyncIterator[pb.TranslateStreamResponse] = aiter(call)
+        self._target = target
+        self._record = StreamRecord()
+
+    @property
+    def result(self) -> Translation:
+        """The whole answer, after the last piece."""
+        return self._record.result
+
+    def close(self) -> None:
+        self._call.cancel()
+
+    def __aiter__(self) -> AsyncIterator[str]:
+        return self
+
+    async def __anext__(self) -> str:
+        with _translated(self._target):
+            async for message in self._messages:
+                if piece := self._record.take(message):
+                    return piece
+        self._record.end()
+        raise StopAsyncIteration
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+@contextmanager
+def _translated(target: str, first: int = 0) -> Iterator[None]:
+    """gRPC's errors as ours."""
+    try:
+        yield
+    except grpc.RpcError as cause:
+        raise error_from(cause, target, first) from cause
+    except asyncio.CancelledError as cause:
+        # gRPC says the same of a call that ended under us and of our own task's end.
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise was_cancelled(target) from cause

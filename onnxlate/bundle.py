@@ -1,0 +1,241 @@
+"""The bundle: a directory that is all serving knows of how a model was made.
+
+`manifest.json` names every other file with its size and SHA-256. docs/bundle.md
+describes the format for those who read it without us.
+"""
+
+import hashlib
+import json
+import stat
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    NonNegativeInt,
+    PositiveInt,
+    ValidationError,
+)
+
+from .errors import BundleError
+
+FORMAT = 1
+MANIFEST_NAME = "manifest.json"
+
+Precision = Literal["fp32", "fp16", "int8"]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True
+    )
+
+
+class TensorInfo(_Record):
+    """One input or output of a graph."""
+
+    name: str
+    dtype: Literal["int64", "bool", "float32", "float16"]
+    axes: tuple[str | int, ...]
+    """A name where the size is free, a number where it is fixed."""
+
+
+class GraphInfo(_Record):
+    file: str
+    inputs: tuple[TensorInfo, ...]
+    outputs: tuple[TensorInfo, ...]
+
+
+class FileInfo(_Record):
+    bytes: NonNegativeInt
+    sha256: str
+
+
+class ModelInfo(_Record):
+    """Sizes a reader needs to make room for the decoder's caches."""
+
+    width: PositiveInt
+    """D, the size of a token's vector."""
+    heads: PositiveInt
+    head_width: PositiveInt
+    encoder_layers: PositiveInt
+    decoder_layers: PositiveInt
+    source_vocabulary: PositiveInt
+    target_vocabulary: PositiveInt
+    parameters: PositiveInt
+
+
+class SpecialIds(_Record):
+    pad: NonNegativeInt
+    unk: NonNegativeInt
+    bos: NonNegativeInt
+    eos: NonNegativeInt
+
+
+class Limits(_Record):
+    max_source_tokens: PositiveInt
+    """Longest source the model reads, end of sentence included."""
+    max_target_tokens: PositiveInt
+    """Longest target the model writes, end of sentence included."""
+
+
+class DecodeDefaults(_Record):
+    """What decoding does where a request does not say."""
+
+    beam_size: PositiveInt
+    length_penalty: float
+    max_target_ratio: float
+    """Targets are cut at this many tokens per source token, plus `max_target_extra`."""
+    max_target_extra: NonNegativeInt
+
+    def max_target_tokens(self, num_source_tokens: int, limits: Limits) -> int:
+        """The longest target for a source of that many tokens."""
+        ratio = int(num_source_tokens * self.max_target_ratio)
+        return min(limits.max_target_tokens, ratio + self.max_target_extra)
+
+
+class GateReport(_Record):
+    """What the export gate saw before it let the bundle be written."""
+
+    sentences: PositiveInt
+    text: str
+    """Which sentences those were."""
+    greedy_equal: NonNegativeInt
+    """Of `sentences`, how many decode to the same tokens as in PyTorch, greedy."""
+    beam_size: PositiveInt
+    beam_equal: NonNegativeInt
+    """The same for beam search with `beam_size`."""
+    max_logit_difference: float
+    """Largest difference of a logit on the path of the greedy search."""
+    bleu: float | None = None
+    """This bundle's BLEU on `text`, beam search, where references were at hand."""
+    bleu_pytorch: float | None = None
+    chrf: float | None = None
+    chrf_pytorch: float | None = None
+
+
+class Manifest(_Record):
+    format: Literal[1]
+    written_by: str
+    """Program and version, e.g. "onnxlate 0.1.0"."""
+    name: str
+    version: str
+    source_language: str
+    """BCP 47, e.g. "en"."""
+    target_language: str
+    precision: Precision
+    model: ModelInfo
+    special_ids: SpecialIds
+    limits: Limits
+    defaults: DecodeDefaults
+    source_tokenizer: str
+    """File name of the SentencePiece model; the same as the target's if joint."""
+    target_tokenizer: str
+    encoder: GraphInfo
+    decoder: GraphInfo
+    provenance: dict[str, str | int | float]
+    """Where the weights come from: recipe, seed, updates, corpus, versions."""
+    gate: GateReport
+    files: dict[str, FileInfo]
+
+    def digest(self) -> str:
+        """Sixteen hexadecimal digits that name this very bundle."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+class Bundle:
+    """A bundle on disk whose files are what its manifest says."""
+
+    def __init__(self, path: Path, manifest: Manifest) -> None:
+        self.path = path
+        self.manifest = manifest
+
+    @classmethod
+    def open(cls, path: Path | str) -> "Bundle":
+        """Reads the manifest and checks every file against it, once.
+
+        Raises BundleError: not a bundle, an unknown format, or a damaged file.
+        """
+        path = Path(path)
+        manifest = read_manifest(path)
+        for name, info in manifest.files.items():
+            _check_file(path, name, info)
+        named = {
+            manifest.encoder.file,
+            manifest.decoder.file,
+            manifest.source_tokenizer,
+            manifest.target_tokenizer,
+        }
+        if missing := sorted(named - set(manifest.files)):
+            raise BundleError(f"{path}: the manifest gives no hash for {missing[0]}")
+        return cls(path, manifest)
+
+    @property
+    def encoder(self) -> Path:
+        return self.path / self.manifest.encoder.file
+
+    @property
+    def decoder(self) -> Path:
+        return self.path / self.manifest.decoder.file
+
+    @property
+    def source_tokenizer(self) -> Path:
+        return self.path / self.manifest.source_tokenizer
+
+    @property
+    def target_tokenizer(self) -> Path:
+        return self.path / self.manifest.target_tokenizer
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest of the bundle in directory `path`; raises BundleError."""
+    if not path.is_dir():
+        raise BundleError(f"{path} is not a directory; a bundle is one")
+    try:
+        text = (path / MANIFEST_NAME).read_text(encoding="utf-8")
+        data: Any = json.loads(text)
+    except (OSError, ValueError, RecursionError) as cause:
+        raise BundleError(
+            f"{path} has no readable {MANIFEST_NAME}; "
+            "`onnxlate export RUN -o BUNDLE` writes bundles"
+        ) from cause
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        found = data.get("format") if isinstance(data, dict) else None
+        writer = data.get("written_by") if isinstance(data, dict) else None
+        raise BundleError(
+            f"{path} has bundle format {found!r:.40}, written by {writer!r:.80}; "
+            f"this version reads format {FORMAT}"
+        )
+    try:
+        return Manifest.model_validate_json(text)
+    except ValidationError as cause:
+        first = cause.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise BundleError(f"{path / MANIFEST_NAME}: {where}: {first['msg']}") from cause
+
+
+def file_info(path: Path) -> FileInfo:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return FileInfo(bytes=path.stat().st_size, sha256=digest)
+
+
+def _check_file(path: Path, name: str, info: FileInfo) -> None:
+    # A name with a folder in it could reach outside the bundle; so could a link.
+    if Path(name).name != name or name in ("", ".", "..") or "\0" in name:
+        raise BundleError(f"{path}: {name!r} is not a plain file name")
+    try:
+        mode = (path / name).lstat().st_mode
+        if not stat.S_ISREG(mode):
+            raise BundleError(f"{path}: {name} is not a regular file")
+        found = file_info(path / name)
+    except OSError as cause:
+        raise BundleError(f"{path}: {name} is missing or unreadable") from cause
+    if found != info:
+        raise BundleError(
+            f"{path}: {name} is damaged: it has {found.bytes} bytes and SHA-256 "
+            f"{found.sha256[:12]}…, the manifest says {info.bytes} and "
+            f"{info.sha256[:12]}…; copy the bundle again"
+        )

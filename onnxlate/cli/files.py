@@ -1,0 +1,74 @@
+"""The files a command reads and writes; "-" and nothing mean the standard ones."""
+
+import gzip
+import os
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import BufferedIOBase, RawIOBase
+from pathlib import Path
+from typing import BinaryIO
+
+from onnxlate.errors import ConfigError
+
+_STANDARD = (None, Path("-"))
+
+
+Read = Callable[[int], bytes | None]
+"""At most that many bytes; as many as are there, without waiting for more."""
+
+
+@contextmanager
+def input_file(path: Path | None) -> Iterator[Read]:
+    """How to read standard input, a file, or what a .gz file holds."""
+    name = path or "standard input"
+    with _refusals(f"cannot read {name}"):
+        opened = _opened(path)
+    with opened as file:
+        read = file.read1 if isinstance(file, BufferedIOBase) else file.read
+
+        def guarded_read(size: int) -> bytes | None:
+            with _refusals(f"cannot read {name}"):
+                return read(size)
+
+        yield guarded_read
+
+
+@contextmanager
+def output_file(path: Path | None) -> Iterator[BinaryIO]:
+    """Standard output, or a file that appears complete or not at all."""
+    if path is None or path in _STANDARD:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    # A device or a pipe can be written, but not replaced.
+    replaced = not path.exists() or path.is_file()
+    written = path.with_name(f".{path.name}.{os.getpid()}") if replaced else path
+    try:
+        with _refusals(f"cannot write {path}"), written.open("wb") as file:
+            yield file
+            if replaced:
+                file.flush()
+                os.fsync(file.fileno())
+                written.replace(path)
+    finally:
+        if replaced:
+            written.unlink(missing_ok=True)
+
+
+def _opened(path: Path | None) -> RawIOBase | BufferedIOBase:
+    if path is None or path in _STANDARD:
+        return open(0, "rb", buffering=0, closefd=False)
+    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
+
+
+@contextmanager
+def _refusals(what: str) -> Iterator[None]:
+    """The system's refusals, and a damaged archive's, as ConfigErrors."""
+    try:
+        yield
+    except (OSError, EOFError, zlib.error) as cause:
+        raise ConfigError(
+            f"{what}: {getattr(cause, 'strerror', 0) or cause}"
+        ) from cause

@@ -1,0 +1,52 @@
+"""`python -m onnxlate.health HOST:PORT`: exits with 0 if the server there serves.
+
+For a container's health check or an exec probe; asks grpc.health.v1, and needs the
+extra `serve`, as the server itself does.
+"""
+
+import sys
+
+import grpc
+
+from .address import checked_target
+from .channel import channel_options
+from .errors import ConfigError, OnnxlateError, Unavailable
+from .statuses import error_from
+
+TIMEOUT_S = 5.0
+
+
+def check(server: str, service: str = "") -> None:
+    """Raises an OnnxlateError unless `service`, "" for all, is SERVING."""
+    try:
+        from grpc_health.v1 import health_pb2, health_pb2_grpc
+    except ModuleNotFoundError as cause:
+        raise ConfigError(
+            f"a health check needs {cause.name}, which is not installed; "
+            "pip install 'onnxlate[serve]'"
+        ) from cause
+    target = checked_target(server)
+    with grpc.insecure_channel(target, options=channel_options(target)) as channel:
+        try:
+            answer = health_pb2_grpc.HealthStub(channel).Check(
+                health_pb2.HealthCheckRequest(service=service), timeout=TIMEOUT_S
+            )
+        except grpc.RpcError as cause:
+            raise error_from(cause, target) from cause
+    if answer.status != health_pb2.HealthCheckResponse.SERVING:
+        name = health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
+        raise Unavailable(f"the server at {target} is {name}")
+
+
+def main() -> None:
+    if len(sys.argv) not in (2, 3):
+        sys.exit("usage: python -m onnxlate.health HOST:PORT [SERVICE]")
+    try:
+        check(*sys.argv[1:])
+    except OnnxlateError as error:
+        sys.exit(f"error: {error}")
+    print("SERVING")
+
+
+if __name__ == "__main__":
+    main()

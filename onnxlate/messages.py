@@ -1,0 +1,225 @@
+"""What travels between a client and a server, with protobuf on one side only.
+
+Both clients, the synchronous and the other, say everything through these functions.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypedDict
+
+from .channel import MAX_MESSAGE_BYTES
+from .errors import InvalidRequest, ServerFailure
+from .finish import FinishReason
+from .v1 import translation_pb2 as pb
+
+MAX_TEXTS = 32
+"""Texts in one call: enough that the call itself costs nothing (0.4 ms), few enough
+that the first answers come soon."""
+
+MAX_BYTES = 128 * 1024
+"""UTF-8 bytes of text in one call of several texts. gRPC keeps 256 KiB of a request
+for a retry and gives up retrying what is larger."""
+
+MAX_CALLS = 4
+"""Calls under way for one list: the server's batch never runs dry between two, and
+a long list leaves its waiting line to others too."""
+
+FINISH_REASONS: dict[pb.FinishReason, FinishReason] = {
+    pb.FINISH_REASON_EOS: FinishReason.EOS,
+    pb.FINISH_REASON_LENGTH: FinishReason.LENGTH,
+}
+
+
+class CallOptions(TypedDict, total=False):
+    """How to translate; what is absent or None, the server's defaults say."""
+
+    model: str | None
+    """Name of a served model; absent for the default one."""
+    timeout_s: float | None
+    """Seconds one call may take; absent for the client's own."""
+    beam_size: int | None
+    """Hypotheses kept while searching; 1 is greedy search."""
+    num_hypotheses: int | None
+    """Best translations to return, at most beam_size."""
+    length_penalty: float | None
+    """Exponent of the length that log-probabilities are divided by."""
+    max_target_tokens: int | None
+    """Longest translation in tokens, end of sentence included."""
+    return_scores: bool | None
+    """Whether hypotheses carry their scores."""
+    truncate_source: bool | None
+    """Whether a text that is too long is cut, and flagged, instead of refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """One translation of a text."""
+
+    text: str
+    finish_reason: FinishReason
+    score: float | None
+    """Length-normalised log-probability; None unless return_scores was set."""
+    num_target_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """All there is to say about one text; as much as most need is `text`."""
+
+    hypotheses: tuple[Hypothesis, ...]
+    """Best first; at least one."""
+    num_source_tokens: int
+    num_dropped_source_tokens: int
+    """Source tokens that truncate_source left out."""
+    model: str
+    """Which model answered."""
+
+    @property
+    def text(self) -> str:
+        return self.hypotheses[0].text
+
+    @property
+    def finish_reason(self) -> FinishReason:
+        return self.hypotheses[0].finish_reason
+
+    @property
+    def score(self) -> float | None:
+        return self.hypotheses[0].score
+
+    @property
+    def truncated(self) -> bool:
+        """Whether the end of the source was not read."""
+        return self.num_dropped_source_tokens > 0
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """A model as its server describes it."""
+
+    name: str
+    version: str
+    source_language: str
+    """BCP 47, e.g. "en"."""
+    target_language: str
+    precision: str
+    digest: str
+    """Sixteen hexadecimal digits that name this very bundle."""
+    max_source_tokens: int
+    max_target_tokens: int
+    default_options: dict[str, int | float | bool]
+    """What absent options mean here."""
+    is_default: bool
+
+
+def batches(texts: Iterable[str]) -> Iterator[list[str]]:
+    """The texts in order, as many to a call as a call should carry."""
+    if isinstance(texts, str):
+        raise InvalidRequest("texts is one string; a list of texts is wanted")
+    batch: list[str] = []
+    num_bytes = 0
+    for index, text in enumerate(texts):
+        size = _utf8_size(text, index)
+        if batch and (len(batch) == MAX_TEXTS or num_bytes + size > MAX_BYTES):
+            yield batch
+            batch, num_bytes = [], 0
+        batch.append(text)
+        num_bytes += size
+    if batch:
+        yield batch
+
+
+def translate_request(texts: list[str], options: CallOptions) -> pb.TranslateRequest:
+    return pb.TranslateRequest(
+        texts=texts, model=options.get("model"), options=_search_options(options)
+    )
+
+
+def stream_request(text: str, options: CallOptions) -> pb.TranslateStreamRequest:
+    _utf8_size(text, 0)
+    return pb.TranslateStreamRequest(
+        text=text, model=options.get("model"), options=_search_options(options)
+    )
+
+
+def time_limit(options: CallOptions, default_s: float) -> float:
+    """Seconds for one call."""
+    timeout_s = options.get("timeout_s")
+    return checked_timeout(default_s if timeout_s is None else timeout_s)
+
+
+def checked_timeout(timeout_s: float) -> float:
+    if not timeout_s > 0:
+        raise InvalidRequest(f"timeout_s is {timeout_s}; it must be above 0")
+    return timeout_s
+
+
+def translations(response: pb.TranslateResponse, num_texts: int) -> list[Translation]:
+    if len(response.results) != num_texts:
+        raise ServerFailure(
+            f"the server sent {len(response.results)} results for {num_texts} texts"
+        )
+    return [translation(result, response.model) for result in response.results]
+
+
+def translation(result: pb.Result, model: str) -> Translation:
+    if not result.hypotheses:
+        raise ServerFailure("the server sent a result without a translation")
+    return Translation(
+        hypotheses=tuple(_hypothesis(each) for each in result.hypotheses),
+        num_source_tokens=result.num_source_tokens,
+        num_dropped_source_tokens=result.num_dropped_source_tokens,
+        model=model,
+    )
+
+
+def served_model(model: pb.Model) -> ServedModel:
+    options = model.default_options.ListFields()
+    return ServedModel(
+        name=model.name,
+        version=model.version,
+        source_language=model.source_language,
+        target_language=model.target_language,
+        precision=model.precision,
+        digest=model.digest,
+        max_source_tokens=model.max_source_tokens,
+        max_target_tokens=model.max_target_tokens,
+        default_options={field.name: value for field, value in options},
+        is_default=model.is_default,
+    )
+
+
+def _hypothesis(hypothesis: pb.Hypothesis) -> Hypothesis:
+    return Hypothesis(
+        text=hypothesis.text,
+        # A reason that a newer server knows and we do not is still an ending.
+        finish_reason=FINISH_REASONS.get(hypothesis.finish_reason, FinishReason.EOS),
+        score=hypothesis.score if hypothesis.HasField("score") else None,
+        num_target_tokens=hypothesis.num_target_tokens,
+    )
+
+
+def _search_options(options: CallOptions) -> pb.TranslateOptions:
+    given = {
+        name: value
+        for name, value in options.items()
+        if value is not None and name not in ("model", "timeout_s")
+    }
+    try:
+        return pb.TranslateOptions(**given)  # type: ignore[arg-type]  # a TypedDict's values
+    except (TypeError, ValueError) as cause:
+        raise InvalidRequest(f"options {given} cannot be meant: {cause}") from cause
+
+
+def _utf8_size(text: str, index: int) -> int:
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError as cause:
+        raise InvalidRequest(
+            f"texts[{index}] holds half a surrogate pair at {cause.start}, which is "
+            "no character; decode its bytes with errors='replace'"
+        ) from cause
+    if size > MAX_MESSAGE_BYTES:
+        raise InvalidRequest(
+            f"texts[{index}] has {size} bytes; a call carries {MAX_MESSAGE_BYTES}"
+        )
+    return size

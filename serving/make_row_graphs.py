@@ -1,0 +1,75 @@
+"""Writes onnxlate_serving/graphs/*.onnx, the row operators of device_block.py.
+
+Run by hand when they change: `python serving/make_row_graphs.py`. Serving itself
+never imports onnx.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import onnx
+from onnx import NodeProto, TensorProto, helper
+
+FOLDER = Path(__file__).parent / "onnxlate_serving" / "graphs"
+WORDS = TensorProto.INT32
+# Axes of a block: keys and values, rows, heads, positions, words.
+ROWS, POSITIONS = 1, 3
+
+
+def block(name: str) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, WORDS, [None] * 5)
+
+
+def numbers(name: str) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, TensorProto.INT64, [None])
+
+
+def constant(name: str, value: int) -> TensorProto:
+    return helper.make_tensor(name, TensorProto.INT64, [1], [value])
+
+
+def write(
+    name: str,
+    inputs: Sequence[onnx.ValueInfoProto],
+    nodes: Sequence[NodeProto],
+    constants: Sequence[TensorProto] = (),
+) -> None:
+    graph = helper.make_graph(nodes, name, inputs, [block("result")], constants)
+    opset = [helper.make_opsetid("", 21)]
+    model = helper.make_model(graph, opset_imports=opset, ir_version=10)
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, FOLDER / f"{name}.onnx")
+
+
+def zeros(shape: str, result: str) -> NodeProto:
+    zero = helper.make_tensor("zero", WORDS, [1], [0])
+    return helper.make_node("ConstantOfShape", [shape], [result], value=zero)
+
+
+def main() -> None:
+    FOLDER.mkdir(exist_ok=True)
+    write(
+        "gather",
+        [block("block"), numbers("rows")],
+        [helper.make_node("Gather", ["block", "rows"], ["result"], axis=ROWS)],
+    )
+    write(
+        "join",
+        [block("front"), block("back")],
+        [helper.make_node("Concat", ["front", "back"], ["result"], axis=ROWS)],
+    )
+    write(
+        "resize",
+        [block("block"), numbers("more"), numbers("length")],
+        [
+            zeros("more", "behind"),
+            helper.make_node("Concat", ["block", "behind"], ["long"], axis=POSITIONS),
+            helper.make_node("Slice", ["long", "start", "length", "axis"], ["result"]),
+        ],
+        [constant("start", 0), constant("axis", POSITIONS)],
+    )
+    write("zeros", [numbers("shape")], [zeros("shape", "result")])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""onnxlate's server: bundles in, a gRPC translation service out."""

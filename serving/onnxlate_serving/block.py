@@ -1,0 +1,113 @@
+"""The decoder's caches: keys and values of all layers and rows in one block.
+
+Axes: K keys and values of every layer in turn, R rows, H heads, L positions,
+E head width. Junk is allowed wherever nothing looks, but never NaN: its weight there
+is zero, and zero times NaN is NaN. So blocks begin as zeros.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from onnxlate.bundle import ModelInfo
+
+from .rows import RowCopy
+
+Cache = npt.NDArray[np.float32] | npt.NDArray[np.float16]
+
+
+class Block(Protocol):
+    """Storage for (K, R, H, L, E) on one device, moved about by whole rows."""
+
+    @property
+    def device(self) -> str:
+        """ "cpu" or "cuda", as onnxruntime spells them."""
+
+    @property
+    def length(self) -> int:
+        """L, the positions there is room for."""
+
+    def pointer(self, index: int) -> int:
+        """Address of entry `index` of axis K: the first of its rows."""
+
+    def reserve(self, num_rows: int) -> None:
+        """Makes sure that rows up to `num_rows` exist; what is in new ones is junk."""
+
+    def put(self, first_row: int, newcomers: Self) -> None:
+        """Writes all rows of another block, which may be shorter, from `first_row`."""
+
+    def copy(
+        self, copies: Sequence[RowCopy], num_rows: int, lengths: Sequence[int]
+    ) -> None:
+        """Copies rows, one after the other, of which `lengths` positions matter each.
+
+        Afterwards only the first `num_rows` rows matter.
+        """
+
+    def resize(self, length: int, num_rows: int) -> None:
+        """Makes room for `length` positions and keeps what of `num_rows` rows fits."""
+
+
+class Storage(Protocol):
+    """Where blocks come from."""
+
+    def zeros(self, num_rows: int, length: int) -> Block: ...
+
+
+class HostBlock:
+    """In main memory; rows are copied in place."""
+
+    device = "cpu"
+
+    def __init__(self, array: Cache) -> None:
+        self.array = array  # (K, R, H, L, E)
+
+    @property
+    def length(self) -> int:
+        return int(self.array.shape[3])
+
+    def pointer(self, index: int) -> int:
+        return int(self.array.ctypes.data + index * self.array.strides[0])
+
+    def reserve(self, num_rows: int) -> None:
+        if num_rows > self.array.shape[1]:
+            raise IndexError(f"{num_rows} rows in a block of {self.array.shape[1]}")
+
+    def put(self, first_row: int, newcomers: "HostBlock") -> None:
+        rows = slice(first_row, first_row + newcomers.array.shape[1])
+        self.array[:, rows, :, : newcomers.length] = newcomers.array
+
+    def copy(
+        self, copies: Sequence[RowCopy], num_rows: int, lengths: Sequence[int]
+    ) -> None:
+        for copy, length in zip(copies, lengths, strict=True):
+            kept = self.array[:, copy.source, :, :length]
+            self.array[:, copy.destination, :, :length] = kept
+
+    def resize(self, length: int, num_rows: int) -> None:
+        old = self.array
+        shape = (*old.shape[:3], length, old.shape[4])
+        # Zeroed by the system page by page when first touched: max_rows cost
+        # nothing while few are used.
+        self.array = np.zeros(shape, old.dtype)
+        both = min(length, old.shape[3])
+        self.array[:, :num_rows, :, :both] = old[:, :num_rows, :, :both]
+
+
+class HostStorage:
+    def __init__(self, model: ModelInfo, dtype: npt.DTypeLike) -> None:
+        self._model = model
+        self._dtype = dtype
+
+    def zeros(self, num_rows: int, length: int) -> HostBlock:
+        model = self._model
+        shape = (
+            2 * model.decoder_layers,
+            num_rows,
+            model.heads,
+            length,
+            model.head_width,
+        )
+        return HostBlock(np.zeros(shape, self._dtype))

@@ -1,0 +1,153 @@
+"""Where our errors become gRPC statuses, and nothing else gets out.
+
+Left alone, grpc.aio tells the client the text of any exception, and answers bytes it
+cannot parse with UNKNOWN and the parser's words.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import secrets
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import grpc
+from google.protobuf.message import DecodeError
+from grpc.aio import AbortError, ServerInterceptor
+
+from onnxlate.errors import (
+    DeadlineExceeded,
+    InvalidRequest,
+    ModelNotFound,
+    Overloaded,
+    SourceTooLong,
+    Unavailable,
+)
+
+log = logging.getLogger(__name__)
+
+STATUS_CODES: dict[type[Exception], grpc.StatusCode] = {
+    InvalidRequest: grpc.StatusCode.INVALID_ARGUMENT,
+    SourceTooLong: grpc.StatusCode.INVALID_ARGUMENT,
+    ModelNotFound: grpc.StatusCode.NOT_FOUND,
+    Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    DeadlineExceeded: grpc.StatusCode.DEADLINE_EXCEEDED,
+    Unavailable: grpc.StatusCode.UNAVAILABLE,
+}
+"""Every other error is INTERNAL, and its text stays here."""
+
+MAX_DETAILS = 2048
+"""Characters of an error's text; past 16 kB of metadata a client sees only
+RESOURCE_EXHAUSTED."""
+
+RETRY_AFTER_MS = 300
+"""When a refused client may ask again: some tens of steps from now."""
+
+
+class Unreadable:
+    """Stands for a message that could not be parsed."""
+
+
+# Generic for the type checker alone.
+if TYPE_CHECKING:
+    Interceptor = ServerInterceptor[Any, Any]
+else:
+    Interceptor = ServerInterceptor
+
+
+class Border(Interceptor):
+    """Stands around every method of every service."""
+
+    async def intercept_service(
+        self,
+        continuation: Callable[
+            [grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any]]
+        ],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Any, Any]:
+        handler = await continuation(handler_call_details)
+        # Streams of requests are reflection's alone; an unknown method has no handler.
+        if handler is None or handler.request_streaming:
+            return handler
+        readable = _readable(handler.request_deserializer)
+        behaviour: Any = handler.unary_stream or handler.unary_unary
+        if not handler.response_streaming:
+            return grpc.unary_unary_rpc_method_handler(
+                _guarded(behaviour), readable, handler.response_serializer
+            )
+        # A stream is an asynchronous generator, or (health's) a plain coroutine.
+        generator = inspect.isasyncgenfunction(behaviour)
+        guarded = _guarded_stream(behaviour) if generator else _guarded(behaviour)
+        return grpc.unary_stream_rpc_method_handler(
+            guarded, readable, handler.response_serializer
+        )
+
+
+def _readable(parse: Callable[[bytes], Any] | None) -> Callable[[bytes], Any] | None:
+    if parse is None:
+        return None
+
+    def readable(message: bytes) -> Any:
+        try:
+            return parse(message)
+        except DecodeError:
+            return Unreadable()
+
+    return readable
+
+
+def _guarded(behaviour: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    async def guarded(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+        try:
+            _refuse_unreadable(request)
+            return await behaviour(request, context)
+        except AbortError:
+            raise
+        except Exception as error:
+            await _answer(error, context)
+
+    return guarded
+
+
+def _guarded_stream(
+    behaviour: Callable[..., AsyncGenerator[Any, None]],
+) -> Callable[..., AsyncGenerator[Any, None]]:
+    async def guarded(
+        request: Any, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> AsyncGenerator[Any, None]:
+        try:
+            _refuse_unreadable(request)
+            # Closed when the caller hangs up, not when it is collected.
+            async with aclosing(behaviour(request, context)) as responses:
+                async for response in responses:
+                    yield response
+        except AbortError:
+            raise
+        except Exception as error:
+            await _answer(error, context)
+
+    return guarded
+
+
+def _refuse_unreadable(request: object) -> None:
+    if isinstance(request, Unreadable):
+        raise InvalidRequest(
+            "the request is not a message of this method, or has text that is not UTF-8"
+        )
+
+
+async def _answer(
+    error: Exception, context: grpc.aio.ServicerContext[Any, Any]
+) -> NoReturn:
+    code = STATUS_CODES.get(type(error), grpc.StatusCode.INTERNAL)
+    if code is grpc.StatusCode.INTERNAL:
+        request_id = secrets.token_hex(8)
+        log.error("request %s failed", request_id, exc_info=error)
+        await context.abort(code, f"internal error; request id {request_id}")
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
+        log.warning("refused: %s", error)
+        later = (("grpc-retry-pushback-ms", str(RETRY_AFTER_MS)),)
+        await context.abort(code, str(error)[:MAX_DETAILS], later)
+    await context.abort(code, str(error)[:MAX_DETAILS])

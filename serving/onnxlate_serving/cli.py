@@ -1,0 +1,98 @@
+"""`onnxlate serve`: bundles behind a port, until a signal."""
+
+import logging
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+
+from onnxlate.errors import ConfigError
+
+from .config import RequestLimits, RuntimeConfig, SchedulerConfig, ServerConfig
+
+
+class Device(StrEnum):
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+def serve(
+    bundles: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[BUNDLE]...",
+            help="Bundles to serve side by side, by name; the first is the default.",
+            show_default="the installed model",
+        ),
+    ] = None,
+    listen: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Port 0: the system chooses.")
+    ] = "127.0.0.1:50051",
+    device: Annotated[Device, typer.Option(help="Where to decode.")] = Device.auto,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Threads inside one operator.",
+            show_default="1 for narrow models, else the CPUs there are",
+        ),
+    ] = None,
+    max_rows: Annotated[
+        int, typer.Option(min=1, help="Rows decoded at once; a beam of k takes k.")
+    ] = 64,
+    max_waiting: Annotated[
+        int, typer.Option(min=1, help="Texts that may wait before calls are refused.")
+    ] = 1024,
+    max_texts: Annotated[int, typer.Option(min=1, help="Texts in one call.")] = 256,
+    max_text_bytes: Annotated[
+        int, typer.Option(min=1, help="UTF-8 bytes of one text.")
+    ] = 65536,
+    max_beam_size: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Widest beam a call may ask for.",
+            show_default="16, or max-rows if that is less",
+        ),
+    ] = None,
+    reflection: Annotated[
+        bool, typer.Option("--reflection", help="Tell clients the services' schema.")
+    ] = False,
+    announce_seconds: Annotated[
+        float,
+        typer.Option(
+            min=0, help="How long to say NOT_SERVING before refusing, when stopping."
+        ),
+    ] = 1.0,
+    drain_seconds: Annotated[
+        float, typer.Option(min=0, help="How long calls may then take to finish.")
+    ] = 30.0,
+) -> None:
+    """Serve bundles over gRPC."""
+    try:
+        config = ServerConfig(
+            bundles=tuple(bundles or ()),
+            listen=listen,
+            scheduler=SchedulerConfig(max_rows=max_rows, max_waiting=max_waiting),
+            limits=RequestLimits(
+                max_texts=max_texts,
+                max_text_bytes=max_text_bytes,
+                max_beam_size=max_beam_size or min(16, max_rows),
+            ),
+            runtime=RuntimeConfig(device=device.value, threads=threads),
+            reflection=reflection,
+            announce_seconds=announce_seconds,
+            drain_seconds=drain_seconds,
+        )
+    except ValidationError as cause:
+        raise ConfigError(cause.errors()[0]["msg"]) from cause
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    # Late, so that --help and a bad option answer before onnxruntime is loaded.
+    from .server import serve as serve_config
+
+    raise typer.Exit(serve_config(config))

@@ -1,0 +1,95 @@
+"""What an operator can set; impossible values die here, naming the field."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    NonNegativeFloat,
+    PositiveInt,
+    model_validator,
+)
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True
+    )
+
+
+class SchedulerConfig(_Settings):
+    """How much is decoded at once, and how much may wait for it."""
+
+    max_rows: PositiveInt = 64
+    """Rows in the decode batch; a beam of k takes k of them."""
+
+    max_waiting: PositiveInt = 1024
+    """Texts that may wait for rows before new calls are refused. A call is taken or
+    refused as a whole: while fewer than this are waiting, all of its texts are
+    taken, so that a call larger than the room left is not refused for ever."""
+
+    max_encode_tokens: PositiveInt = 4096
+    """Source tokens, padding included, in one run of the encoder. Smaller values
+    make those who are decoding already wait less for newcomers."""
+
+
+class RequestLimits(_Settings):
+    """What one call may ask for, whatever the model could do."""
+
+    max_texts: PositiveInt = 256
+    """Texts in one call."""
+
+    max_text_bytes: PositiveInt = 64 * 1024
+    """UTF-8 bytes of one text, checked before it costs a tokenisation."""
+
+    max_beam_size: PositiveInt = 16
+    """Hypotheses kept for one text."""
+
+
+class RuntimeConfig(_Settings):
+    """Where onnxruntime computes."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """"auto" is CUDA where onnxruntime has it and a device answers, else the CPU."""
+
+    threads: PositiveInt | None = None
+    """Threads inside one operator on the CPU; None is one for models narrower than
+    256, whose operators are too small to share, else all this process may use."""
+
+
+class ServerConfig(_Settings):
+    """Everything `onnxlate serve` knows when it starts."""
+
+    bundles: tuple[Path, ...] = ()
+    """Directories to serve side by side, by name; the first is the default model.
+    None means the bundle that is installed with the package."""
+
+    listen: str = "127.0.0.1:50051"
+    """HOST:PORT; port 0 lets the system choose."""
+
+    scheduler: SchedulerConfig = SchedulerConfig()
+    """For each bundle its own."""
+
+    limits: RequestLimits = RequestLimits()
+
+    runtime: RuntimeConfig = RuntimeConfig()
+
+    reflection: bool = False
+    """Whether clients may ask which services and messages there are."""
+
+    announce_seconds: NonNegativeFloat = 1.0
+    """How long health says NOT_SERVING before new calls are refused, so that load
+    balancers look elsewhere first."""
+
+    drain_seconds: NonNegativeFloat = 30.0
+    """How long calls under way may take to finish after that; then they are cut."""
+
+    @model_validator(mode="after")
+    def _beams_fit_the_batch(self) -> "ServerConfig":
+        if self.limits.max_beam_size > self.scheduler.max_rows:
+            raise ValueError(
+                f"max_beam_size {self.limits.max_beam_size} is more than "
+                f"max_rows {self.scheduler.max_rows}; a beam takes a row each"
+            )
+        return self

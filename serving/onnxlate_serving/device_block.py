@@ -1,0 +1,151 @@
+"""The decoder's caches where numpy cannot reach: moved by onnxruntime itself.
+
+Rows are gathered, joined and resized by graphs of one operator each, on the very
+device that decodes. Nothing is computed, so values travel as 32-bit words whatever
+they are, and three graphs serve every precision. On the device "cpu" all of this
+runs as well, which is how it is tested without a GPU.
+"""
+
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+
+from onnxlate.bundle import ModelInfo
+from onnxlate.errors import BundleError
+
+from .rows import RowCopy
+
+WORD = 4  # bytes
+
+PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+
+
+class RowGraphs:
+    """The operators on blocks, as sessions on one device.
+
+    The graphs are written by serving/make_row_graphs.py.
+    """
+
+    def __init__(self, device: str) -> None:
+        self.device = device
+        self._sessions = {
+            name: self._open(name) for name in ("gather", "join", "resize", "zeros")
+        }
+
+    def gather(self, block: ort.OrtValue, rows: Sequence[int]) -> ort.OrtValue:
+        """(K, R, H, L, W), N row numbers -> (K, N, H, L, W)."""
+        return self._run("gather", {"block": block}, {"rows": rows})
+
+    def join(self, front: ort.OrtValue, back: ort.OrtValue) -> ort.OrtValue:
+        """The rows of two blocks, one behind the other."""
+        return self._run("join", {"front": front, "back": back}, {})
+
+    def resize(self, block: ort.OrtValue, length: int) -> ort.OrtValue:
+        """Zeros behind the positions, or the last ones gone."""
+        k, r, h, old, w = block.shape()
+        more = (k, r, h, max(length - old, 0), w)
+        sizes = {"more": more, "length": (length,)}
+        return self._run("resize", {"block": block}, sizes)
+
+    def zeros(self, shape: Sequence[int]) -> ort.OrtValue:
+        return self._run("zeros", {}, {"shape": shape})
+
+    def _open(self, name: str) -> ort.InferenceSession:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = 1
+        graph = files("onnxlate_serving").joinpath("graphs", f"{name}.onnx")
+        return ort.InferenceSession(
+            graph.read_bytes(), options, providers=[PROVIDERS[self.device]]
+        )
+
+    def _run(
+        self,
+        name: str,
+        blocks: dict[str, ort.OrtValue],
+        numbers: Mapping[str, Sequence[int]],
+    ) -> ort.OrtValue:
+        session = self._sessions[name]
+        binding = session.io_binding()
+        for key, block in blocks.items():
+            binding.bind_ortvalue_input(key, block)
+        for key, value in numbers.items():
+            binding.bind_cpu_input(key, np.array(value, dtype=np.int64))
+        binding.bind_output("result", self.device)
+        session.run_with_iobinding(binding)
+        return binding.get_outputs()[0]
+
+
+class DeviceBlock:
+    """On a device; every change makes a new block of exactly the live rows."""
+
+    def __init__(self, value: ort.OrtValue, graphs: RowGraphs) -> None:
+        self._value = value  # (K, R, H, L, W), W words for E numbers
+        self._graphs = graphs
+
+    @property
+    def device(self) -> str:
+        return self._graphs.device
+
+    @property
+    def length(self) -> int:
+        return int(self._shape[3])
+
+    def pointer(self, index: int) -> int:
+        entry = int(np.prod(self._shape[1:])) * WORD
+        return int(self._value.data_ptr()) + index * entry
+
+    def reserve(self, num_rows: int) -> None:
+        k, r, h, length, w = self._shape
+        if num_rows > r:
+            more = self._graphs.zeros((k, num_rows - r, h, length, w))
+            self._value = self._graphs.join(self._value, more) if r else more
+
+    def put(self, first_row: int, newcomers: "DeviceBlock") -> None:
+        back = newcomers._value
+        if newcomers.length != self.length:
+            back = self._graphs.resize(back, self.length)
+        if first_row == 0:
+            self._value = back
+            return
+        front = self._value
+        if first_row != front.shape()[1]:
+            front = self._graphs.gather(front, range(first_row))
+        self._value = self._graphs.join(front, back)
+
+    def copy(
+        self, copies: Sequence[RowCopy], num_rows: int, lengths: Sequence[int]
+    ) -> None:
+        origins = list(range(max(num_rows, self._shape[1])))
+        for copy in copies:
+            origins[copy.destination] = origins[copy.source]
+        self._value = self._graphs.gather(self._value, origins[:num_rows])
+
+    def resize(self, length: int, num_rows: int) -> None:
+        self._value = self._graphs.resize(self._value, length)
+
+    @property
+    def _shape(self) -> list[int]:
+        shape: list[int] = self._value.shape()
+        return shape
+
+
+class DeviceStorage:
+    def __init__(
+        self, model: ModelInfo, dtype: npt.DTypeLike, graphs: RowGraphs
+    ) -> None:
+        self._model = model
+        self._graphs = graphs
+        self._words, rest = divmod(model.head_width * np.dtype(dtype).itemsize, WORD)
+        if rest:
+            raise BundleError(
+                f"head_width is {model.head_width}; a device needs an even number"
+            )
+
+    def zeros(self, num_rows: int, length: int) -> DeviceBlock:
+        model = self._model
+        layers = 2 * model.decoder_layers
+        shape = (layers, num_rows, model.heads, length, self._words)
+        return DeviceBlock(self._graphs.zeros(shape), self._graphs)

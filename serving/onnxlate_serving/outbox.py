@@ -1,0 +1,53 @@
+"""Where the pieces of one request wait for whoever asked for them."""
+
+import asyncio
+
+from onnxlate.errors import OnnxlateError
+from onnxlate.search import Hypothesis
+
+from .piece import Piece
+from .request import Request
+
+
+class Outbox:
+    """Holds one piece at most: what arrives before it is fetched is joined to it.
+
+    A reader who falls behind thus gets larger pieces instead of a longer queue, and
+    the engine never waits for anyone.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._tokens: list[int] = []
+        self._hypotheses: tuple[Hypothesis, ...] = ()
+        self._failure: OnnxlateError | None = None
+        self._arrival = asyncio.Event()
+
+    def put(self, piece: Piece) -> None:
+        self._tokens += piece.tokens
+        self._hypotheses = piece.hypotheses
+        self._arrival.set()
+
+    def fail(self, failure: OnnxlateError) -> None:
+        self._failure = failure
+        self._arrival.set()
+
+    async def get(self) -> Piece:
+        """What has arrived since the last call; waits if nothing has.
+
+        Raises what `fail` was given.
+        """
+        await self._arrival.wait()
+        self._arrival.clear()
+        if self._failure:
+            raise self._failure
+        piece = Piece(self._request, tuple(self._tokens), self._hypotheses)
+        self._tokens.clear()
+        return piece
+
+    async def outcome(self) -> tuple[Hypothesis, ...]:
+        """The hypotheses, when the search is over."""
+        while True:
+            piece = await self.get()
+            if piece.hypotheses:
+                return piece.hypotheses

@@ -1,0 +1,81 @@
+"""Who runs next.
+
+The scheduler deals in rows and tokens. It holds no arrays, reads no clock and
+awaits nothing, so every decision it can make is a plain function call in a test.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+
+from onnxlate.errors import InvalidRequest, Overloaded
+
+from .config import SchedulerConfig
+from .request import Request
+from .step import Step
+
+
+class Scheduler:
+    """Continuous batching: the batch is decided anew before every token."""
+
+    def __init__(self, config: SchedulerConfig) -> None:
+        self._config = config
+        self._waiting: deque[Request] = deque()
+        # Dictionaries as ordered sets: leaving must not cost a search.
+        self._running: dict[Request, None] = {}
+
+    @property
+    def num_waiting(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def num_rows(self) -> int:
+        """Rows that are taken."""
+        return sum(request.num_rows for request in self._running)
+
+    def add(self, requests: Sequence[Request]) -> None:
+        """Takes the requests of one call, all of them or none.
+
+        Raises InvalidRequest for a beam that never fits, Overloaded if too many are
+        waiting already.
+        """
+        for request in requests:
+            if request.num_rows > self._config.max_rows:
+                raise InvalidRequest(
+                    f"beam_size is {request.num_rows}; "
+                    f"this server decodes {self._config.max_rows} rows"
+                )
+        if requests and len(self._waiting) >= self._config.max_waiting:
+            raise Overloaded(
+                f"{len(self._waiting)} texts are waiting already; try again later"
+            )
+        self._waiting.extend(requests)
+
+    def schedule(self) -> Step:
+        """Everyone running decodes; whoever fits joins them, in order of arrival."""
+        joining = self._admit()
+        self._running.update(dict.fromkeys(joining))
+        return Step(encode=tuple(joining), decode=tuple(self._running))
+
+    def finish(self, request: Request) -> None:
+        """Takes a request out, done or cancelled, waiting or running."""
+        if request in self._running:
+            del self._running[request]
+        elif request in self._waiting:
+            self._waiting.remove(request)
+
+    def _admit(self) -> list[Request]:
+        joining: list[Request] = []
+        free_rows = self._config.max_rows - self.num_rows
+        longest = 0
+        while self._waiting:
+            request = self._waiting[0]
+            longest = max(longest, len(request.source_ids))
+            # The encoder pads every source to the longest, so that is what a
+            # batch costs. A lone source always fits, or it would wait forever.
+            cost = longest * (len(joining) + 1)
+            too_long = bool(joining) and cost > self._config.max_encode_tokens
+            if request.num_rows > free_rows or too_long:
+                break  # nobody overtakes, so nobody starves
+            joining.append(self._waiting.popleft())
+            free_rows -= request.num_rows
+        return joining

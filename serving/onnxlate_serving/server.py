@@ -1,0 +1,216 @@
+"""The whole server: opens bundles, listens, answers, and stops gracefully."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+import grpc
+from grpc_health.v1 import _async as aio_health
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
+from onnxlate.bundle import Bundle
+from onnxlate.errors import BundleError, ConfigError, InvalidRequest, OnnxlateError
+from onnxlate.v1 import translation_pb2_grpc as pb_grpc
+
+from . import service
+from .address import Address
+from .border import Border
+from .calls import Calls
+from .config import ServerConfig
+from .engine import Engine
+from .models import Models
+from .options import TranslateOptions
+from .runner import OnnxRunner
+from .scheduler import Scheduler
+from .service import TranslationService
+from .sessions import Sessions
+from .translator import Translator
+
+log = logging.getLogger(__name__)
+
+DEFAULT_BUNDLE = Path(__file__).with_name("default_bundle")
+
+HEALTH_NAMES = ("", service.NAME)
+
+OPTIONS = (
+    # Two servers would share one port in silence, each with half of the calls.
+    ("grpc.so_reuseport", 0),
+    # A client that pings every ten seconds is careful, not an attacker; gRPC's own
+    # limit of five minutes ends its connection in the middle of a call.
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+)
+
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+class Server:
+    """Bundles behind a port."""
+
+    def __init__(self, config: ServerConfig) -> None:
+        """Opens the bundles, which takes seconds; raises OnnxlateError."""
+        self._config = config
+        self._address = Address.parse(config.listen)
+        self._address.check_free()
+        self._engines: list[Engine] = []
+        paths = config.bundles or (default_bundle(),)
+        self._models = Models([self._open(path) for path in paths])
+
+    async def start(self) -> Address:
+        """Listens, warms up, and only then says SERVING; the address in use."""
+        self._calls = Calls()
+        self._health = aio_health.HealthServicer()
+        await self._say(NOT_SERVING)
+        self._grpc = grpc.aio.server(interceptors=[Border()], options=OPTIONS)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
+        pb_grpc.add_TranslationServiceServicer_to_server(
+            TranslationService(self._models, self._calls), self._grpc
+        )
+        if self._config.reflection:
+            self._reflect()
+        try:
+            port = self._grpc.add_insecure_port(str(self._address))
+        except RuntimeError as cause:
+            raise ConfigError(f"cannot listen on {self._address}") from cause
+        for engine in self._engines:
+            engine.start()
+        await self._grpc.start()
+        await self._warm_up()
+        await self._say(SERVING)
+        return Address(self._address.host, port)
+
+    async def broken(self) -> None:
+        """Waits until an engine has died, which only a new process can mend."""
+        deaths = [asyncio.create_task(engine.dead.wait()) for engine in self._engines]
+        await asyncio.wait(deaths, return_when=asyncio.FIRST_COMPLETED)
+
+    async def drain(self) -> None:
+        """Says NOT_SERVING, then refuses new calls, then waits for those under way."""
+        await self._health.enter_graceful_shutdown()
+        await asyncio.sleep(self._config.announce_seconds)
+        self._calls.close()
+        log.info("draining: %d calls under way", self._calls.count)
+        try:
+            await asyncio.wait_for(self._calls.idle(), self._config.drain_seconds)
+        except TimeoutError:
+            log.warning("draining took too long: %d calls are cut", self._calls.count)
+
+    async def stop(self) -> None:
+        """Ends every call and the engines' threads."""
+        # Watchers of our health never hang up, so there is no waiting for everyone.
+        await self._grpc.stop(grace=None)
+        for engine in self._engines:
+            await engine.stop()
+
+    def _open(self, path: Path) -> Translator:
+        bundle = Bundle.open(path)
+        name = bundle.manifest.name
+        config = self._config.scheduler
+        sessions = Sessions(bundle, self._config.runtime)
+        runner = OnnxRunner(bundle, sessions, config.max_rows)
+        engine = Engine(Scheduler(config), runner, name)
+        self._engines.append(engine)
+        log.info(
+            "model %s %s (%s, %s, %d threads)",
+            *(name, bundle.manifest.version, bundle.manifest.precision),
+            *(sessions.device, sessions.threads),
+        )
+        return Translator(bundle, engine, self._config.limits)
+
+    async def _warm_up(self) -> None:
+        """One translation through each engine: what it allocates, it has then."""
+        for translator in self._models:
+            try:
+                await translator.translate(
+                    ["1"], TranslateOptions(max_target_tokens=1, truncate_source=True)
+                )
+            except InvalidRequest as cause:
+                await self.stop()
+                name = translator.manifest.name
+                raise ConfigError(
+                    f"model {name!r} cannot be served with these limits: by default, "
+                    f"{cause}; allow that, or export with another default"
+                ) from cause
+            except OnnxlateError as cause:
+                await self.stop()
+                name = translator.manifest.name
+                raise BundleError(
+                    f"model {name!r} does not survive a first translation; "
+                    "the log says why"
+                ) from cause
+
+    async def _say(self, status: health_pb2.HealthCheckResponse.ServingStatus) -> None:
+        for name in HEALTH_NAMES:
+            await self._health.set(name, status)
+
+    def _reflect(self) -> None:
+        from grpc_reflection.v1alpha import reflection
+
+        names = (service.NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, self._grpc)
+
+
+def default_bundle(path: Path = DEFAULT_BUNDLE) -> Path:
+    """The bundle installed with the package; raises BundleError if there is none."""
+    if not path.is_dir():
+        raise BundleError(
+            "no default model is installed; name a bundle: onnxlate serve BUNDLE"
+        )
+    return path
+
+
+async def run(config: ServerConfig) -> int:
+    """Serves until SIGTERM or SIGINT; the exit status.
+
+    The first signal drains, the second ends at once. A dead engine ends it too.
+    """
+    signals = Signals((signal.SIGTERM, signal.SIGINT))
+    server = await asyncio.to_thread(Server, config)
+    if signals.arrived:  # while it was loading
+        return 0
+    address = await server.start()
+    if not address.loopback:
+        log.warning("%s is open to the network, unencrypted", address)
+    log.info("ready %s", address)
+    asked = asyncio.create_task(signals.next())
+    broken = asyncio.create_task(server.broken())
+    await asyncio.wait({asked, broken}, return_when=asyncio.FIRST_COMPLETED)
+    dead = not asked.done()
+    if dead:
+        log.error("an engine has died; whatever started this server may start another")
+    draining = asyncio.create_task(server.drain())
+    impatient = asked if dead else asyncio.create_task(signals.next())
+    await asyncio.wait({draining, impatient}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (draining, impatient, broken):
+        task.cancel()
+    await server.stop()
+    if not impatient.cancelled() and impatient.done():
+        return 128 + impatient.result()
+    log.info("stopped")
+    return 1 if dead else 0
+
+
+class Signals:
+    """The signals that ask this process to end, in order of arrival."""
+
+    def __init__(self, wanted: Sequence[signal.Signals]) -> None:
+        self._arrived: asyncio.Queue[int] = asyncio.Queue()
+        loop = asyncio.get_running_loop()
+        for each in wanted:
+            loop.add_signal_handler(each, self._arrived.put_nowait, each)
+
+    @property
+    def arrived(self) -> bool:
+        """Whether one is there that `next` would not have to wait for."""
+        return not self._arrived.empty()
+
+    async def next(self) -> int:
+        return await self._arrived.get()
+
+
+def serve(config: ServerConfig) -> int:
+    """Serves until told to stop; the exit status. Raises OnnxlateError at the start."""
+    return asyncio.run(run(config))

@@ -1,0 +1,93 @@
+"""Opens a bundle's graphs in onnxruntime, on the device that was asked for."""
+
+import logging
+from pathlib import Path
+from typing import Literal
+
+import onnxruntime as ort
+
+from onnxlate.bundle import Bundle, GraphInfo
+from onnxlate.errors import BundleError, ConfigError
+
+from .config import RuntimeConfig
+from .cpus import available_cpus
+from .device_block import PROVIDERS
+
+log = logging.getLogger(__name__)
+
+Device = Literal["cpu", "cuda"]
+
+NARROW = 256
+"""Width under which sharing an operator among threads costs more than it saves."""
+
+ERRORS_ONLY = 3
+"""onnxruntime's severity; its warnings are about graphs, and its users are not."""
+
+
+class Sessions:
+    """The two graphs of one bundle, ready to run on `device`."""
+
+    def __init__(self, bundle: Bundle, config: RuntimeConfig) -> None:
+        """Raises BundleError for graphs that cannot be read, ConfigError for a
+        device that is not there."""
+        self.threads = config.threads or default_threads(bundle.manifest.model.width)
+        self._options = session_options(self.threads)
+        self.device = self._choose(bundle, config.device)
+        manifest = bundle.manifest
+        self.encoder = self._open(bundle.encoder, manifest.encoder, self.device)
+        self.decoder = self._open(bundle.decoder, manifest.decoder, self.device)
+
+    def _choose(self, bundle: Bundle, wanted: str) -> Device:
+        if wanted == "cpu":
+            return "cpu"
+        if PROVIDERS["cuda"] not in ort.get_available_providers():
+            reason = "this onnxruntime is built without CUDA"
+        else:
+            # A provider that is built in may still find no driver; then the session
+            # silently runs on the CPU.
+            session = self._open(bundle.encoder, bundle.manifest.encoder, "cuda")
+            if PROVIDERS["cuda"] in session.get_providers():
+                return "cuda"
+            reason = "onnxruntime found no usable CUDA device"
+        if wanted == "cuda":
+            raise ConfigError(
+                f"device cuda: {reason}; install onnxruntime-gpu and its CUDA "
+                "libraries, or serve with --device cpu"
+            )
+        log.info("device cpu: %s", reason)
+        return "cpu"
+
+    def _open(
+        self, path: Path, info: GraphInfo, device: Device
+    ) -> ort.InferenceSession:
+        providers = list(dict.fromkeys([PROVIDERS[device], PROVIDERS["cpu"]]))
+        try:
+            session = ort.InferenceSession(path, self._options, providers=providers)
+        except Exception as cause:  # onnxruntime has a dozen unrelated kinds
+            raise BundleError(
+                f"{path}: onnxruntime {ort.__version__} cannot open this graph"
+            ) from cause
+        for kind, found, expected in (
+            ("inputs", session.get_inputs(), info.inputs),
+            ("outputs", session.get_outputs(), info.outputs),
+        ):
+            names = {each.name for each in found}
+            if names != {each.name for each in expected}:
+                raise BundleError(f"{path}: its {kind} are not those of the manifest")
+        return session
+
+
+def session_options(threads: int) -> ort.SessionOptions:
+    options = ort.SessionOptions()
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    options.inter_op_num_threads = 1
+    options.intra_op_num_threads = threads
+    options.log_severity_level = ERRORS_ONLY
+    # Threads that spin between two steps take the CPU from everyone else, the event
+    # loop first of all.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    return options
+
+
+def default_threads(width: int) -> int:
+    return 1 if width < NARROW else available_cpus()

@@ -1,0 +1,104 @@
+"""Train, export, serve, call: what comes out at the end is what PyTorch says."""
+
+import json
+import random
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from onnxlate import Client
+from onnxlate.text import Tokenizer
+from onnxlate_training.checkpoint import load_model
+from onnxlate_training.recipe import DecodeConfig
+from onnxlate_training.validation import translate
+
+from .conftest import Product, onnxlate
+
+
+def in_pytorch(run: Path, sources: list[str], beam_size: int) -> list[str]:
+    loaded = load_model(run)
+    return translate(
+        loaded.model,
+        sources,
+        Tokenizer(loaded.source_tokenizer),
+        Tokenizer(loaded.target_tokenizer),
+        DecodeConfig(),
+        beam_size,
+    )
+
+
+def test_the_server_says_what_pytorch_says(product: Product) -> None:
+    with Client(product.server) as client:
+        for beam_size in (1, 5):
+            served = client.translate(product.sources, beam_size=beam_size)
+            expected = in_pytorch(product.run, product.sources, beam_size)
+
+            assert [each.text for each in served] == expected
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """One text with options of its own."""
+
+    text: str
+    beam_size: int
+    length_penalty: float
+    max_target_tokens: int
+
+
+def test_a_translation_does_not_depend_on_its_neighbours(product: Product) -> None:
+    choose = random.Random(1)
+    wishes = [
+        Wish(
+            text,
+            beam_size=choose.choice((1, 1, 2, 4, 5)),
+            length_penalty=choose.choice((0.0, 0.6, 1.0)),
+            max_target_tokens=choose.choice((3, 20, 60)),
+        )
+        for text in product.sources
+    ]
+
+    def ask(client: Client, wish: Wish) -> str:
+        [translation] = client.translate(
+            [wish.text],
+            beam_size=wish.beam_size,
+            length_penalty=wish.length_penalty,
+            max_target_tokens=wish.max_target_tokens,
+        )
+        return translation.text
+
+    with Client(product.server) as client:
+        alone = {wish: ask(client, wish) for wish in wishes}
+        for _ in range(3):
+            choose.shuffle(wishes)
+            with ThreadPoolExecutor(max_workers=32) as together:
+                texts = list(together.map(lambda wish: ask(client, wish), wishes))
+
+            assert dict(zip(wishes, texts, strict=True)) == alone
+
+
+def test_streamed_pieces_are_the_translation(product: Product) -> None:
+    with Client(product.server) as client:
+        for beam_size in (1, 4):
+            for source in product.sources[:10]:
+                [whole] = client.translate([source], beam_size=beam_size)
+                pieces = client.stream(source, beam_size=beam_size)
+
+                assert "".join(pieces) == whole.text
+
+
+def test_evaluate_scores_a_bundle_and_a_server_alike(
+    product: Product, tmp_path: Path
+) -> None:
+    source, reference = tmp_path / "source", tmp_path / "reference"
+    source.write_text("\n".join(product.sources[:20]) + "\n", encoding="utf-8")
+    translations = in_pytorch(product.run, product.sources[:20], beam_size=5)
+    reference.write_text("\n".join(translations) + "\n", encoding="utf-8")
+    files = ("--source", source, "--reference", reference, "--beam-size", "5", "--json")
+
+    by_server = json.loads(onnxlate("evaluate", "--server", product.server, *files))
+    by_bundle = json.loads(onnxlate("evaluate", "--bundle", product.bundle, *files))
+
+    # Against what PyTorch says, as the reference, the score is perfect.
+    assert round(by_server["bleu"], 6) == 100
+    assert by_bundle["bleu"] == by_server["bleu"]

@@ -1,0 +1,129 @@
+"""Bundles on disk: whole or not at all, never in place of something else."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from onnxlate.bundle import Bundle
+from onnxlate.errors import ExportError
+from onnxlate_export.description import describe
+from onnxlate_export.export import export_bundle, new_folder
+from onnxlate_export.stepper import OrtStepper
+from onnxlate_training.checkpoint import LoadedModel
+from onnxlate_training.decode import pad
+
+from .models import random_run
+
+
+@pytest.fixture(scope="module")
+def half(loaded: LoadedModel, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    path = tmp_path_factory.mktemp("bundles") / "half"
+    return export_bundle(loaded, path, "fp16", version="7", max_sentences=8)
+
+
+def test_an_fp16_bundle_holds_halves_and_speaks_in_floats(half: Bundle) -> None:
+    infos = {each.name: each.dtype for each in half.manifest.decoder.outputs}
+    assert infos["present_keys_0"] == "float16"
+    assert infos["logits"] == "float32"
+
+    rows = OrtStepper(half.encoder, half.decoder, 1).start(*pad([[5, 6, 3]]))
+    assert rows.step(pad([[2]])[0][:, 0]).dtype == "float32"
+
+
+def test_the_manifest_tells_what_the_model_is(
+    half: Bundle, loaded: LoadedModel
+) -> None:
+    manifest = half.manifest
+
+    assert (manifest.name, manifest.version) == ("random", "7")
+    assert manifest.model.parameters == loaded.model.num_parameters()
+    assert manifest.model.head_width * manifest.model.heads == manifest.model.width
+    assert manifest.source_tokenizer == manifest.target_tokenizer == "joint.spm"
+    assert set(manifest.files) == {"encoder.onnx", "decoder.onnx", "joint.spm"}
+    assert manifest.provenance["recipe"] == "random"
+
+
+def test_what_is_no_bundle_is_not_overwritten(
+    loaded: LoadedModel, tmp_path: Path
+) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+
+    with pytest.raises(ExportError, match="is not a bundle"):
+        export_bundle(loaded, tmp_path)
+
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+def test_a_refused_bundle_leaves_nothing_behind(
+    loaded: LoadedModel, tmp_path: Path
+) -> None:
+    with pytest.raises(ExportError):
+        export_bundle(replace(loaded, validation_source=[]), tmp_path / "bundle")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_crash_while_writing_leaves_the_old_folder(tmp_path: Path) -> None:
+    path = tmp_path / "bundle"
+    with new_folder(path) as folder:
+        (folder / "file").write_text("old")
+
+    with pytest.raises(RuntimeError), new_folder(path) as folder:
+        (folder / "file").write_text("new")
+        raise RuntimeError
+
+    assert (path / "file").read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    refused = pytest.raises(ExportError, match="cannot be written")
+    with refused, new_folder(tmp_path / "file" / "bundle"):
+        pass
+
+
+def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+
+
+def test_the_command_writes_a_bundle_and_replaces_it(tmp_path: Path) -> None:
+    run, bundle = random_run(tmp_path), tmp_path / "bundle"
+
+    first = command("onnxlate_export", run, "-o", bundle, "--json")
+    assert first.returncode == 0, first.stderr
+    figures = json.loads(first.stdout)
+    assert figures["digest"] == Bundle.open(bundle).manifest.digest()
+    assert figures["gate"]["greedy_equal"] == figures["gate"]["sentences"] == 40
+
+    second = command(
+        "onnxlate_export", run, "-o", bundle, "--precision", "int8", "--json"
+    )
+    assert second.returncode == 0, second.stderr
+    assert Bundle.open(bundle).manifest.precision == "int8"
+    assert json.loads(second.stdout)["bytes"] < figures["bytes"]
+    assert describe(Bundle.open(bundle))["operators"]["decoder.onnx"]["MatMulInteger"]
+
+
+def test_mistakes_are_one_line_and_exit_status_2(tmp_path: Path) -> None:
+    for arguments in (
+        (tmp_path, "-o", tmp_path / "bundle"),
+        (tmp_path / "nowhere", "-o", tmp_path / "bundle"),
+    ):
+        failed = command("onnxlate_export", *arguments)
+        assert failed.returncode == 2
+        assert failed.stderr.startswith("error: ")
+        assert "is not a training run" in failed.stderr
+        assert failed.stderr.count("\n") == 1

@@ -1,0 +1,74 @@
+"""What a user gets wrong is told in a line, and harms nothing that is there."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from onnxlate.bundle import Bundle
+from onnxlate.cli import app
+from onnxlate.errors import ConfigError, ExportError, OnnxlateError
+from onnxlate_export.export import export_bundle
+from onnxlate_training.checkpoint import LoadedModel, load_model
+
+from .models import random_run
+
+V1 = Path(__file__).parents[1] / "bundles" / "v1"
+
+
+def mistake(*arguments: str | Path) -> OnnxlateError:
+    """What the command line raises, for `main` to print and to leave with 2."""
+    result = CliRunner().invoke(app, [*map(str, arguments)])
+    assert isinstance(result.exception, OnnxlateError), result.output
+    return result.exception
+
+
+def test_a_run_without_weights_cannot_be_exported(tmp_path: Path) -> None:
+    run = random_run(tmp_path)
+    for each in ("model.safetensors", "model.json"):
+        (run / each).unlink()
+
+    found = mistake("export", run, "-o", tmp_path / "bundle")
+
+    assert isinstance(found, ConfigError)
+    assert "has no checkpoint yet" in str(found)
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_a_corpus_that_moved_is_asked_for_and_then_found(tmp_path: Path) -> None:
+    run, moved = random_run(tmp_path), tmp_path / "moved"
+    moved.mkdir()
+    for name in ("train.en", "train.de", "valid.en", "valid.de"):
+        (tmp_path / name).rename(moved / name)
+
+    found = mistake("export", run, "-o", tmp_path / "bundle")
+    assert isinstance(found, ExportError)
+    assert "--data" in str(found)
+    assert not (tmp_path / "bundle").exists()
+
+    assert len(load_model(run, moved).validation_source) == 40
+
+
+def test_a_refused_bundle_leaves_the_old_one_as_it_was(
+    loaded: LoadedModel, tmp_path: Path
+) -> None:
+    old = tmp_path / "bundle"
+    old.mkdir()
+    for each in V1.iterdir():
+        (old / each.name).write_bytes(each.read_bytes())
+
+    with pytest.raises(ExportError):
+        export_bundle(replace(loaded, validation_source=[]), old)
+
+    assert Bundle.open(old).manifest == Bundle.open(V1).manifest
+    assert list(tmp_path.iterdir()) == [old]
+
+
+def test_pictures_are_of_runs_and_tables_of_bundles(tmp_path: Path) -> None:
+    assert "is a bundle" in str(mistake("inspect", V1, "--pictures", tmp_path))
+    assert "is not a training run" in str(
+        mistake("inspect", tmp_path, "--pictures", tmp_path / "pictures")
+    )
+    assert "manifest.json" in str(mistake("inspect", tmp_path))
+    assert list(tmp_path.iterdir()) == []

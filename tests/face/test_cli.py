@@ -1,0 +1,212 @@
+"""The command line as scripts use it: real processes, real pipes."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .parrot import Parrot, serving
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with serving(Parrot()) as address:
+        yield address
+
+
+def onnxlate(
+    *arguments: str | Path, text: bytes = b"", **environment: str
+) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-m", "onnxlate", *map(str, arguments)],
+        input=text,
+        capture_output=True,
+        timeout=60,
+        env={**os.environ, **environment},
+    )
+
+
+def test_each_line_in_is_one_line_out_in_order(server: str) -> None:
+    text = "one\n\n  \r\nzwei\r\nhalf\u2028a line\x0cstill\nno end".encode()
+
+    done = onnxlate("translate", "--server", server, text=text)
+
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.decode().removesuffix("\n").split("\n")
+    assert len(lines) == 6
+    assert lines[0] == "ONE"
+    assert not lines[1].strip()
+    assert not lines[2].strip()
+    assert lines[3] == "ZWEI"
+    assert lines[5] == "NO END"
+
+
+def test_many_lines_pass_in_order(server: str) -> None:
+    lines = [f"line {i}" for i in range(2000)]
+
+    done = onnxlate("translate", "--server", server, text="\n".join(lines).encode())
+
+    assert done.stdout.decode().splitlines() == [line.upper() for line in lines]
+
+
+def test_arguments_are_texts_and_json_is_a_line_each(server: str) -> None:
+    done = onnxlate("translate", "--server", server, "--json", "--scores", "a b", "c")
+
+    first, second = map(json.loads, done.stdout.splitlines())
+    assert (first["text"], second["text"]) == ("A B", "C")
+    assert first["hypotheses"] == [
+        {"text": "A B", "finish_reason": "eos", "score": 0.0, "num_target_tokens": 2}
+    ]
+    assert (first["model"], first["num_source_tokens"]) == ("parrot", 2)
+    assert (first["truncated"], first["num_dropped_source_tokens"]) == (False, 0)
+
+
+def test_a_cut_is_warned_of_with_its_line(server: str) -> None:
+    text = b"fine\n" + b"w " * 11 + b"w\n"
+
+    cut = onnxlate("translate", "--server", server, "--truncate", text=text)
+    refused = onnxlate("translate", "--server", server, text=text)
+
+    assert cut.returncode == 0
+    assert b"line 2: the last 2 tokens of the source were not read" in cut.stderr
+    assert refused.returncode == 2
+    assert refused.stderr.count(b"\n") == 1
+
+
+def test_a_file_is_written_whole_or_not_at_all(server: str, tmp_path: Path) -> None:
+    good, bad, out = (tmp_path / name for name in ("good", "bad", "out"))
+    good.write_text("a\nb\n")
+    bad.write_text("a\n" + "w " * 20 + "\n")
+    files = ("translate", "--server", server, "--output", out, "--input")
+
+    assert onnxlate(*files, bad).returncode == 2
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["bad", "good"]
+    assert onnxlate(*files, good).returncode == 0
+    assert out.read_text() == "A\nB\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("translate", "--server", "nonsense", "a"), "HOST:PORT"),
+        (("translate", "--input", "/nowhere/x"), "/nowhere/x"),
+        (("train", "/nowhere/recipe.toml"), "there is no recipe"),
+        (("serve", "/nowhere/bundle"), "/nowhere/bundle"),
+        (("inspect", "/nowhere/bundle"), "/nowhere/bundle"),
+        (("export", "/nowhere/run", "-o", "/tmp/never"), "not a training run"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_status_two(
+    arguments: tuple[str, ...], words: str
+) -> None:
+    done = onnxlate(*arguments)
+
+    assert done.returncode == 2
+    [line] = done.stderr.decode().splitlines()
+    assert line.startswith("error: ")
+    assert words in line
+
+
+def test_a_reader_that_goes_away_is_no_error(server: str) -> None:
+    command = f"{sys.executable} -m onnxlate translate --server {server} | head -1"
+    lines = "\n".join(["x" * 1000] * 3000).encode()
+
+    done = subprocess.run(
+        ["bash", "-c", command], input=lines, capture_output=True, timeout=60
+    )
+
+    assert done.stdout.startswith(b"XXX")
+    assert done.stderr == b""
+
+
+def test_help_and_translate_load_nothing_heavy(server: str) -> None:
+    program = f"""
+import sys
+from onnxlate.cli import main
+sys.argv = ["onnxlate", "translate", "--server", "{server}", "a"]
+try:
+    main()
+except SystemExit:
+    pass
+heavy = {{"torch", "numpy", "onnxruntime", "sentencepiece"}} & set(sys.modules)
+sys.exit(f"loaded {{heavy}}" if heavy else 0)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True)
+
+    assert done.stdout == b"A\n"
+    assert done.returncode == 0, done.stderr
+
+
+def test_evaluate_refuses_files_that_are_no_pair(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.write_text("a\n")
+    two.write_text("a\nb\n")
+
+    done = onnxlate(
+        *("evaluate", "--server", "127.0.0.1:1", "--source", one, "--reference", two)
+    )
+
+    assert done.returncode == 2
+    assert b"1 lines and" in done.stderr
+
+
+def test_evaluate_refuses_files_without_text(tmp_path: Path) -> None:
+    text, empty = tmp_path / "text", tmp_path / "empty"
+    text.write_text("a\n")
+    empty.write_bytes(b"")
+
+    done = onnxlate(
+        *("evaluate", "--server", "127.0.0.1:1", "--source", text),
+        *("--reference", empty),
+    )
+
+    assert done.returncode == 2
+    assert done.stderr.decode() == f"error: {empty} has no text\n"
+
+
+def test_no_input_is_no_output(server: str) -> None:
+    done = onnxlate("translate", "--server", server, text=b"")
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_nobody_at_the_address_is_one_line_with_the_address(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+
+    done = onnxlate(
+        *("translate", "--server", "127.0.0.1:1", "--output", out, "--timeout", "1"),
+        "a",
+    )
+
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"error: ")
+    assert b"127.0.0.1:1" in done.stderr
+    assert done.stderr.count(b"\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_output_that_was_there_stays_until_a_better_one_is_complete(
+    server: str, tmp_path: Path
+) -> None:
+    bad, out = tmp_path / "bad", tmp_path / "out"
+    bad.write_text("a\n" + "w " * 20 + "\n")
+    out.write_text("before\n")
+
+    done = onnxlate("translate", "--server", server, "--output", out, "--input", bad)
+
+    assert done.returncode == 2
+    assert out.read_text() == "before\n"
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["bad", "out"]
+
+
+def test_a_place_that_cannot_be_written_is_named(server: str, tmp_path: Path) -> None:
+    done = onnxlate(
+        "translate", "--server", server, "--output", tmp_path / "no" / "out", "a"
+    )
+
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"error: cannot write ")

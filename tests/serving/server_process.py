@@ -1,0 +1,64 @@
+"""A server as its users have it: a process that says when it is ready."""
+
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+COMMAND = (sys.executable, "-m", "onnxlate_serving")
+READY = re.compile(r"ready (\S+:\d+)$", re.MULTILINE)
+
+
+class ServerProcess:
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+        self.log = ""
+        """What it has written so far."""
+
+    def wait_ready(self, seconds: float = 30) -> str:
+        """Its address."""
+        deadline = time.monotonic() + seconds
+        while not (found := READY.search(self.log)):
+            if not self._read(deadline - time.monotonic()):
+                raise AssertionError(f"not ready; it said:\n{self.log}")
+        return found[1]
+
+    def send(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    def wait(self, seconds: float = 30) -> int:
+        """Its exit status."""
+        rest, _ = self._process.communicate(timeout=seconds)
+        self.log += rest
+        return self._process.returncode
+
+    def _read(self, seconds: float) -> bool:
+        assert self._process.stdout
+        descriptor = self._process.stdout.fileno()
+        if seconds <= 0 or not select.select([descriptor], [], [], seconds)[0]:
+            return False
+        text = os.read(descriptor, 65536).decode()
+        self.log += text
+        return bool(text)
+
+
+@contextmanager
+def server_process(*arguments: str | Path) -> Iterator[ServerProcess]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(
+        [*COMMAND, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
+    ) as process:
+        try:
+            yield ServerProcess(process)
+        finally:
+            process.kill()

@@ -1,0 +1,116 @@
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from onnxlate.bundle import Bundle, ModelInfo
+from onnxlate_serving.binding import CacheBinder
+from onnxlate_serving.block import Block, HostStorage, Storage
+from onnxlate_serving.decoder_state import DecoderState, rounded
+from onnxlate_serving.device_block import DeviceStorage, RowGraphs
+from onnxlate_serving.rows import RowCopy
+
+FLOAT = np.dtype("float32")
+
+
+@pytest.fixture(params=["host", "device"])
+def storage(bundle: Bundle, request: pytest.FixtureRequest) -> Storage:
+    model = bundle.manifest.model
+    if request.param == "host":
+        return HostStorage(model, FLOAT)
+    return DeviceStorage(model, FLOAT, RowGraphs("cpu"))
+
+
+@pytest.fixture
+def state(bundle: Bundle, storage: Storage) -> DecoderState:
+    return DecoderState(CacheBinder(bundle.manifest.model, FLOAT), storage, 8)
+
+
+def test_a_long_source_makes_room_and_takes_it_away_again(
+    state: DecoderState, storage: Storage
+) -> None:
+    state.join(storage.zeros(1, 8), [5], begin_id=2)
+    assert state.sizes == (32, 32)
+
+    state.join(storage.zeros(1, 72), [70], begin_id=2)
+    assert state.sizes == (96, 32)
+
+    state.rearrange([], num_rows=1)
+    state.join(storage.zeros(1, 8), [3], begin_id=2)
+    assert state.sizes == (32, 32)
+
+
+def test_sizes_are_rounded_up_to_multiples() -> None:
+    assert [rounded(length) for length in (1, 32, 33)] == [32, 32, 64]
+    assert rounded(9, multiple=8) == 16
+
+
+def written(block: Block, model: ModelInfo, num_rows: int) -> npt.NDArray[np.float32]:
+    """Reads a block through the very addresses that onnxruntime is given."""
+    import ctypes
+
+    shape = (num_rows, model.heads, block.length, model.head_width)
+    entries = []
+    for index in range(2 * model.decoder_layers):
+        kind = ctypes.c_float * int(np.prod(shape))
+        memory = kind.from_address(block.pointer(index))
+        entries.append(np.ctypeslib.as_array(memory).reshape(shape).copy())
+    return np.stack(entries)
+
+
+def numbered(storage: Storage, model: ModelInfo, rows: int, length: int) -> Block:
+    """A block whose numbers all differ, written through its addresses."""
+    import ctypes
+
+    block = storage.zeros(rows, length)
+    size = rows * model.heads * length * model.head_width
+    for index in range(2 * model.decoder_layers):
+        memory = (ctypes.c_float * size).from_address(block.pointer(index))
+        np.ctypeslib.as_array(memory)[:] = np.arange(size) + index * size
+    return block
+
+
+def test_copying_moves_what_matters_of_whole_rows(
+    bundle: Bundle, storage: Storage
+) -> None:
+    model = bundle.manifest.model
+    block = numbered(storage, model, rows=4, length=8)
+    before = written(block, model, 4)
+
+    copies = [RowCopy(1, 0, whole=True), RowCopy(3, 1, whole=True)]
+    block.copy(copies, num_rows=3, lengths=[8, 5])
+
+    after = written(block, model, 3)
+    np.testing.assert_array_equal(after[:, 0], before[:, 1])
+    np.testing.assert_array_equal(after[:, 1, :, :5], before[:, 3, :, :5])
+    np.testing.assert_array_equal(after[:, 2], before[:, 2])
+
+
+def test_resizing_keeps_what_fits_and_adds_zeros(
+    bundle: Bundle, storage: Storage
+) -> None:
+    model = bundle.manifest.model
+    block = numbered(storage, model, rows=2, length=8)
+    before = written(block, model, 2)
+
+    block.resize(12, num_rows=2)
+    longer = written(block, model, 2)
+    block.resize(4, num_rows=2)
+    shorter = written(block, model, 2)
+
+    np.testing.assert_array_equal(longer[:, :, :, :8], before)
+    assert not longer[:, :, :, 8:].any()
+    np.testing.assert_array_equal(shorter, before[:, :, :, :4])
+
+
+def test_shorter_newcomers_stand_behind(bundle: Bundle, storage: Storage) -> None:
+    model = bundle.manifest.model
+    block = storage.zeros(4, 8)
+    old = numbered(storage, model, rows=2, length=8)
+    new = numbered(storage, model, rows=1, length=3)
+
+    block.put(0, old)
+    block.put(2, new)
+
+    after = written(block, model, 3)
+    np.testing.assert_array_equal(after[:, :2], written(old, model, 2))
+    np.testing.assert_array_equal(after[:, 2:, :, :3], written(new, model, 1))

@@ -1,0 +1,169 @@
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from onnxlate.errors import Overloaded, ServerFailure, Unavailable
+from onnxlate.search import SearchOptions
+from onnxlate_serving.config import SchedulerConfig
+from onnxlate_serving.engine import Engine, Runner
+from onnxlate_serving.piece import Piece
+from onnxlate_serving.request import Request
+from onnxlate_serving.scheduler import Scheduler
+
+from .doubles import Allergic, Echo, Gated
+
+
+def request(*source_ids: int) -> Request:
+    return Request(source_ids, SearchOptions(max_target_tokens=1000), streamed=True)
+
+
+@asynccontextmanager
+async def running(
+    runner: Runner, rows: int = 8, waiting: int = 100
+) -> AsyncIterator[Engine]:
+    config = SchedulerConfig(max_rows=rows, max_waiting=waiting)
+    engine = Engine(Scheduler(config), runner)
+    engine.start()
+    try:
+        yield engine
+    finally:
+        await engine.stop()
+
+
+async def answer(engine: Engine, *requests: Request) -> list[tuple[int, ...]]:
+    with engine.decoding(requests) as outboxes:
+        return [(await outbox.outcome())[0].tokens for outbox in outboxes]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def test_one_call_has_its_texts_decoded_side_by_side() -> None:
+    echo = Echo()
+    async with running(echo) as engine:
+        said = await answer(engine, request(4), request(5, 6), request(7, 8, 9))
+
+    assert said == [(4,), (5, 6), (7, 8, 9)]
+    assert [len(step.decode) for step in echo.steps] == [3, 2, 1]
+
+
+async def test_calls_that_arrive_together_share_the_first_step() -> None:
+    echo = Echo()
+    async with running(echo) as engine:
+        await asyncio.gather(answer(engine, request(4)), answer(engine, request(5)))
+
+    assert len(echo.steps) == 1
+
+
+async def test_a_newcomer_joins_between_two_tokens() -> None:
+    gated = Gated()
+    early, late = request(4, 5, 6), request(7)
+    async with running(gated) as engine:
+        first = asyncio.create_task(answer(engine, early))
+        gated.go()
+        await until(lambda: len(gated.steps) == 1)
+        second = asyncio.create_task(answer(engine, late))
+        await asyncio.sleep(0.05)
+        gated.go(3)
+
+        assert await second == [(7,)]
+        assert await first == [(4, 5, 6)]
+
+    # The second step was already decided when the newcomer came.
+    assert [step.encode for step in gated.steps] == [(early,), (), (late,)]
+    assert gated.steps[2].decode == (early, late)
+
+
+async def test_hanging_up_frees_the_row_for_the_next_step() -> None:
+    gated = Gated()
+    endless, next_one = request(*range(1000)), request(4)
+    async with running(gated, rows=1) as engine:
+        with engine.decoding([endless]) as (outbox,):
+            gated.go()
+            await outbox.get()
+        task = asyncio.create_task(answer(engine, next_one))
+        gated.go(2)
+
+        assert await asyncio.wait_for(task, timeout=5) == [(4,)]
+
+    assert [step.decode for step in gated.steps][-1] == (next_one,)
+    assert len(gated.steps) <= 3
+
+
+async def test_a_cancelled_task_leaves_the_queue_too() -> None:
+    gated = Gated()
+    async with running(gated, rows=1) as engine:
+        running_one = asyncio.create_task(answer(engine, request(4, 5)))
+        waiting = asyncio.create_task(answer(engine, request(6)))
+        await asyncio.sleep(0.02)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        gated.go(2)
+
+        assert await running_one == [(4, 5)]
+
+    assert len(gated.steps) == 2
+
+
+async def test_a_failed_step_fails_its_requests_and_nobody_else() -> None:
+    allergic = Allergic(token=13)
+    async with running(allergic, rows=2) as engine:
+        calls = [(13,), (4, 5), (6, 7), (8, 9)]
+        results = await asyncio.gather(
+            *(answer(engine, request(*ids)) for ids in calls), return_exceptions=True
+        )
+        later = await answer(engine, request(4))
+
+    poisoned, neighbour, *rest = results
+    assert isinstance(poisoned, ServerFailure)
+    assert isinstance(neighbour, ServerFailure)
+    assert Allergic.WORDS not in str(poisoned)
+    assert rest == [[(6, 7)], [(8, 9)]]
+    assert later == [(4,)]
+    assert allergic.resets == 1
+
+
+async def test_a_slow_reader_gets_fewer_and_larger_pieces() -> None:
+    echo = Echo()
+    pieces: list[Piece] = []
+    async with running(echo) as engine:
+        with engine.decoding([request(*range(100))]) as (outbox,):
+            await until(lambda: len(echo.steps) == 100)
+            while not pieces or not pieces[-1].hypotheses:
+                pieces.append(await outbox.get())
+
+    assert [token for piece in pieces for token in piece.tokens] == [*range(100)]
+    assert len(pieces) <= 2
+
+
+async def test_a_full_engine_refuses_without_disturbing_anyone() -> None:
+    gated = Gated()
+    async with running(gated, rows=1, waiting=1) as engine:
+        first = asyncio.create_task(answer(engine, request(4)))
+        await asyncio.sleep(0.02)
+        second = asyncio.create_task(answer(engine, request(5)))
+        await asyncio.sleep(0.02)
+        with pytest.raises(Overloaded):
+            await answer(engine, request(6))
+        gated.go(2)
+
+        assert [await first, await second] == [[(4,)], [(5,)]]
+
+
+async def test_stopping_tells_who_still_waits() -> None:
+    gated = Gated()
+    async with running(gated) as engine:
+        task = asyncio.create_task(answer(engine, request(4, 5, 6)))
+        await asyncio.sleep(0.02)
+        gated.go()
+        await engine.stop()
+
+        with pytest.raises(Unavailable):
+            await task
+        with pytest.raises(Unavailable):
+            await answer(engine, request(4))

@@ -1,0 +1,117 @@
+import pytest
+
+from onnxlate.errors import InvalidRequest, Overloaded
+from onnxlate.search import SearchOptions
+from onnxlate_serving.config import SchedulerConfig
+from onnxlate_serving.request import Request
+from onnxlate_serving.scheduler import Scheduler
+from onnxlate_serving.step import Step
+
+
+def request(words: int = 3, beam: int = 1) -> Request:
+    options = SearchOptions(max_target_tokens=10, beam_size=beam)
+    return Request(source_ids=tuple(range(words)), options=options)
+
+
+def test_a_newcomer_joins_between_two_tokens_of_a_running_request() -> None:
+    scheduler = Scheduler(SchedulerConfig(max_rows=2))
+    early, late = request(), request()
+
+    scheduler.add([early])
+    assert scheduler.schedule() == Step(encode=(early,), decode=(early,))
+
+    scheduler.add([late])
+    assert scheduler.schedule() == Step(encode=(late,), decode=(early, late))
+
+
+def test_finishing_gives_the_rows_to_whoever_waited_longest() -> None:
+    scheduler = Scheduler(SchedulerConfig(max_rows=1))
+    first, second, third = request(), request(), request()
+    for each in (first, second, third):
+        scheduler.add([each])
+
+    assert scheduler.schedule().decode == (first,)
+    scheduler.finish(first)
+    assert scheduler.schedule() == Step(encode=(second,), decode=(second,))
+
+
+def test_a_wide_beam_at_the_head_is_not_overtaken() -> None:
+    scheduler = Scheduler(SchedulerConfig(max_rows=4))
+    running, wide, narrow = request(beam=2), request(beam=4), request()
+    scheduler.add([running])
+    scheduler.schedule()
+    scheduler.add([wide])
+    scheduler.add([narrow])
+
+    assert scheduler.schedule().encode == ()
+
+
+def test_a_request_that_leaves_the_queue_is_never_decoded() -> None:
+    scheduler = Scheduler(SchedulerConfig(max_rows=1))
+    running, impatient, patient = request(), request(), request()
+    scheduler.add([running, impatient, patient])
+    scheduler.schedule()
+
+    scheduler.finish(impatient)
+    scheduler.finish(running)
+
+    assert scheduler.schedule().decode == (patient,)
+
+
+def test_finishing_twice_is_finishing_once() -> None:
+    scheduler = Scheduler(SchedulerConfig(max_rows=1))
+    only = request()
+    scheduler.add([only])
+    scheduler.schedule()
+
+    scheduler.finish(only)
+    scheduler.finish(only)
+
+    assert not scheduler.schedule()
+    assert scheduler.num_rows == 0
+
+
+def test_the_encoder_is_not_given_more_than_it_may_take_at_once() -> None:
+    scheduler = Scheduler(SchedulerConfig(max_encode_tokens=10))
+    short, long, late = request(3), request(5), request(5)
+    scheduler.add([short, long, late])
+
+    assert scheduler.schedule().encode == (short, long)  # 2 of 5 tokens, padded
+    assert scheduler.schedule().encode == (late,)
+
+
+def test_a_source_longer_than_any_encoder_batch_goes_alone() -> None:
+    scheduler = Scheduler(SchedulerConfig(max_encode_tokens=10))
+    long, short = request(50), request()
+    scheduler.add([long, short])
+
+    assert scheduler.schedule().encode == (long,)
+    assert scheduler.schedule().encode == (short,)
+
+
+def test_a_full_queue_refuses_a_call_and_keeps_what_it_has() -> None:
+    scheduler = Scheduler(SchedulerConfig(max_rows=1, max_waiting=2))
+    scheduler.add([request(), request()])
+
+    with pytest.raises(Overloaded, match="2 texts are waiting"):
+        scheduler.add([request()])
+
+    assert scheduler.num_waiting == 2
+
+
+def test_a_call_larger_than_the_room_left_is_taken_as_a_whole() -> None:
+    scheduler = Scheduler(SchedulerConfig(max_rows=1, max_waiting=2))
+    scheduler.add([request()])
+
+    scheduler.add([request() for _ in range(5)])
+
+    assert scheduler.num_waiting == 6
+
+
+def test_a_beam_wider_than_the_batch_is_refused_at_once() -> None:
+    scheduler = Scheduler(SchedulerConfig(max_rows=4))
+
+    with pytest.raises(InvalidRequest, match="beam_size is 5"):
+        scheduler.add([request(), request(beam=5)])
+
+    assert scheduler.num_waiting == 0

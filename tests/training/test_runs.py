@@ -1,0 +1,191 @@
+"""Whole runs: killed, resumed, shared out, and driven against the wall."""
+
+import json
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from onnxlate.errors import ConfigError, CorpusError
+from onnxlate_training.checkpoint import RunFolder, load_model
+from onnxlate_training.cli import train_run
+from onnxlate_training.recipe import load_recipe
+
+from .runs import Training, arguments, errors, history, train, write_corpus
+
+
+def train_here(recipe: Path, run: Path, *changes: str, resume: bool = False) -> None:
+    """In this process, where a mistake is an exception."""
+    folder = f"data.folder={json.dumps(str(recipe.parent))}"
+    train_run(load_recipe(recipe, [folder, *changes]), run, resume)
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_corpus(tmp_path_factory.mktemp("corpus"))
+
+
+@pytest.fixture(scope="module")
+def whole(recipe: Path) -> Path:
+    """A run that nobody interrupted."""
+    run = recipe.parent / "whole"
+    train_here(recipe, run)
+    return run
+
+
+def interrupt(
+    training: Training, run: Path, update: int, number: signal.Signals
+) -> tuple[int, str]:
+    """Signals it some time after it saved that update; its status and words."""
+    training.reach(run, update)
+    # No moment is special, so any will do.
+    time.sleep(random.uniform(0, 0.1))
+    training.send(number)
+    return training.wait()
+
+
+def last_files(run: Path) -> list[bytes]:
+    newest = run / "checkpoints" / "update-00000040"
+    paths = [run / "model.safetensors", newest / "model.safetensors"]
+    paths.append(newest / "optimizer.safetensors")
+    return [path.read_bytes() for path in paths]
+
+
+def repeatable(run: Path) -> list[dict[str, float]]:
+    """The history but for what the clock says."""
+    clocked = {"time", "tokens_per_second", "cpu_share", "seconds"}
+    return [
+        {key: value for key, value in line.items() if key not in clocked}
+        for line in [*history(run), *history(run, "valid")]
+    ]
+
+
+def test_a_run_killed_stopped_and_resumed_ends_in_the_same_weights(
+    recipe: Path, whole: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+
+    status, _ = interrupt(Training.start(recipe, run), run, 5, signal.SIGKILL)
+    assert status == -signal.SIGKILL
+    resumed = Training.start(recipe, run, "--resume")
+    status, said = interrupt(resumed, run, 15, signal.SIGTERM)
+    assert status == 143, said
+    assert "stopped and saved at update" in said
+    status, said = train(recipe, run, "--resume")
+
+    assert status == 0, said
+    assert "going on from update" in said
+    assert last_files(run) == last_files(whole)
+    assert [line["update"] for line in history(run)] == list(range(1, 41))
+    assert repeatable(run) == repeatable(whole)
+
+
+def test_a_run_that_is_interrupted_at_the_keyboard_saves_first(
+    recipe: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+
+    status, said = interrupt(Training.start(recipe, run), run, 5, signal.SIGINT)
+
+    assert status == 130
+    assert "Traceback" not in said
+    saved = RunFolder(run).checkpoints()[-1].update
+    assert f"stopped and saved at update {saved}; --resume goes on" in said
+
+
+def test_a_run_goes_on_only_as_it_began(
+    recipe: Path, whole: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match="already holds a run; go on with --resume"):
+        train_here(recipe, whole)
+    with pytest.raises(ConfigError, match=r"begun with another model\.dropout"):
+        train_here(recipe, whole, "model.dropout=0.2", resume=True)
+
+    other = write_corpus(tmp_path)
+    for side in (tmp_path / "train.en", tmp_path / "train.de"):
+        side.write_text("".join(side.read_text().splitlines(keepends=True)[:50]))
+    with pytest.raises(CorpusError, match="kept 400 pairs, this 50"):
+        train_here(other, whole, resume=True)
+
+    assert len(last_files(whole)) == 3, "a refusal takes nothing away"
+
+
+def test_a_loss_that_is_no_number_ends_the_run_in_one_line(
+    recipe: Path, tmp_path: Path
+) -> None:
+    status, said = train(
+        *(recipe, tmp_path / "run"),
+        *("--set", "schedule.peak=1e30", "--set", "optimizer.clip_norm=0"),
+    )
+
+    assert status == 2
+    assert "Traceback" not in said
+    [line] = errors(said)
+    assert "Lower schedule.peak" in line
+
+
+def test_a_full_disk_loses_nothing(recipe: Path, whole: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    before = last_files(run)
+    # A limit on the size of a file stands in for the end of the disk.
+    limit = len(before[1]) // 2
+    longer = ("--resume", "--set", "train.max_updates=45")
+    command = [sys.executable, "-m", "onnxlate_training"]
+    command += arguments(recipe, run, *longer)
+
+    done = subprocess.run(
+        command,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("error: ")
+    assert "free some room and go on with --resume" in done.stderr
+    assert RunFolder(run).checkpoints()[-1].update == 40
+    newest = run / "checkpoints" / "update-00000040"
+    assert (newest / "model.safetensors").read_bytes() == before[1]
+    assert not list(run.rglob(".update-*"))
+
+
+def test_training_stops_when_validation_gets_no_better(
+    recipe: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+
+    # With a rate of next to nothing, no validation is better than the first.
+    train_here(
+        *(recipe, run, "schedule.peak=1e-9", "train.metric=bleu"),
+        *("train.validate_every=5", "train.patience=2"),
+    )
+
+    assert [line["update"] for line in history(run, "valid")] == [5, 10, 15]
+    assert RunFolder(run).progress().update == 15
+
+
+def test_the_newest_and_the_best_checkpoints_stay(whole: Path) -> None:
+    run = RunFolder(whole)
+
+    kept = [each.update for each in run.checkpoints()]
+
+    # Three newest of 5, 10, ... 40, and the best of the validations at 20 and 40.
+    assert kept == [20, 30, 35, 40]
+    assert [each.has_optimizer for each in run.checkpoints()] == [False] * 3 + [True]
+    assert json.loads(run.final_note.read_text())["updates"] == [30, 35, 40]
+    assert load_model(whole).provenance["updates"] == 40
+
+
+def test_the_report_on_the_corpus_adds_up(whole: Path) -> None:
+    report = json.loads(RunFolder(whole).corpus_report.read_text())
+
+    assert (report["read"], report["kept"]) == (402, 400)
+    assert report["dropped"] == {"seen before": 1, "with an empty side": 1}

@@ -1,0 +1,1 @@
+"""Training: parallel text in, a checkpoint out. The only component that learns."""

@@ -1,0 +1,306 @@
+"""What a run leaves on disk, and how it is read back.
+
+    RUN/recipe.json                 the recipe in effect, and what wrote it
+    RUN/corpus.json                 what was read, kept and dropped
+    RUN/joint.spm                   or source.spm and target.spm
+    RUN/history.jsonl               one line per log line and validation
+    RUN/checkpoints/update-00000500/
+        model.safetensors           weights
+        optimizer.safetensors       Adam's moments; newest checkpoint only
+        state.json                  where the run stands
+    RUN/model.safetensors           the final weights, averaged
+    RUN/model.json                  which checkpoints those are
+
+Random numbers are not saved because none are carried over: every batch's dropout
+is seeded with the seed and the batch's own number, and the order of batches with
+the seed and the epoch's.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors.torch import save
+from torch import Tensor
+
+from onnxlate import __version__
+from onnxlate.errors import ConfigError, CorpusError, TrainingError
+from onnxlate.text import Tokenizer
+
+from .corpus import validation_pairs
+from .model import Transformer
+from .recipe import Recipe, parse_recipe
+from .storage import new_folder, remove_folder, sweep, translated, write_atomically
+from .weights import average, build_model, load_tensors, load_weights
+
+MODEL, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state.json"
+
+
+class Progress(BaseModel):
+    """Where a run stands: enough to go on as if it had never stopped."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    update: int = 0
+    """Updates made."""
+    epoch: int = 0
+    updates_in_epoch: int = 0
+    num_target_tokens: int = 0
+    """Real target tokens learnt from, repetitions counted."""
+    seconds: float = 0.0
+    """Spent in updates, validation and saving left out."""
+    scores: dict[int, float] = {}
+    """Update -> validation score, higher is better."""
+    loss_scale: dict[str, float | int] = {}
+    """State of fp16's gradient scaler."""
+
+    @property
+    def ranking(self) -> list[int]:
+        """Updates by their scores, best first; of equals the earlier."""
+        return sorted(self.scores, key=lambda at: (-self.scores[at], at))
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    path: Path
+
+    @property
+    def update(self) -> int:
+        return int(self.path.name.removeprefix("update-"))
+
+    @property
+    def has_optimizer(self) -> bool:
+        return (self.path / OPTIMIZER).is_file()
+
+    def load_model(self) -> dict[str, Tensor]:
+        return load_tensors(self.path / MODEL)
+
+    def load_optimizer(self) -> dict[str, Tensor]:
+        return load_tensors(self.path / OPTIMIZER)
+
+    def load_progress(self) -> Progress:
+        try:
+            return Progress.model_validate_json((self.path / STATE).read_bytes())
+        except (OSError, ValidationError) as cause:
+            raise TrainingError(f"{self.path / STATE} is damaged") from cause
+
+    def write_progress(self, progress: Progress) -> None:
+        """What became known after the checkpoint was made, such as its score."""
+        content = progress.model_dump_json(indent=2).encode()
+        write_atomically(self.path / STATE, content)
+
+    def drop_optimizer(self) -> None:
+        (self.path / OPTIMIZER).unlink(missing_ok=True)
+
+
+class FinalNote(BaseModel):
+    """Where the final weights come from."""
+
+    average: str
+    updates: list[int]
+    """Of the checkpoints that they are the mean of."""
+
+
+class RunFolder:
+    """One training run on disk."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.recipe = path / "recipe.json"
+        self.corpus_report = path / "corpus.json"
+        self.history = path / "history.jsonl"
+        self.final_model = path / MODEL
+        self.final_note = path / "model.json"
+
+    def checkpoints(self) -> list[Checkpoint]:
+        """Whole ones, oldest first; a half-written one never gets its name."""
+        found = (self.path / "checkpoints").glob("update-*")
+        return [
+            Checkpoint(path)
+            for path in sorted(found, key=lambda path: (len(path.name), path.name))
+            if re.fullmatch(r"update-\d{8,}", path.name)
+        ]
+
+    def progress(self) -> Progress:
+        """Where the newest checkpoint stands."""
+        newest = self.checkpoints()[-1:]
+        return newest[0].load_progress() if newest else Progress()
+
+    def open_for(self, recipe: Recipe) -> None:
+        """Makes the folder, or tidies up what an earlier, killed process left."""
+        with translated(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            for folder in (self.path, self.path / "checkpoints"):
+                sweep(folder)
+            if not self.checkpoints():
+                for old in self.path.glob("*.spm"):
+                    old.unlink()
+        self.write_recipe(recipe)
+
+    def tokenizers(self, kind: str) -> tuple[Path, Path]:
+        """Where the source's and the target's SentencePiece models are."""
+        if kind == "joint":
+            return (self.path / "joint.spm",) * 2
+        return self.path / "source.spm", self.path / "target.spm"
+
+    def write_recipe(self, recipe: Recipe) -> None:
+        note = {
+            "written_by": f"onnxlate {__version__}",
+            "recipe": recipe.model_dump(mode="json"),
+        }
+        write_atomically(self.recipe, json.dumps(note, indent=2).encode())
+
+    def read_recipe(self) -> Recipe:
+        """Raises ConfigError if this is no run."""
+        try:
+            data: Any = json.loads(self.recipe.read_text(encoding="utf-8"))
+            recipe = data["recipe"]
+        except (OSError, ValueError, KeyError, TypeError) as cause:
+            raise ConfigError(
+                f"{self.path} is not a training run; `onnxlate train` makes one"
+            ) from cause
+        return parse_recipe(recipe, str(self.recipe))
+
+    def save(
+        self,
+        weights: Mapping[str, Tensor],
+        moments: Mapping[str, Tensor],
+        progress: Progress,
+    ) -> Checkpoint:
+        """Writes a checkpoint; raises TrainingError and leaves the others alone.
+
+        A final model goes: it is no longer what the run came to.
+        """
+        path = self.path / "checkpoints" / f"update-{progress.update:08d}"
+        with new_folder(path) as folder:
+            # Written by us and not by save_file, whose errors name no reason.
+            (folder / MODEL).write_bytes(save(dict(weights)))
+            (folder / OPTIMIZER).write_bytes(save(dict(moments)))
+            (folder / STATE).write_text(progress.model_dump_json(indent=2))
+        self.final_model.unlink(missing_ok=True)
+        return Checkpoint(path)
+
+    def prune(self, progress: Progress, keep_last: int, keep_best: int) -> None:
+        """Deletes checkpoints that are neither new nor good."""
+        everyone = self.checkpoints()
+        kept = {each.update for each in everyone[-keep_last:]}
+        kept.update(progress.ranking[:keep_best])
+        for each in everyone[:-1]:
+            each.drop_optimizer()
+            if each.update not in kept:
+                remove_folder(each.path)
+
+    def write_final(self, recipe: Recipe) -> FinalNote:
+        """Averages checkpoints into the final model, and says which."""
+        weights, note = self.final(recipe)
+        write_atomically(self.final_note, note.model_dump_json().encode())
+        write_atomically(self.final_model, save(weights))
+        return note
+
+    def read_final(self) -> tuple[dict[str, Tensor], FinalNote]:
+        """What `write_final` wrote; raises TrainingError for damaged files."""
+        try:
+            note = FinalNote.model_validate_json(self.final_note.read_bytes())
+        except (OSError, ValidationError) as cause:
+            raise TrainingError(f"{self.final_note} is missing or damaged") from cause
+        return load_tensors(self.final_model), note
+
+    def final(self, recipe: Recipe) -> tuple[dict[str, Tensor], FinalNote]:
+        """The final model as it would be if the run ended here."""
+        chosen = self._chosen(recipe)
+        note = FinalNote(
+            average=recipe.train.average,
+            updates=[each.update for each in chosen],
+        )
+        return average([each.load_model() for each in chosen]), note
+
+    def _chosen(self, recipe: Recipe) -> list[Checkpoint]:
+        everyone = {each.update: each for each in self.checkpoints()}
+        if not everyone:
+            raise ConfigError(f"{self.path} has no checkpoint yet")
+        newest = list(everyone.values())[-recipe.train.keep_last :]
+        ranking = newest[-1].load_progress().ranking
+        best = [everyone[at] for at in ranking if at in everyone]
+        match recipe.train.average:
+            case "last":
+                return newest
+            case "best":
+                return best[: recipe.train.keep_best] or newest[-1:]
+            case "none":
+                return best[:1] or newest[-1:]
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A trained model and what is to be known of it."""
+
+    model: Transformer
+    """On the CPU, in evaluation mode."""
+    source_tokenizer: Path
+    target_tokenizer: Path
+    """The same path if the vocabulary is joint."""
+    name: str
+    source_language: str
+    target_language: str
+    max_source_tokens: int
+    max_target_tokens: int
+    beam_size: int
+    length_penalty: float
+    provenance: dict[str, str | int | float]
+    validation_source: list[str]
+    """Real sentences; empty if the corpus is not at hand."""
+    validation_reference: list[str]
+
+
+def load_model(path: Path, folder: Path | None = None) -> LoadedModel:
+    """The final model of the run at `path`, or its average so far.
+
+    `folder` says where the corpus is now, if it moved. Raises ConfigError and
+    TrainingError.
+    """
+    run = RunFolder(path)
+    recipe = run.read_recipe()
+    weights, note = run.read_final() if run.final_model.is_file() else run.final(recipe)
+    source, target = run.tokenizers(recipe.tokenizer.kind)
+    model = build_model(recipe, Tokenizer(source), Tokenizer(target))
+    load_weights(model, weights)
+    try:
+        moved = {} if folder is None else {"folder": folder}
+        pairs = validation_pairs(recipe.data.model_copy(update=moved))
+    except CorpusError:
+        pairs = []
+    return LoadedModel(
+        model=model.eval(),
+        source_tokenizer=source,
+        target_tokenizer=target,
+        name=recipe.name,
+        source_language=recipe.data.source_language,
+        target_language=recipe.data.target_language,
+        max_source_tokens=recipe.model.max_positions,
+        max_target_tokens=recipe.model.max_positions,
+        beam_size=recipe.decode.default_beam_size,
+        length_penalty=recipe.decode.length_penalty,
+        provenance=_provenance(run, recipe, note),
+        validation_source=[source for source, _ in pairs],
+        validation_reference=[target for _, target in pairs],
+    )
+
+
+def _provenance(
+    run: RunFolder, recipe: Recipe, note: FinalNote
+) -> dict[str, str | int | float]:
+    newest = run.progress()
+    return {
+        "recipe": recipe.name,
+        "seed": recipe.seed,
+        "updates": newest.update,
+        "target_tokens_seen": newest.num_target_tokens,
+        "training_seconds": round(newest.seconds),
+        "average": f"{note.average} of {note.updates}",
+        "torch": torch.__version__,
+    }

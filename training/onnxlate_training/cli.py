@@ -1,0 +1,160 @@
+"""`onnxlate train`: a recipe in, a run out."""
+
+import json
+import signal
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import torch
+import typer
+
+from onnxlate.errors import ConfigError
+
+from .checkpoint import Progress, RunFolder
+from .recipe import Recipe, changed_keys, load_recipe
+from .reporting import Reporter, reporting
+from .texts import prepare
+from .trainer import Trainer
+from .weights import build_model
+from .workers import Worker, joined, one_voice, together
+
+# What may differ between a run and its continuation without making it another run.
+FREE_KEYS = (
+    "data.folder",
+    "train.max_updates",
+    "train.validate_every",
+    "train.save_every",
+    "train.log_every",
+    "train.keep_last",
+    "train.keep_best",
+    "train.average",
+    "train.metric",
+    "train.patience",
+    "train.threads",
+    "decode.",
+)
+
+STOPPING = (signal.SIGTERM, signal.SIGINT)
+
+
+def train(
+    recipe: Annotated[Path, typer.Argument(help="The recipe, a TOML file.")],
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Change a key: section.key=value. Repeatable."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The run's folder. Default: runs/NAME."),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on from the newest checkpoint, if any."),
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="End with one line of JSON on stdout.")
+    ] = False,
+) -> None:
+    """Train a model on parallel text, as a recipe says."""
+    with one_voice():
+        settings = load_recipe(recipe, changes or [])
+        path = output or Path("runs") / settings.name
+        result = train_run(settings, path, resume)
+    if as_json and result is not None:
+        print(json.dumps(result))
+
+
+def train_run(recipe: Recipe, path: Path, resume: bool) -> dict[str, object] | None:
+    """Trains into the folder `path`; what came of it, in the leading process.
+
+    Exits with 128 + the signal's number after SIGTERM and SIGINT, once it is saved.
+    """
+    run = RunFolder(path)
+    with joined(recipe) as worker:
+        _open_folder(run, recipe, resume, worker)
+        progress = _train(run, recipe, worker)
+        if not worker.leads:
+            return None
+        note = run.write_final(recipe)
+        return {
+            "run": str(path),
+            "updates": progress.update,
+            "averaged": note.updates,
+            "best_update": next(iter(progress.ranking), None),
+            "scores": progress.scores,
+            "seconds": round(progress.seconds, 1),
+        }
+
+
+def _train(run: RunFolder, recipe: Recipe, worker: Worker) -> Progress:
+    texts, report = prepare(recipe, run, worker)
+    # The same weights in every process, whatever was drawn before.
+    torch.manual_seed(recipe.seed)
+    model = build_model(recipe, texts.source_tokenizer, texts.target_tokenizer)
+    with reporting(run, recipe, worker) as reporter:
+        reporter.say(str(report))
+        reporter.say(
+            f"{model.num_parameters():,} parameters, {worker.world} process(es), "
+            f"{torch.get_num_threads()} thread(s), {worker.device}"
+        )
+        trainer = Trainer(recipe, texts, model, run, worker, reporter)
+        _follow(trainer, reporter)
+        return trainer.progress
+
+
+def _follow(trainer: Trainer, reporter: Reporter) -> None:
+    """Trains to the end, or until a signal; then exits, once the run is saved."""
+    if trainer.resume():
+        reporter.say(f"going on from update {trainer.progress.update}")
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        trainer.stop_signal = number
+
+    previous = {number: signal.signal(number, stop) for number in STOPPING}
+    try:
+        finished = trainer.run()
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+    if not finished:
+        reporter.say(
+            f"stopped and saved at update {trainer.progress.update}; "
+            "--resume goes on from there"
+        )
+        raise typer.Exit(128 + trainer.stop_signal)
+
+
+def _open_folder(run: RunFolder, recipe: Recipe, resume: bool, worker: Worker) -> None:
+    """Raises ConfigError if the folder holds another run, or one not to go on."""
+    with together(worker):
+        if worker.leads:
+            _check_folder(run, recipe, resume)
+            run.open_for(recipe)
+    with together(worker):
+        if changed := _changed(run, recipe):
+            raise ConfigError(
+                f"{run.path} was begun with another {changed[0]} than process "
+                f"{worker.rank} has; all must share one folder and one recipe"
+            )
+
+
+def _check_folder(run: RunFolder, recipe: Recipe, resume: bool) -> None:
+    if not run.checkpoints():
+        return
+    if not resume:
+        raise ConfigError(
+            f"{run.path} already holds a run; go on with --resume, "
+            "or choose another folder with --output"
+        )
+    if changed := _changed(run, recipe):
+        raise ConfigError(
+            f"{run.path} was begun with another {changed[0]}; "
+            "a run goes on only as it began"
+        )
+
+
+def _changed(run: RunFolder, recipe: Recipe) -> list[str]:
+    """Keys of the run's recipe that would make it another run."""
+    keys = changed_keys(run.read_recipe(), recipe)
+    return [key for key in keys if not key.startswith(FREE_KEYS)]

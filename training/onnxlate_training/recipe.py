@@ -1,0 +1,271 @@
+"""The recipe: everything that decides what a training run does, in one TOML file."""
+
+import difflib
+import tomllib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
+
+from onnxlate.errors import ConfigError
+
+from .model import SIZES, ModelConfig
+from .schedule import ScheduleConfig
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        allow_inf_nan=False,
+    )
+
+
+class DataConfig(_Section):
+    source_language: str = Field(min_length=2)
+    """BCP 47, e.g. "en"."""
+    target_language: str = Field(min_length=2)
+    folder: Path = Path()
+    """Where the files below are, unless their paths are absolute."""
+    train_source: tuple[Path, ...] = Field(min_length=1)
+    """Plain or .gz text, one sentence a line; several files are one after another."""
+    train_target: tuple[Path, ...] = Field(min_length=1)
+    """As many files as train_source; line n belongs to line n."""
+    valid_source: Path
+    valid_target: Path
+
+    @model_validator(mode="after")
+    def _files_pair_up(self) -> "DataConfig":
+        if len(self.train_source) != len(self.train_target):
+            raise ValueError(
+                f"train_source has {len(self.train_source)} files and "
+                f"train_target {len(self.train_target)}; they go in pairs"
+            )
+        return self
+
+
+class FilterConfig(_Section):
+    """Which training pairs are left out; the run reports how many, and why."""
+
+    max_tokens: PositiveInt = 200
+    """Pairs with a longer side, in tokens, are dropped."""
+    max_ratio: PositiveFloat = 4.0
+    """Pairs whose longer side has more than this many times the tokens of the
+    shorter, plus ten, are dropped."""
+    deduplicate: bool = True
+    """Whether only the first of equal pairs is kept."""
+    drop_copies: bool = False
+    """Whether pairs whose target is the source are dropped."""
+
+
+class TokenizerConfig(_Section):
+    kind: Literal["joint", "split"] = "joint"
+    """One SentencePiece model for both languages, or one each."""
+    vocabulary: PositiveInt = 8000
+    """Tokens of each SentencePiece model, special ones included."""
+    algorithm: Literal["bpe", "unigram"] = "bpe"
+    character_coverage: PositiveFloat = Field(default=1.0, le=1)
+    """Share of the text's characters that get a token; 0.9995 for Chinese."""
+    byte_fallback: bool = True
+    """Whether characters without a token are spelt in bytes, so that none is
+    unknown; costs 256 tokens."""
+
+
+class BatchConfig(_Section):
+    max_tokens: PositiveInt = 4096
+    """Padded tokens of the longer side in one batch."""
+    accumulate: PositiveInt = 1
+    """Batches summed into one update, over all processes together: at least as many
+    as there are processes, best a multiple of that."""
+
+
+class OptimizerConfig(_Section):
+    name: Literal["adam", "adamw"] = "adam"
+    beta1: NonNegativeFloat = Field(default=0.9, lt=1)
+    beta2: NonNegativeFloat = Field(default=0.98, lt=1)
+    epsilon: PositiveFloat = 1e-9
+    weight_decay: NonNegativeFloat = 0.0
+    clip_norm: NonNegativeFloat = 1.0
+    """Gradients longer than this are shortened to it; 0 leaves them alone."""
+
+
+class TrainConfig(_Section):
+    max_updates: PositiveInt = 8000
+    label_smoothing: NonNegativeFloat = Field(default=0.1, lt=1)
+    validate_every: PositiveInt = 500
+    """Updates between validations; each also saves a checkpoint."""
+    save_every: PositiveInt = 500
+    """Updates between checkpoints."""
+    log_every: PositiveInt = 50
+    """Updates between lines of the log."""
+    keep_last: PositiveInt = 5
+    """Newest checkpoints that stay on disk."""
+    keep_best: NonNegativeInt = 3
+    """Checkpoints of best validation that stay on disk."""
+    average: Literal["none", "last", "best"] = "last"
+    """Which checkpoints' weights the final model averages; "none" takes the best."""
+    metric: Literal["bleu", "chrf", "loss"] = "bleu"
+    """What "best" means, on the validation text."""
+    patience: NonNegativeInt = 0
+    """Validations without a new best after which training stops; 0 never stops."""
+    threads: NonNegativeInt = 0
+    """CPU threads per process; 0 leaves it to torch."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    """Of the arithmetic on a GPU; "auto" is bf16 where the card has it, else fp16.
+    On a CPU it is always fp32."""
+
+    @model_validator(mode="after")
+    def _best_ones_are_kept(self) -> "TrainConfig":
+        if self.average == "best" and not self.keep_best:
+            raise ValueError('average "best" needs keep_best of 1 or more')
+        return self
+
+
+class DecodeConfig(_Section):
+    """How validation decodes, and the exported model by default."""
+
+    beam_size: PositiveInt = 1
+    """In validations during training."""
+    default_beam_size: PositiveInt = 5
+    """Of the exported model, where a request does not say."""
+    length_penalty: float = 1.0
+    max_sentences: PositiveInt = 2000
+    """Validation sentences that are decoded; the first ones."""
+
+
+class Recipe(_Section):
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    """Of the run's folder and of the exported model."""
+    seed: NonNegativeInt = 1
+    data: DataConfig
+    filter: FilterConfig = FilterConfig()
+    tokenizer: TokenizerConfig = TokenizerConfig()
+    model: ModelConfig = ModelConfig()
+    batch: BatchConfig = BatchConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
+    train: TrainConfig = TrainConfig()
+    decode: DecodeConfig = DecodeConfig()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand_size(cls, data: Any) -> Any:
+        """`size = "tiny"` under [model] stands for all of that size's numbers."""
+        if isinstance(data, dict) and isinstance(data.get("model"), dict):
+            model = dict(data["model"])
+            size = model.pop("size", None)
+            if size is not None and size not in SIZES:
+                raise ValueError(f"model.size is {size!r}; there is {', '.join(SIZES)}")
+            if size is not None:
+                data = {**data, "model": SIZES[size].model_dump() | model}
+        return data
+
+    @model_validator(mode="after")
+    def _belongs_together(self) -> "Recipe":
+        if self.model.tying == "all" and self.tokenizer.kind == "split":
+            raise ValueError('model.tying "all" needs tokenizer.kind "joint"')
+        if self.filter.max_tokens > self.model.max_positions:
+            raise ValueError(
+                f"filter.max_tokens is {self.filter.max_tokens}, but the model has "
+                f"{self.model.max_positions} positions (model.max_positions)"
+            )
+        if self.filter.max_tokens > self.batch.max_tokens:
+            raise ValueError(
+                f"filter.max_tokens is {self.filter.max_tokens}: such a sentence does "
+                f"not fit a batch of {self.batch.max_tokens} (batch.max_tokens)"
+            )
+        return self
+
+
+def load_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
+    """Reads a recipe and applies "section.key=value" changes to it.
+
+    Raises ConfigError for a file that is no TOML, a key that does not exist (and
+    names the one that was probably meant) and a value that cannot be.
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as cause:
+        raise ConfigError(f"there is no recipe {path}") from cause
+    except (OSError, ValueError) as cause:
+        raise ConfigError(f"{path} cannot be read as TOML: {cause}") from cause
+    for change in changes:
+        _apply(data, change)
+    return parse_recipe(data, str(path))
+
+
+def parse_recipe(data: dict[str, Any], origin: str) -> Recipe:
+    """Raises ConfigError; `origin` is what its text calls the data."""
+    try:
+        return Recipe.model_validate(data)
+    except ValidationError as cause:
+        first = cause.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"{origin}: {_explain(where, first)}") from cause
+
+
+def changed_keys(one: Recipe, other: Recipe) -> list[str]:
+    """Dotted names of the keys in which two recipes differ."""
+    left, right = dict(_leaves(one)), dict(_leaves(other))
+    return [key for key in left if left[key] != right[key]]
+
+
+def _leaves(model: BaseModel, prefix: str = "") -> Iterator[tuple[str, object]]:
+    for key in type(model).model_fields:
+        value = getattr(model, key)
+        if isinstance(value, BaseModel):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
+
+
+def _apply(data: dict[str, Any], change: str) -> None:
+    key, equals, text = change.partition("=")
+    if not equals or not key:
+        raise ConfigError(f"--set {change}: write it as section.key=value")
+    try:
+        value: object = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text  # a bare word is a string
+    *sections, last = key.strip().split(".")
+    for section in sections:
+        data = data.setdefault(section, {})
+        if not isinstance(data, dict):
+            raise ConfigError(f"--set {change}: {section} is not a section")
+    data[last] = value
+
+
+def _explain(where: str, error: Any) -> str:
+    if error["type"] == "missing":
+        return f"{where} is missing"
+    if error["type"] != "extra_forbidden":
+        given = "" if isinstance(error["input"], dict) else f" (is {error['input']!r})"
+        message = error["msg"].removeprefix("Value error, ")
+        return f"{where}: {message}{given}" if where else message
+    *sections, last = where.split(".")
+    fields = _fields(sections)
+    close = difflib.get_close_matches(last, fields, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"there is {', '.join(fields)}"
+    return f"{where} is not a key; {hint}"
+
+
+def _fields(sections: Sequence[str]) -> list[str]:
+    model: type[BaseModel] = Recipe
+    for section in sections:
+        inner = model.model_fields[section].annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            model = inner
+    return [*model.model_fields, *(["size"] if model is ModelConfig else [])]

@@ -1,0 +1,100 @@
+"""Writes files and folders that are either whole or not there.
+
+Unfinished and unwanted ones are called `.NAME.PROCESS`, which nobody else looks at.
+"""
+
+import contextlib
+import errno
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from onnxlate.errors import TrainingError
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replaces `path`; a crash leaves the old file or the new one.
+
+    Raises TrainingError if the disk is full or may not be written.
+    """
+    temporary = _hidden(path)
+    with translated(path):
+        try:
+            temporary.write_bytes(content)
+            _sync(temporary)
+            temporary.replace(path)
+            _sync(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A folder to fill, which becomes `path` at the end, or never.
+
+    Raises TrainingError if the disk is full or may not be written.
+    """
+    temporary = _hidden(path)
+    with translated(path):
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        try:
+            yield temporary
+            for file in temporary.iterdir():
+                _sync(file)
+            _sync(temporary)
+            remove_folder(path)
+            temporary.replace(path)
+            _sync(path.parent)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def remove_folder(path: Path) -> None:
+    """At once under this name, and then file by file; a crash leaves no half of it."""
+    if not path.exists():
+        return
+    doomed = path.with_name(f".{path.name}.0")
+    shutil.rmtree(doomed, ignore_errors=True)
+    path.replace(doomed)
+    shutil.rmtree(doomed, ignore_errors=True)
+
+
+def sweep(folder: Path) -> None:
+    """Removes from a folder what killed processes left half done."""
+    for path in folder.glob(".*"):
+        if not re.fullmatch(r"\..+\.\d+", path.name):
+            continue
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """The system's refusals as TrainingErrors that name the path."""
+    try:
+        yield
+    except OSError as cause:
+        # EFBIG is a limit on the size of files: the same to whoever meets it.
+        full = cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        remedy = "; free some room and go on with --resume" if full else ""
+        raise TrainingError(
+            f"{path} cannot be written: {cause.strerror or cause}{remedy}"
+        ) from cause
+
+
+def _hidden(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}")
+
+
+def _sync(path: Path) -> None:
+    """Onto the disk itself; of a folder, the names in it."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,59 @@
+"""Trains the SentencePiece models that cut text into tokens."""
+
+import io
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import sentencepiece
+
+from onnxlate.errors import ConfigError, CorpusError
+from onnxlate.text import BOS_ID, EOS_ID, PAD_ID, UNK_ID
+
+from .recipe import TokenizerConfig
+from .storage import write_atomically
+
+
+def train_subwords(
+    lines: Iterable[str], path: Path, config: TokenizerConfig, seed: int
+) -> None:
+    """Writes a SentencePiece model to `path`.
+
+    Raises ConfigError, with the largest size that would do, if the text is too small
+    for so many tokens.
+    """
+    model = io.BytesIO()
+    sentencepiece.set_random_generator_seed(seed)
+    try:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(lines),
+            model_writer=model,
+            model_type=config.algorithm,
+            vocab_size=config.vocabulary,
+            character_coverage=config.character_coverage,
+            byte_fallback=config.byte_fallback,
+            pad_id=PAD_ID,
+            unk_id=UNK_ID,
+            bos_id=BOS_ID,
+            eos_id=EOS_ID,
+            # Compatibility forms (NFKC) are folded, so that "ﬁ" and "fi" are one.
+            normalization_rule_name="nmt_nfkc",
+            num_threads=1,
+            minloglevel=2,
+        )
+    except (RuntimeError, OSError) as cause:
+        raise _explain(str(cause), config) from cause
+    write_atomically(path, model.getvalue())
+
+
+def _explain(message: str, config: TokenizerConfig) -> ConfigError | CorpusError:
+    """SentencePiece's refusal in the words of the recipe."""
+    size = f"tokenizer.vocabulary is {config.vocabulary}"
+    if most := re.search(r"value <= (\d+)", message):
+        return ConfigError(f"{size}; this text allows at most {most[1]}")
+    if least := re.search(r"smaller than required_chars\. \d+ vs (\d+)", message):
+        bytes_too = " and byte_fallback's 256" if config.byte_fallback else ""
+        return ConfigError(
+            f"{size}; the text's characters{bytes_too} need at least {least[1]}"
+        )
+    return CorpusError(f"SentencePiece cannot be trained on this text: {message}")

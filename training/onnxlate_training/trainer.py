@@ -1,0 +1,374 @@
+"""The training loop: batches in, updates out, exactly repeatable.
+
+One update is `accumulate` batches, shared out over the processes; its gradient is
+the sum over its real target tokens divided by their number. Every batch seeds its
+own dropout, so the same recipe takes the same path on one process or several,
+interrupted or not.
+"""
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from onnxlate.errors import TrainingError
+
+from .batches import Batch, BatchPlan
+from .checkpoint import Progress, RunFolder
+from .loss import smoothed_loss
+from .model import Transformer
+from .optimizer import build_optimizer, load_moments, moments_of
+from .recipe import Recipe
+from .reporting import Reporter
+from .texts import Texts
+from .validation import Validation
+from .weights import load_weights, weights_of
+from .workers import Worker, agreed, together, total
+
+
+class BatchLoss(nn.Module):
+    """A batch's loss in one call, which is what data parallelism wraps."""
+
+    def __init__(self, model: Transformer, smoothing: float) -> None:
+        super().__init__()
+        self.model = model
+        self.smoothing = smoothing
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Sum over the batch's real target tokens, in nats."""
+        vectors = self.model(batch.source_ids, batch.source_visible, batch.target_ids)
+        # Padding is dropped before the vocabulary, the dearest layer, sees it.
+        return smoothed_loss(
+            vectors[batch.target_visible],
+            self.model.generator.weight,
+            batch.next_ids[batch.target_visible],
+            self.smoothing,
+        )
+
+
+@dataclass
+class Tally:
+    """What the next line of the log is about."""
+
+    loss: float = 0.0
+    tokens: int = 0
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    gradient_norms: list[float] = field(default_factory=list)
+
+    @property
+    def mean_loss(self) -> float:
+        return self.loss / self.tokens
+
+    @property
+    def speed(self) -> float:
+        """Real target tokens per second."""
+        return self.tokens / self.seconds
+
+    def figures(self, rate: float, epoch: int) -> dict[str, float]:
+        # fp16 meets infinite gradients while it looks for its scale.
+        finite = filter(math.isfinite, self.gradient_norms)
+        return {
+            "loss": self.mean_loss,
+            "learning_rate": rate,
+            "tokens_per_second": self.speed,
+            "cpu_share": self.cpu_seconds / self.seconds,
+            "gradient_norm": max(finite, default=0.0),
+            "epoch": epoch,
+        }
+
+
+class _ToldToStop(Exception):
+    """Ends a validation that a signal makes pointless."""
+
+
+class Trainer:
+    """One run, from where its newest checkpoint stands to its end."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        texts: Texts,
+        model: Transformer,
+        run: RunFolder,
+        worker: Worker,
+        reporter: Reporter,
+    ) -> None:
+        self._recipe = recipe
+        self._model = model.to(worker.device).train()
+        self._run = run
+        self._worker = worker
+        self._reporter = reporter
+        batch, train = recipe.batch, recipe.train
+        self._plan = BatchPlan(
+            texts.training, batch.max_tokens, batch.accumulate, recipe.seed
+        )
+        self._validation = Validation(
+            texts.validation,
+            texts.source_tokenizer,
+            texts.target_tokenizer,
+            recipe.decode,
+        )
+        self._optimizer = build_optimizer(self._model, recipe.optimizer)
+        self._precision = _precision(recipe, worker)
+        self._scaler = torch.amp.GradScaler(
+            worker.device.type, enabled=self._precision is torch.float16
+        )
+        batch_loss: nn.Module = BatchLoss(self._model, train.label_smoothing)
+        self._batch_loss = (
+            DistributedDataParallel(batch_loss) if worker.world > 1 else batch_loss
+        )
+        self._tally = Tally()
+        self._saved = 0
+        self.progress = Progress()
+        self.stop_signal = 0
+        """Set by a signal handler: the run saves and stops after this update."""
+
+    def resume(self) -> bool:
+        """Takes up the newest checkpoint; False if there is none.
+
+        Raises TrainingError if it is damaged or not of this model.
+        """
+        checkpoints = self._run.checkpoints()
+        if not checkpoints:
+            return False
+        newest = checkpoints[-1]
+        load_weights(self._model, newest.load_model())
+        load_moments(self._model, self._optimizer, newest.load_optimizer())
+        self.progress = newest.load_progress()
+        self._saved = self.progress.update
+        if self.progress.loss_scale:
+            self._scaler.load_state_dict(dict(self.progress.loss_scale))
+        return True
+
+    def run(self) -> bool:
+        """Trains to the end; False if it was asked to stop before.
+
+        What comes next follows from the progress alone, so that a run stopped at any
+        point, also between an update and its validation, goes on with just that.
+        Raises TrainingError if the loss is no number or the disk is full; the newest
+        whole checkpoint stays.
+        """
+        updates = self._updates()
+        while not self._stopping():
+            if self._validation_is_due():
+                self._validate()
+            elif self._finished():
+                return True
+            else:
+                self._update(next(updates))
+                if self._checkpoint_is_due():
+                    self._save()
+        if self._saved != self.progress.update:
+            self._save()
+        return False
+
+    # ------------------------------------------------------------ what is next
+
+    def _stopping(self) -> bool:
+        # Not overwritten with 0: a signal may have come while the others were asked.
+        if number := int(agreed(self._worker, self.stop_signal)):
+            self.stop_signal = number
+        return number != 0
+
+    def _validation_is_due(self) -> bool:
+        update, train = self.progress.update, self._recipe.train
+        reached = update == train.max_updates or update % train.validate_every == 0
+        return reached and update > 0 and update not in self.progress.scores
+
+    def _checkpoint_is_due(self) -> bool:
+        # Before its validation, which takes long enough to be killed in.
+        saving = self.progress.update % self._recipe.train.save_every == 0
+        return saving or self._validation_is_due()
+
+    def _finished(self) -> bool:
+        train, ranking = self._recipe.train, self.progress.ranking
+        if self.progress.update >= train.max_updates:
+            return True
+        if not train.patience or not ranking:
+            return False
+        since = sum(update > ranking[0] for update in ranking)
+        if since < train.patience:
+            return False
+        self._reporter.say(f"no better validation since update {ranking[0]}; done")
+        return True
+
+    def _updates(self) -> Iterator[list[list[int]]]:
+        """The batches of each update from here on, without end."""
+        while True:
+            updates = self._plan.updates(self.progress.epoch)
+            while self.progress.updates_in_epoch < len(updates):
+                yield updates[self.progress.updates_in_epoch]
+            self.progress.epoch += 1
+            self.progress.updates_in_epoch = 0
+
+    # ------------------------------------------------------------- one update
+
+    def _update(self, batches: list[list[int]]) -> None:
+        started, cpu_started = time.perf_counter(), time.process_time()
+        update = self.progress.update + 1
+        rate = self._recipe.schedule.rate(update, self._recipe.train.max_updates)
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        num_tokens = sum(self._plan.num_tokens(each) for each in batches)
+        loss = self._accumulate(update, batches, num_tokens)
+        norm = self._step()
+        self._check(update, loss / num_tokens, norm, rate)
+        seconds = time.perf_counter() - started
+
+        self.progress.update = update
+        self.progress.updates_in_epoch += 1
+        self.progress.num_target_tokens += num_tokens
+        self.progress.seconds += seconds
+        tally = self._tally
+        tally.loss += loss
+        tally.tokens += num_tokens
+        tally.seconds += seconds
+        tally.cpu_seconds += time.process_time() - cpu_started
+        tally.gradient_norms.append(norm)
+        self._reporter.advance(update, tally.mean_loss, tally.speed)
+        if update % self._recipe.train.log_every == 0:
+            figures = tally.figures(rate, self.progress.epoch)
+            self._reporter.log(update, "train", figures)
+            self._tally = Tally()
+
+    def _accumulate(
+        self, update: int, batches: list[list[int]], num_tokens: int
+    ) -> float:
+        """Adds up the gradients of this process's batches; all processes' loss."""
+        worker = self._worker
+        rounds = math.ceil(len(batches) / worker.world)
+        self._optimizer.zero_grad()
+        summed = 0.0
+        for turn in range(rounds):
+            # Data parallelism waits for everyone in the last round: a process whose
+            # share is used up takes part with a batch that counts for nothing.
+            index = turn * worker.world + worker.rank
+            mine, weight = (index, 1.0) if index < len(batches) else (0, 0.0)
+            with self._quiet(last=turn == rounds - 1):
+                loss = self._loss(update, mine, self._plan.batch(batches[mine]))
+                summed += weight * float(loss.detach())
+                # The processes' gradients are averaged; we want their sum.
+                scaled = loss * (weight * worker.world / num_tokens)
+                torch.autograd.backward(self._scaler.scale(scaled))
+        return total(worker, summed)
+
+    def _loss(self, update: int, index: int, batch: Batch) -> Tensor:
+        torch.manual_seed(batch_seed(self._recipe.seed, update, index))
+        device = self._worker.device
+        with torch.autocast(
+            device.type, self._precision, enabled=self._precision is not None
+        ):
+            loss: Tensor = self._batch_loss(batch.to(device))
+        return loss
+
+    def _quiet(self, last: bool) -> AbstractContextManager[None]:
+        """Lets processes exchange gradients in the last round only."""
+        if isinstance(self._batch_loss, DistributedDataParallel) and not last:
+            quiet: AbstractContextManager[None] = self._batch_loss.no_sync()
+            return quiet
+        return nullcontext()
+
+    def _step(self) -> float:
+        """Clips and applies the gradients; their norm before clipping."""
+        self._scaler.unscale_(self._optimizer)
+        limit = self._recipe.optimizer.clip_norm or math.inf
+        norm = nn.utils.clip_grad_norm_(self._model.parameters(), limit)
+        # With a scaler, Adam itself leaves out a step whose gradients overflowed.
+        if self._scaler.is_enabled() or bool(norm.isfinite()):
+            self._scaler.step(self._optimizer)
+        self._scaler.update()
+        return float(norm)
+
+    def _check(self, update: int, loss: float, norm: float, rate: float) -> None:
+        # fp16's scaler meets infinite gradients while it looks for its scale.
+        if math.isfinite(loss) and (math.isfinite(norm) or self._scaler.is_enabled()):
+            return
+        raise TrainingError(
+            f"update {update}: the loss is {loss:g} and the gradient's norm {norm:g} "
+            f"at learning rate {rate:.2g}; the newest checkpoint is from before. "
+            "Lower schedule.peak, lengthen schedule.warmup_updates, or use "
+            'model.norm "pre"'
+        )
+
+    # ---------------------------------------------------------- now and then
+
+    def _validate(self) -> None:
+        update, scores = self.progress.update, self.progress.scores
+        with together(self._worker):
+            if self._worker.leads:
+                self._score()
+        self._model.train()
+        # The others run out of patience at the same update.
+        score = agreed(self._worker, scores.get(update, -math.inf))
+        if score > -math.inf:
+            scores[update] = score
+
+    def _score(self) -> None:
+        """Scores the model and notes it, unless a signal comes in between."""
+        started = time.perf_counter()
+        device = self._worker.device
+        try:
+            scores = self._validation.scores(self._model, device, self._heed_signals)
+        except _ToldToStop:
+            return
+        if not math.isfinite(scores.loss):
+            raise TrainingError(
+                f"update {self.progress.update}: the validation loss is "
+                f"{scores.loss:g}; lower schedule.peak"
+            )
+        seconds = round(time.perf_counter() - started, 1)
+        figures = {"loss": scores.loss, "bleu": scores.bleu, "chrf": scores.chrf}
+        self._reporter.log(
+            self.progress.update, "valid", {**figures, "seconds": seconds}
+        )
+        metric = self._recipe.train.metric
+        self.progress.scores[self.progress.update] = scores.value(metric)
+        self._run.checkpoints()[-1].write_progress(self.progress)
+        self._prune()
+
+    def _heed_signals(self, num_sentences: int) -> None:
+        if self.stop_signal:
+            raise _ToldToStop
+
+    def _save(self) -> None:
+        with together(self._worker):
+            if self._worker.leads:
+                self.progress.loss_scale = self._scaler.state_dict()
+                self._run.save(
+                    weights_of(self._model),
+                    moments_of(self._model, self._optimizer),
+                    self.progress,
+                )
+                self._prune()
+        self._saved = self.progress.update
+
+    def _prune(self) -> None:
+        train = self._recipe.train
+        self._run.prune(self.progress, train.keep_last, train.keep_best)
+
+
+def batch_seed(seed: int, update: int, index: int) -> int:
+    """A random seed of a batch's own, the same in whatever process it is learnt from.
+
+    Mixed well into every bit: of what torch.manual_seed is given, the CPU's generator
+    takes the lowest 32 and no more.
+    """
+    mixed = np.random.SeedSequence((seed, update, index))
+    return int(mixed.generate_state(1, np.uint64)[0])
+
+
+def _precision(recipe: Recipe, worker: Worker) -> torch.dtype | None:
+    """What a GPU multiplies in; None is float32."""
+    wanted = recipe.train.precision
+    if worker.device.type == "cpu" or wanted == "fp32":
+        return None
+    if wanted == "auto":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    return torch.bfloat16 if wanted == "bf16" else torch.float16
