@@ -125,6 +125,8 @@ class Manifest(_Record):
     """BCP 47, e.g. "en"."""
     target_language: str
     precision: Precision
+    operators: Literal["standard", "onnxruntime"] = "standard"
+    """Whether the graphs are ONNX as standardised, or made for onnxruntime's CPU."""
     model: ModelInfo
     special_ids: SpecialIds
     limits: Limits

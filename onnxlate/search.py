@@ -2,284 +2,254 @@
 
 Numpy alone, so that PyTorch in training, onnxruntime in the export gate and the
 serving engine all search with this one piece of code, and can differ only in their
-logits. One search is one sentence; whoever batches calls `candidates` once for all
-rows and hands each search its own.
+logits. Sentences stand side by side and each is at its own step; a step costs about
+the same for one as for many, and nobody's outcome depends on who stands beside.
 
-Axes: R rows (live hypotheses of all sentences), V vocabulary, C candidates per row.
+Axes: P places (sentences), k hypotheses of each, R = P * k rows, V vocabulary, T target
+positions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from .beam import Extensions, placed, ranked, survivors
+from .candidates import Floats as Floats
+from .candidates import Ints as Ints
+from .candidates import LogProbs, NumpyLogProbs, likeliest
 from .finish import FinishReason as FinishReason
+from .sentence import Hypothesis as Hypothesis
+from .sentence import SearchOptions as SearchOptions
+from .sentence import Sentence
 
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
-
-@dataclass(frozen=True, slots=True)
-class SearchOptions:
-    """How one text is to be decoded; any mix may share a batch."""
-
-    max_target_tokens: int
-    """Longest target, in tokens, end of sentence included."""
-
-    beam_size: int = 1
-    """Hypotheses kept per text; 1 is greedy search."""
-
-    num_hypotheses: int = 1
-    """Best hypotheses to return, at most beam_size."""
-
-    length_penalty: float = 1.0
-    """Exponent of the length that log-probabilities are divided by; 0 favours
-    short targets, 1 compares averages (Wu et al. 2016 without the offset)."""
-
-    with_scores: bool = False
-    """Whether greedy search keeps log-probabilities too; beams always do."""
+MIN_ROOM = 32
+"""Target positions that there is room for at first; it doubles when it is short."""
 
 
 @dataclass(frozen=True, slots=True)
-class Hypothesis:
-    tokens: tuple[int, ...]
-    """Target ids without begin and end."""
+class Turn:
+    """What the decoder is fed next, and who is done."""
 
-    score: float
-    """log_prob / num_tokens ** length_penalty, the end token counted."""
+    tokens: Ints
+    """(R,) The next token of each row; anything in rows of finished sentences."""
 
-    log_prob: float
-    """Sum of the tokens' log-probabilities, end token included; nan if not kept."""
+    parents: Ints
+    """(R,) Row r continues what row parents[r] was, mostly itself. A row whose parent
+    is another row is nobody's parent, so copies may be made in place, in any order.
+    Rows of finished sentences are their own parents."""
 
-    finish_reason: FinishReason
-
-
-@dataclass(frozen=True, slots=True)
-class Advance:
-    """What the decoder is fed next for one sentence."""
-
-    tokens: tuple[int, ...]
-    """One target token per live row; () when the search is over."""
-
-    parents: tuple[int, ...]
-    """For each of them, which of the sentence's previous rows it continues."""
+    finished: dict[int, list[Hypothesis]]
+    """By place: the outcome, best first, at most num_hypotheses."""
 
 
-class Search(Protocol):
-    """Starts on one row fed the begin token, then advances step by step."""
+class Searches:
+    """Sentences of one beam size: the one at place i has rows i * k to (i + 1) * k - 1.
 
-    @property
-    def width(self) -> int:
-        """Candidates it needs per row."""
-
-    @property
-    def with_scores(self) -> bool:
-        """Whether candidates need log-probabilities or only their order."""
-
-    def advance(self, tokens: Ints, scores: Floats) -> Advance:
-        """Takes its rows' candidates, best first: both (rows, >= width)."""
-
-    def stable_prefix(self) -> tuple[int, ...]:
-        """The tokens that every possible outcome begins with."""
-
-    def hypotheses(self) -> list[Hypothesis]:
-        """Best first, at most num_hypotheses; complete once the search is over."""
-
-
-def start(options: SearchOptions, eos_id: int) -> Search:
-    if options.beam_size == 1:
-        return GreedySearch(options, eos_id)
-    return BeamSearch(options, eos_id)
-
-
-def candidates(logits: Floats, width: int, with_scores: bool) -> tuple[Ints, Floats]:
-    """The best `width` tokens of every row: (R, V) -> (R, C) ids and scores.
-
-    Scores are log-probabilities, or zeros if not wanted. Equal logits go by token
-    id, so that the outcome depends on the row alone.
+    Greedy search always takes the likeliest token. Beam search keeps the `beam_size`
+    likeliest unfinished hypotheses. Twice as many candidates are looked at, so that
+    however many of them end, beam_size remain, and ended ones must stand among the
+    best beam_size to count (fairseq, Marian and CTranslate2 do the same). A search is
+    over when beam_size have ended and nobody who lives is ahead of the best of them.
+    Others stop at beam_size ended: where a model is sure of itself, the rest of the
+    beam are stumps that end early, and the only good hypothesis would be cut off.
     """
-    if width == 1:
-        tokens = logits.argmax(axis=1)[:, None]
-    else:
-        width = min(width, logits.shape[1])
-        tokens = np.argpartition(logits, -width, axis=1)[:, -width:]
-        tokens.sort(axis=1)
-        best = np.take_along_axis(logits, tokens, axis=1)
-        order = np.argsort(-best, axis=1, kind="stable")
-        tokens = np.take_along_axis(tokens, order, axis=1)
-        # A partition takes any of several equals where it cuts; ids decide instead.
-        worst = np.take_along_axis(logits, tokens[:, -1:], axis=1)
-        for row in np.flatnonzero((logits >= worst).sum(axis=1) > width):
-            tokens[row] = np.argsort(-logits[row], kind="stable")[:width]
-    if not with_scores:
-        return tokens, np.zeros(tokens.shape, dtype=np.float32)
-    top = logits.max(axis=1, keepdims=True)
-    log_total = np.log(np.exp(logits - top).sum(axis=1, keepdims=True)) + top
-    return tokens, np.take_along_axis(logits, tokens, axis=1) - log_total
 
-
-def select(
-    searches: Sequence[Search], num_rows: Sequence[int], logits: Floats
-) -> list[Advance]:
-    """Advances many searches whose rows stand one after another in `logits`.
-
-    Searches of one kind share one pass over the vocabulary; how many there are
-    changes nothing in the outcome of any.
-    """
-    starts = np.cumsum([0, *num_rows])
-    advances: list[Advance | None] = [None] * len(searches)
-    kinds: dict[tuple[int, bool], list[int]] = {}
-    for index, search in enumerate(searches):
-        kinds.setdefault((search.width, search.with_scores), []).append(index)
-    for (width, with_scores), members in kinds.items():
-        rows = np.concatenate([np.arange(starts[i], starts[i + 1]) for i in members])
-        theirs = logits if len(rows) == len(logits) else logits[rows]
-        tokens, scores = candidates(theirs, width, with_scores)
-        at = 0
-        for i in members:
-            end = at + num_rows[i]
-            advances[i] = searches[i].advance(tokens[at:end], scores[at:end])
-            at = end
-    return [advance for advance in advances if advance is not None]
-
-
-class GreedySearch:
-    """Always the likeliest token."""
-
-    width = 1
-
-    def __init__(self, options: SearchOptions, eos_id: int) -> None:
-        self._options = options
+    def __init__(
+        self, beam_size: int, eos_id: int, log_probs: LogProbs | None = None
+    ) -> None:
+        """`log_probs` normalises logits where something is quicker than numpy."""
+        self._k = beam_size
         self._eos_id = eos_id
-        self._tokens: list[int] = []
-        self._log_prob = 0.0
-        self._finish_reason: FinishReason | None = None
-
-    @property
-    def with_scores(self) -> bool:
-        return self._options.with_scores
-
-    def advance(self, tokens: Ints, scores: Floats) -> Advance:
-        token = int(tokens[0, 0])
-        self._log_prob += float(scores[0, 0])
-        if token == self._eos_id:
-            self._finish_reason = FinishReason.EOS
-            return Advance((), ())
-        self._tokens.append(token)
-        if len(self._tokens) >= self._options.max_target_tokens:
-            self._finish_reason = FinishReason.LENGTH
-            return Advance((), ())
-        return Advance((token,), (0,))
-
-    def stable_prefix(self) -> tuple[int, ...]:
-        return tuple(self._tokens)
-
-    def hypotheses(self) -> list[Hypothesis]:
-        reason = self._finish_reason or FinishReason.LENGTH
-        length = len(self._tokens) + (reason is FinishReason.EOS)
-        log_prob = self._log_prob if self.with_scores else float("nan")
-        score = log_prob / max(length, 1) ** self._options.length_penalty
-        return [Hypothesis(tuple(self._tokens), score, log_prob, reason)]
-
-
-@dataclass(frozen=True, slots=True)
-class _Live:
-    tokens: tuple[int, ...]
-    log_prob: float
-
-
-class BeamSearch:
-    """Keeps the `beam_size` likeliest unfinished hypotheses.
-
-    Twice beam_size candidates are looked at, so that however many of them end,
-    beam_size remain, and ended ones must stand among the best beam_size to count
-    (fairseq, Marian and CTranslate2 do the same). The search is over when beam_size
-    have ended and nobody who lives is ahead of the best of them. Others stop at
-    beam_size ended: where a model is sure of itself, the rest of the beam are
-    stumps that end early, and the only good hypothesis would be cut off.
-    """
-
-    with_scores = True
-
-    def __init__(self, options: SearchOptions, eos_id: int) -> None:
-        self._options = options
-        self._eos_id = eos_id
-        self._live = [_Live((), 0.0)]
-        self._ended: list[Hypothesis] = []
-
-    @property
-    def width(self) -> int:
-        return 2 * self._options.beam_size
-
-    def advance(self, tokens: Ints, scores: Floats) -> Advance:
-        beam = self._options.beam_size
-        so_far = np.array([live.log_prob for live in self._live])
-        totals = so_far[:, None] + scores.astype(np.float64)
-        # Stable, so that ties fall to the earlier row and the smaller token id.
-        order = np.argsort(-totals, axis=None, kind="stable")[: self.width]
-        length = len(self._live[0].tokens) + 1
-
-        live: list[_Live] = []
-        parents: list[int] = []
-        for rank, flat in enumerate(order):
-            parent, column = divmod(int(flat), tokens.shape[1])
-            token, log_prob = int(tokens[parent, column]), float(totals[parent, column])
-            prefix = self._live[parent].tokens
-            if token == self._eos_id:
-                if rank < beam:
-                    self._end(prefix, log_prob, length, FinishReason.EOS)
-            elif len(live) < beam:
-                live.append(_Live((*prefix, token), log_prob))
-                parents.append(parent)
-
-        if self._nothing_to_gain(live, length):
-            live = []
-        elif length >= self._options.max_target_tokens:
-            for each in live:
-                self._end(each.tokens, each.log_prob, length, FinishReason.LENGTH)
-            live = []
-        self._live = live
-        if not live:
-            return Advance((), ())
-        return Advance(tuple(each.tokens[-1] for each in live), tuple(parents))
-
-    def stable_prefix(self) -> tuple[int, ...]:
-        """What all live and ended hypotheses share."""
-        if not self._live:
-            return self.hypotheses()[0].tokens
-        everyone = [each.tokens for each in self._live]
-        everyone += [each.tokens for each in self._ended]
-        shared = 0
-        for column in zip(*everyone, strict=False):
-            if len(set(column)) > 1:
-                break
-            shared += 1
-        return everyone[0][:shared]
-
-    def hypotheses(self) -> list[Hypothesis]:
-        # A sentence the model ended beats one that was cut off.
-        ranked = sorted(
-            self._ended,
-            key=lambda each: (each.finish_reason is FinishReason.LENGTH, -each.score),
+        self._log_probs_of = log_probs or NumpyLogProbs()
+        self._sentences: list[Sentence] = []
+        self._state = np.zeros(
+            0,
+            [
+                ("length", np.int64),  # tokens so far, of every hypothesis alike
+                ("min_length", np.int64),
+                ("max_length", np.int64),
+                ("num_ended", np.int64),
+                ("scored", np.bool_),
+                ("log_probs", np.float64, (beam_size,)),  # -inf where nobody lives
+            ],
         )
-        return ranked[: self._options.num_hypotheses]
+        self._history = np.zeros((0, beam_size, MIN_ROOM), np.int32)  # (P, k, T)
+        self._rows = np.arange(0)  # (R,)
 
-    def _nothing_to_gain(self, live: Sequence[_Live], length: int) -> bool:
-        """Whether enough have ended, the wanted ones better than all that live."""
-        if len(self._ended) < self._options.beam_size or not live:
-            return len(self._ended) >= self._options.beam_size
-        ahead = live[0].log_prob / length**self._options.length_penalty
-        scores = sorted((each.score for each in self._ended), reverse=True)
-        return bool(scores[self._options.num_hypotheses - 1] >= ahead)
+    def __len__(self) -> int:
+        """Sentences, finished ones included until they are removed."""
+        return len(self._sentences)
+
+    @property
+    def num_rows(self) -> int:
+        return len(self._rows)
+
+    def add(self, options: Sequence[SearchOptions]) -> None:
+        """At the places behind the last; each must have this beam_size.
+
+        In its first step, all rows of a sentence are fed the begin token.
+        """
+        new = np.zeros(len(options), self._state.dtype)
+        new["min_length"] = [each.min_target_tokens for each in options]
+        new["max_length"] = [each.max_target_tokens for each in options]
+        new["scored"] = [each.with_scores or self._k > 1 for each in options]
+        # All rows say the same at first, so only one of them counts.
+        new["log_probs"][:, 1:] = -np.inf
+        new["log_probs"][~new["scored"]] = np.nan
+        self._sentences += [Sentence(each) for each in options]
+        self._state = np.concatenate([self._state, new])
+        history = np.zeros((len(options), *self._history.shape[1:]), np.int32)
+        self._history = np.concatenate([self._history, history])
+        self._rows = np.arange(len(self) * self._k)
+
+    def remove(self, places: Collection[int]) -> list[tuple[int, int]]:
+        """Takes sentences out, done or not, and fills their places from the end.
+
+        The moves, (from, to), to be done in this order; numbers of places, not rows.
+        """
+        gone = set(places)
+        left = len(self) - len(gone)
+        gaps = sorted(place for place in gone if place < left)
+        movers = [place for place in range(left, len(self)) if place not in gone]
+        self._state[gaps] = self._state[movers]
+        self._history[gaps] = self._history[movers]
+        for mover, gap in zip(movers, gaps, strict=True):
+            self._sentences[gap] = self._sentences[mover]
+        del self._sentences[left:]
+        self._state = self._state[:left]
+        self._history = self._history[:left]
+        self._rows = self._rows[: left * self._k]
+        return list(zip(movers, gaps, strict=True))
+
+    def advance(self, logits: Floats) -> Turn:
+        """One step of everyone: the logits (R, V) after each row's newest token.
+
+        Finished sentences keep their places, and have to be removed before the next
+        step. Where a sentence may not end yet, its end is set to -inf in `logits`.
+        """
+        length = self._state["length"]
+        length += 1
+        self._make_room(int(length.max()))
+        early = length < self._state["min_length"]
+        if early.any():
+            logits[np.repeat(early, self._k), self._eos_id] = -np.inf
+        return self._step_greedy(logits) if self._k == 1 else self._step_beams(logits)
+
+    def stable_prefix(self, place: int) -> tuple[int, ...]:
+        """The tokens that every possible outcome begins with; the best one at last."""
+        sentence = self._sentences[place]
+        if sentence.outcome is not None:
+            return sentence.outcome[0].tokens if sentence.outcome else ()
+        alive = self._state["log_probs"][place] != -np.inf
+        live = self._history[place, alive, : self._state["length"][place]]
+        shared = np.logical_and.accumulate((live == live[0]).all(axis=0)).sum()
+        prefix = tuple(live[0, :shared].tolist())
+        for each in sentence.ended:
+            prefix = _common(prefix, each.tokens)
+        return prefix
+
+    def _step_greedy(self, logits: Floats) -> Turn:
+        state = self._state
+        tokens = logits.argmax(axis=1)
+        (scored,) = state["scored"].nonzero()
+        if len(scored):
+            theirs = logits if len(scored) == len(logits) else logits[scored]
+            scores = self._log_probs_of.of(theirs, tokens[scored, None])
+            state["log_probs"][scored] += scores
+        self._write(tokens)
+        ended = tokens == self._eos_id
+        over = ended | (state["length"] >= state["max_length"])
+        finished = {
+            place: self._finish_greedy(place, bool(ended[place]))
+            for place in np.flatnonzero(over).tolist()
+        }
+        return Turn(tokens, self._rows.copy(), finished)
+
+    def _finish_greedy(self, place: int, ended: bool) -> list[Hypothesis]:
+        length = int(self._state["length"][place])
+        log_prob = float(self._state["log_probs"][place, 0])
+        tokens = self._history[place, 0, : length - ended].tolist()
+        reason = FinishReason.EOS if ended else FinishReason.LENGTH
+        sentence = self._sentences[place]
+        sentence.end(tokens, log_prob, length, reason)
+        return sentence.finish()
+
+    def _step_beams(self, logits: Floats) -> Turn:
+        tokens = likeliest(logits, 2 * self._k)
+        scores = self._log_probs_of.of(logits, tokens)
+        best = ranked(self._state["log_probs"], tokens, scores)
+        ends = best.tokens == self._eos_id
+        counted = (ends & (best.log_probs != -np.inf))[:, : self._k]
+        for place, rank in np.argwhere(counted).tolist():
+            self._end(best, place, rank, FinishReason.EOS)
+            self._state["num_ended"][place] += 1
+        live = survivors(best, ends, self._k)
+        return self._settle(live, self._finish_beams(live))
+
+    def _finish_beams(self, live: Extensions) -> dict[int, list[Hypothesis]]:
+        state = self._state
+        cut = state["length"] >= state["max_length"]
+        cut |= live.log_probs[:, 0] == -np.inf  # nobody lives
+        finished = {}
+        for place in np.flatnonzero(cut | (state["num_ended"] >= self._k)).tolist():
+            sentence = self._sentences[place]
+            best = float(live.log_probs[place, 0])
+            if not sentence.is_decided(best, int(state["length"][place])):
+                if not cut[place]:
+                    continue
+                for rank in np.flatnonzero(live.log_probs[place] != -np.inf).tolist():
+                    self._end(live, place, rank, FinishReason.LENGTH)
+            finished[place] = sentence.finish()
+        return finished
 
     def _end(
-        self,
-        tokens: tuple[int, ...],
-        log_prob: float,
-        length: int,
-        reason: FinishReason,
+        self, extensions: Extensions, place: int, rank: int, reason: FinishReason
     ) -> None:
-        score = log_prob / length**self._options.length_penalty
-        self._ended.append(Hypothesis(tokens, score, log_prob, reason))
+        """Notes one as ended; the rows are still as they were before the step."""
+        length = int(self._state["length"][place])
+        parent = extensions.parents[place, rank]
+        tokens = self._history[place, parent, : length - 1].tolist()
+        if reason is FinishReason.LENGTH:
+            tokens.append(int(extensions.tokens[place, rank]))
+        log_prob = float(extensions.log_probs[place, rank])
+        self._sentences[place].end(tokens, log_prob, length, reason)
+
+    def _settle(self, live: Extensions, finished: dict[int, list[Hypothesis]]) -> Turn:
+        """Every hypothesis onto a row, together with its past."""
+        alive = live.log_probs != -np.inf
+        alive[list(finished)] = False
+        firsts = self._rows[:: self._k, None]
+        order, parents = placed((live.parents + firsts).ravel(), alive.ravel())
+        tokens = live.tokens.ravel()[order]
+        self._state["log_probs"] = live.log_probs.ravel()[order].reshape(-1, self._k)
+        moved = np.flatnonzero(parents != self._rows)
+        if len(moved):
+            past = self._history.reshape(self.num_rows, -1)
+            past = past[:, : self._state["length"].max() - 1]
+            past[moved] = past[parents[moved]]
+        self._write(tokens)
+        return Turn(tokens, parents, finished)
+
+    def _write(self, tokens: Ints) -> None:
+        """The newest token of each row into its history."""
+        newest = np.repeat(self._state["length"] - 1, self._k)
+        at = self._rows * self._history.shape[2] + newest
+        self._history.reshape(-1)[at] = tokens
+
+    def _make_room(self, length: int) -> None:
+        room = self._history.shape[2]
+        if length > room:
+            more = ((0, 0), (0, 0), (0, max(room, length - room)))
+            self._history = np.pad(self._history, more)
+
+
+def _common(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:
+    """What both begin with."""
+    for at, (left, right) in enumerate(zip(one, other, strict=False)):
+        if left != right:
+            return one[:at]
+    return one[: len(other)]

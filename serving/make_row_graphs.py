@@ -1,4 +1,5 @@
-"""Writes onnxlate_serving/graphs/*.onnx, the row operators of device_block.py.
+"""Writes onnxlate_serving/graphs/*.onnx: the row operators of device_block.py, and the
+normalisation of log_probs.py.
 
 Run by hand when they change: `python serving/make_row_graphs.py`. Serving itself
 never imports onnx.
@@ -69,6 +70,20 @@ def main() -> None:
         [constant("start", 0), constant("axis", POSITIONS)],
     )
     write("zeros", [numbers("shape")], [zeros("shape", "result")])
+    write_log_softmax()
+
+
+def write_log_softmax() -> None:
+    logits, log_probs = (
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["rows", "vocabulary"])
+        for name in ("logits", "log_probs")
+    )
+    node = helper.make_node("LogSoftmax", ["logits"], ["log_probs"], axis=1)
+    graph = helper.make_graph([node], "log_softmax", [logits], [log_probs])
+    opset = [helper.make_opsetid("", 21)]
+    model = helper.make_model(graph, opset_imports=opset, ir_version=10)
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, FOLDER / "log_softmax.onnx")
 
 
 if __name__ == "__main__":

@@ -26,20 +26,21 @@ from onnxlate.bundle import (
     read_manifest,
 )
 from onnxlate.errors import BundleError, ExportError
-from onnxlate.text import BOS_ID, EOS_ID, PAD_ID, UNK_ID
+from onnxlate.text import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Tokenizer
 from onnxlate_training.checkpoint import LoadedModel
-from onnxlate_training.model import Transformer
 
+from . import fused, graphs
 from .gate import (
     MAX_SENTENCES,
     Progress,
+    Sample,
     defaults_of,
     draw_sample,
     limits_of,
     pass_gate,
 )
-from .graphs import decoder_graph, encoder_graph
-from .quantise import quantised
+from .products import FloatProducts, Int8Products, Products
+from .ranges import measure_ranges
 from .stepper import OrtStepper
 
 ENCODER, DECODER = "encoder.onnx", "decoder.onnx"
@@ -60,8 +61,8 @@ def export_bundle(
     """
     require_free(path)
     sample = draw_sample(loaded, precision, max_sentences)
-    graphs = build_graphs(loaded.model, precision, on_progress)
-    content = {name: graph.SerializeToString() for name, graph in graphs.items()}
+    built = build_graphs(loaded, precision, sample, on_progress)
+    content = {name: graph.SerializeToString() for name, graph in built.items()}
     stepper = OrtStepper(content[ENCODER], content[DECODER])
     gate = pass_gate(loaded, stepper, precision, sample, on_progress)
     with new_folder(path) as folder:
@@ -69,25 +70,43 @@ def export_bundle(
             (folder / name).write_bytes(data)
         for tokenizer in {loaded.source_tokenizer, loaded.target_tokenizer}:
             shutil.copyfile(tokenizer, folder / tokenizer.name)
-        manifest = _manifest(loaded, graphs, gate, precision, version, folder)
+        manifest = _manifest(loaded, built, gate, precision, version, folder)
         text = manifest.model_dump_json(indent=2) + "\n"
         (folder / MANIFEST_NAME).write_text(text, encoding="utf-8")
     return Bundle.open(path)
 
 
 def build_graphs(
-    model: Transformer, precision: Precision, on_progress: Progress
+    loaded: LoadedModel, precision: Precision, sample: Sample, on_progress: Progress
 ) -> dict[str, onnx.ModelProto]:
-    """encoder.onnx and decoder.onnx in the given precision."""
+    """encoder.onnx and decoder.onnx in the given precision.
+
+    fp16 is for GPUs and keeps to standard operators; the others are for CPUs, and
+    use what onnxruntime has there.
+    """
+    on_progress("writing the graphs", 0, 2)
     if precision == "fp16":
-        model = copy.deepcopy(model).half()
-    graphs: dict[str, onnx.ModelProto] = {}
-    for name, build in ((ENCODER, encoder_graph), (DECODER, decoder_graph)):
-        on_progress("tracing the graphs", len(graphs), 2)
-        graph = build(model)
-        graphs[name] = quantised(graph) if precision == "int8" else graph
-    on_progress("tracing the graphs", 2, 2)
-    return graphs
+        model = copy.deepcopy(loaded.model).half()
+        built = {ENCODER: graphs.encoder_graph(model)}
+        on_progress("writing the graphs", 1, 2)
+        built[DECODER] = graphs.decoder_graph(model)
+    else:
+        products = _products(loaded, precision, sample)
+        built = {
+            ENCODER: fused.encoder_graph(loaded.model, products),
+            DECODER: fused.decoder_graph(loaded.model, products),
+        }
+    on_progress("writing the graphs", 2, 2)
+    return built
+
+
+def _products(loaded: LoadedModel, precision: Precision, sample: Sample) -> Products:
+    if precision == "fp32":
+        return FloatProducts()
+    longest = loaded.max_target_tokens
+    target = Tokenizer(loaded.target_tokenizer)
+    targets = [target.encode(each)[:longest] for each in sample.references]
+    return Int8Products(measure_ranges(loaded.model, sample.sources, targets))
 
 
 def graph_info(file: str, graph: onnx.ModelProto) -> GraphInfo:
@@ -122,7 +141,7 @@ def _tensor_info(value: onnx.ValueInfoProto) -> TensorInfo:
 
 def _manifest(
     loaded: LoadedModel,
-    graphs: dict[str, onnx.ModelProto],
+    built: dict[str, onnx.ModelProto],
     gate: GateReport,
     precision: Precision,
     version: str,
@@ -137,6 +156,7 @@ def _manifest(
         source_language=loaded.source_language,
         target_language=loaded.target_language,
         precision=precision,
+        operators="standard" if precision == "fp16" else "onnxruntime",
         model=ModelInfo(
             width=config.width,
             heads=config.heads,
@@ -152,8 +172,8 @@ def _manifest(
         defaults=defaults_of(loaded),
         source_tokenizer=loaded.source_tokenizer.name,
         target_tokenizer=loaded.target_tokenizer.name,
-        encoder=graph_info(ENCODER, graphs[ENCODER]),
-        decoder=graph_info(DECODER, graphs[DECODER]),
+        encoder=graph_info(ENCODER, built[ENCODER]),
+        decoder=graph_info(DECODER, built[DECODER]),
         provenance=loaded.provenance
         | {"onnx": onnx.__version__, "onnxruntime": onnxruntime.__version__},
         gate=gate,

@@ -90,6 +90,8 @@ class OrtRows:
         return logits
 
     def gather(self, parents: Ints) -> None:
+        if np.array_equal(parents, np.arange(len(self._source["source_visible"]))):
+            return
         self._source = {name: each[parents] for name, each in self._source.items()}
         self._past = {name: each[parents] for name, each in self._past.items()}
 

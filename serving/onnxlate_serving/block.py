@@ -13,9 +13,10 @@ import numpy.typing as npt
 
 from onnxlate.bundle import ModelInfo
 
-from .rows import RowCopy
-
 Cache = npt.NDArray[np.float32] | npt.NDArray[np.float16]
+
+Copy = tuple[int, int]
+"""From which row, to which."""
 
 
 class Block(Protocol):
@@ -35,11 +36,12 @@ class Block(Protocol):
     def reserve(self, num_rows: int) -> None:
         """Makes sure that rows up to `num_rows` exist; what is in new ones is junk."""
 
-    def put(self, first_row: int, newcomers: Self) -> None:
-        """Writes all rows of another block, which may be shorter, from `first_row`."""
+    def put(self, first_row: int, newcomers: Self, times: int) -> None:
+        """Writes each row of another block, which may be shorter, so many times, from
+        `first_row` on."""
 
     def copy(
-        self, copies: Sequence[RowCopy], num_rows: int, lengths: Sequence[int]
+        self, copies: Sequence[Copy], num_rows: int, lengths: Sequence[int]
     ) -> None:
         """Copies rows, one after the other, of which `lengths` positions matter each.
 
@@ -62,38 +64,46 @@ class HostBlock:
     device = "cpu"
 
     def __init__(self, array: Cache) -> None:
-        self.array = array  # (K, R, H, L, E)
+        self._hold(array)
 
     @property
     def length(self) -> int:
         return int(self.array.shape[3])
 
     def pointer(self, index: int) -> int:
-        return int(self.array.ctypes.data + index * self.array.strides[0])
+        return self._address + index * self._stride
 
     def reserve(self, num_rows: int) -> None:
         if num_rows > self.array.shape[1]:
             raise IndexError(f"{num_rows} rows in a block of {self.array.shape[1]}")
 
-    def put(self, first_row: int, newcomers: "HostBlock") -> None:
-        rows = slice(first_row, first_row + newcomers.array.shape[1])
-        self.array[:, rows, :, : newcomers.length] = newcomers.array
+    def put(self, first_row: int, newcomers: "HostBlock", times: int) -> None:
+        new = newcomers.array
+        if times > 1:
+            new = new.repeat(times, axis=1)
+        rows = slice(first_row, first_row + new.shape[1])
+        self.array[:, rows, :, : newcomers.length] = new
 
     def copy(
-        self, copies: Sequence[RowCopy], num_rows: int, lengths: Sequence[int]
+        self, copies: Sequence[Copy], num_rows: int, lengths: Sequence[int]
     ) -> None:
-        for copy, length in zip(copies, lengths, strict=True):
-            kept = self.array[:, copy.source, :, :length]
-            self.array[:, copy.destination, :, :length] = kept
+        for (source, destination), length in zip(copies, lengths, strict=True):
+            kept = self.array[:, source, :, :length]
+            self.array[:, destination, :, :length] = kept
 
     def resize(self, length: int, num_rows: int) -> None:
         old = self.array
         shape = (*old.shape[:3], length, old.shape[4])
         # Zeroed by the system page by page when first touched: max_rows cost
         # nothing while few are used.
-        self.array = np.zeros(shape, old.dtype)
+        self._hold(np.zeros(shape, old.dtype))
         both = min(length, old.shape[3])
         self.array[:, :num_rows, :, :both] = old[:, :num_rows, :, :both]
+
+    def _hold(self, array: Cache) -> None:
+        self.array = array  # (K, R, H, L, E)
+        self._address = int(array.ctypes.data)  # which takes numpy 2 µs to say
+        self._stride = array.strides[0]
 
 
 class HostStorage:

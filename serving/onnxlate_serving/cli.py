@@ -32,16 +32,27 @@ def serve(
         str, typer.Option(metavar="HOST:PORT", help="Port 0: the system chooses.")
     ] = "127.0.0.1:50051",
     device: Annotated[Device, typer.Option(help="Where to decode.")] = Device.auto,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Engines that share the work.",
+            show_default="one per CPU for narrow models, else 1",
+        ),
+    ] = None,
     threads: Annotated[
         int | None,
         typer.Option(
             min=1,
-            help="Threads inside one operator.",
-            show_default="1 for narrow models, else the CPUs there are",
+            help="Threads inside one operator of one engine.",
+            show_default="the CPUs there are, shared out among the workers",
         ),
     ] = None,
     max_rows: Annotated[
-        int, typer.Option(min=1, help="Rows decoded at once; a beam of k takes k.")
+        int,
+        typer.Option(
+            min=1, help="Rows that each worker decodes at once; a beam of k takes k."
+        ),
     ] = 64,
     max_waiting: Annotated[
         int, typer.Option(min=1, help="Texts that may wait before calls are refused.")
@@ -82,7 +93,9 @@ def serve(
                 max_text_bytes=max_text_bytes,
                 max_beam_size=max_beam_size or min(16, max_rows),
             ),
-            runtime=RuntimeConfig(device=device.value, threads=threads),
+            runtime=RuntimeConfig(
+                device=device.value, workers=workers, threads=threads
+            ),
             reflection=reflection,
             announce_seconds=announce_seconds,
             drain_seconds=drain_seconds,

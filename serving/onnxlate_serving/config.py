@@ -22,7 +22,7 @@ class SchedulerConfig(_Settings):
     """How much is decoded at once, and how much may wait for it."""
 
     max_rows: PositiveInt = 64
-    """Rows in the decode batch; a beam of k takes k of them."""
+    """Rows in the decode batch of each worker; a beam of k takes k of them."""
 
     max_waiting: PositiveInt = 1024
     """Texts that may wait for rows before new calls are refused. A call is taken or
@@ -30,8 +30,12 @@ class SchedulerConfig(_Settings):
     taken, so that a call larger than the room left is not refused for ever."""
 
     max_encode_tokens: PositiveInt = 4096
-    """Source tokens, padding included, in one run of the encoder. Smaller values
-    make those who are decoding already wait less for newcomers."""
+    """Source tokens that join at once while nobody is being decoded."""
+
+    max_joining_tokens: PositiveInt = 256
+    """Source tokens that join in one step beside others. All wait for the encoder, so
+    smaller values make answers that are under way more even, and the first token of
+    newcomers in a crowd later."""
 
 
 class RequestLimits(_Settings):
@@ -53,9 +57,13 @@ class RuntimeConfig(_Settings):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """"auto" is CUDA where onnxruntime has it and a device answers, else the CPU."""
 
+    workers: PositiveInt | None = None
+    """Engines that share the work on the CPU, and the weights. None is one for each CPU
+    for models narrower than 256, whose operators are too small to share, else 1."""
+
     threads: PositiveInt | None = None
-    """Threads inside one operator on the CPU; None is one for models narrower than
-    256, whose operators are too small to share, else all this process may use."""
+    """Threads inside one operator on the CPU; None shares all that this process may use
+    out among the workers."""
 
 
 class ServerConfig(_Settings):

@@ -16,7 +16,7 @@ import onnxruntime as ort
 from onnxlate.bundle import ModelInfo
 from onnxlate.errors import BundleError
 
-from .rows import RowCopy
+from .block import Copy
 
 WORD = 4  # bytes
 
@@ -103,8 +103,11 @@ class DeviceBlock:
             more = self._graphs.zeros((k, num_rows - r, h, length, w))
             self._value = self._graphs.join(self._value, more) if r else more
 
-    def put(self, first_row: int, newcomers: "DeviceBlock") -> None:
+    def put(self, first_row: int, newcomers: "DeviceBlock", times: int) -> None:
         back = newcomers._value
+        if times > 1:
+            rows = [row for row in range(back.shape()[1]) for _ in range(times)]
+            back = self._graphs.gather(back, rows)
         if newcomers.length != self.length:
             back = self._graphs.resize(back, self.length)
         if first_row == 0:
@@ -116,11 +119,11 @@ class DeviceBlock:
         self._value = self._graphs.join(front, back)
 
     def copy(
-        self, copies: Sequence[RowCopy], num_rows: int, lengths: Sequence[int]
+        self, copies: Sequence[Copy], num_rows: int, lengths: Sequence[int]
     ) -> None:
         origins = list(range(max(num_rows, self._shape[1])))
-        for copy in copies:
-            origins[copy.destination] = origins[copy.source]
+        for source, destination in copies:
+            origins[destination] = origins[source]
         self._value = self._graphs.gather(self._value, origins[:num_rows])
 
     def resize(self, length: int, num_rows: int) -> None:

@@ -1,43 +1,34 @@
 """Obeys the scheduler's steps with onnxruntime.
 
 Encoder once per sentence, decoder one token per row, then the searches choose. All of
-it runs in the engine's thread; session.run leaves the interpreter to the others.
+it runs in one engine's thread; session.run leaves the interpreter to the others.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from onnxlate.bundle import Bundle
-from onnxlate.search import Advance, Floats, Search, select, start
+from onnxlate.search import Searches
 
-from .binding import CacheBinder, bind_array_input, bind_array_output
-from .block import HostStorage, Storage
-from .decoder_state import DecoderState, rounded, visible
+from .binding import CacheBinder, bind_array_input
+from .block import Block, HostStorage, Storage
+from .decoder_state import ROUNDING, DecoderState, rounded, visible
 from .device_block import DeviceStorage, RowGraphs
+from .group import Group
+from .log_probs import OrtLogProbs
 from .piece import Piece
 from .request import Request
-from .rows import Rows
 from .sessions import Sessions
 from .step import Step
 
-SOURCE_ROUNDING = 8
-"""Sources are padded to multiples of this in the encoder, where padding costs as much
-as words do; see decoder_state.ROUNDING for why it must be 8."""
-
-
-@dataclass(slots=True)
-class Sentence:
-    """A request on rows."""
-
-    search: Search
-    num_said: int = 0
-    """Tokens that pieces have told already."""
+MAX_STRETCH = 2
+"""Sources that share a run of the encoder are padded to at most this many times their
+own length. A run by itself costs about as much as reading twenty words."""
 
 
 class OnnxRunner:
-    """A bundle's two graphs, and the rows they work on."""
+    """A bundle's two graphs, and the sentences that are being decoded."""
 
     def __init__(
         self,
@@ -54,7 +45,6 @@ class OnnxRunner:
         caches = np.dtype(dtype["cross_keys_0"])
         self._sessions = sessions
         self._encoding = sessions.encoder.io_binding()
-        self._decoding = sessions.decoder.io_binding()
         self._max_rows = max_rows
         self._binder = CacheBinder(manifest.model, caches)
         self._storage = storage or (
@@ -62,48 +52,80 @@ class OnnxRunner:
             if sessions.device == "cpu"
             else DeviceStorage(manifest.model, caches, RowGraphs(sessions.device))
         )
-        vocabulary = manifest.model.target_vocabulary
-        self._logits = np.zeros((max_rows, vocabulary), np.float32)
+        self._vocabulary = manifest.model.target_vocabulary
+        axes = {each.name: each.axes for each in manifest.decoder.inputs}
+        self._shares_sources = axes["cross_keys_0"][0] == "sentences"
         self.reset()
 
     @property
     def num_rows(self) -> int:
         """Rows that the last step left in use."""
-        return len(self._rows)
+        return sum(group.num_rows for group in self._groups.values())
 
     def reset(self) -> None:
         """Forgets every sentence and frees all rows."""
-        self._sentences: dict[Request, Sentence] = {}
-        self._rows = Rows()
-        self._state = DecoderState(self._binder, self._storage, self._max_rows)
+        self._groups: dict[int, Group] = {}  # by beam size
 
     def run(self, step: Step) -> list[Piece]:
-        self._drop_all_but(step.decode)
-        for group in self._groups(step.encode):
-            self._join(group)
-        return self._choose(self._decode())
+        self._drop_all_but(step)
+        for beam_size in sorted({each.num_rows for each in step.encode}):
+            group = self._group(beam_size)
+            theirs = [each for each in step.encode if each.num_rows == beam_size]
+            for batch in self._encoder_batches(theirs):
+                group.join(batch, self._encode(batch), self._ids.bos)
+        return [piece for group in self._groups.values() for piece in group.step()]
 
-    def _drop_all_but(self, requests: Iterable[Request]) -> None:
-        """Frees the rows of those who were cancelled since the last step."""
-        gone = self._sentences.keys() - set(requests)
-        if not gone:
-            return
-        for request in gone:
-            del self._sentences[request]
-        parents = {each: range(len(self._rows.of(each))) for each in self._sentences}
-        self._state.rearrange(self._rows.rearrange(parents), len(self._rows))
+    def _drop_all_but(self, step: Step) -> None:
+        """Frees the rows of those who were cancelled since the last step.
 
-    def _groups(self, requests: Sequence[Request]) -> list[list[Request]]:
-        """Who may share a run of the encoder without changing each other's answers."""
+        And forgets groups that nobody is in, with the memory they have.
+        """
+        num_ours = sum(map(len, self._groups.values()))
+        if num_ours + len(step.encode) != len(step.decode):
+            staying = set(step.decode)
+            for group in self._groups.values():
+                group.drop_all_but(staying)
+        for beam_size in [size for size, group in self._groups.items() if not group]:
+            if len(self._groups) > 1:
+                del self._groups[beam_size]
+
+    def _group(self, beam_size: int) -> Group:
+        if beam_size not in self._groups:
+            state = DecoderState(
+                self._binder,
+                self._storage,
+                self._max_rows,
+                beam_size,
+                source_copies=1 if self._shares_sources else beam_size,
+            )
+            log_probs = OrtLogProbs(self._max_rows, self._vocabulary)
+            searches = Searches(beam_size, self._ids.eos, log_probs)
+            self._groups[beam_size] = Group(
+                searches, state, self._sessions.decoder, self._max_rows
+            )
+        return self._groups[beam_size]
+
+    def _encoder_batches(self, requests: Sequence[Request]) -> Iterator[list[Request]]:
+        """Who shares a run of the encoder: sources of about one length."""
         # The longest sources of all may leave no room for padding to a multiple.
-        whole = self._max_source - self._max_source % SOURCE_ROUNDING
-        short = [each for each in requests if len(each.source_ids) <= whole]
-        long = [each for each in requests if len(each.source_ids) > whole]
-        return [group for group in (short, long) if group]
+        whole = self._max_source - self._max_source % ROUNDING
+        batch: list[Request] = []
+        for request in sorted(requests, key=lambda each: len(each.source_ids)):
+            length = len(request.source_ids)
+            if batch:
+                shortest = rounded(len(batch[0].source_ids))
+                alone = len(batch[-1].source_ids) <= whole < length
+                if alone or length > MAX_STRETCH * shortest:
+                    yield batch
+                    batch = []
+            batch.append(request)
+        if batch:
+            yield batch
 
-    def _join(self, requests: Sequence[Request]) -> None:
+    def _encode(self, requests: Sequence[Request]) -> Block:
+        """Cross-attention keys and values of their sources."""
         lengths = np.array([len(each.source_ids) for each in requests])
-        size = min(rounded(int(lengths.max()), SOURCE_ROUNDING), self._max_source)
+        size = min(rounded(int(lengths.max())), self._max_source)
         source_visible = visible(lengths, size)  # (B, S)
         source_ids = np.full(source_visible.shape, self._ids.pad, np.int64)
         source_ids[source_visible] = np.concatenate([r.source_ids for r in requests])
@@ -113,53 +135,4 @@ class OnnxRunner:
         bind_array_input(self._encoding, "source_visible", source_visible)
         self._binder.outputs(self._encoding, "cross", cross, len(requests))
         self._sessions.encoder.run_with_iobinding(self._encoding)
-
-        self._state.join(cross, lengths.tolist(), self._ids.bos)
-        for request in requests:
-            self._rows.join(request)
-            search = start(request.options, self._ids.eos)
-            self._sentences[request] = Sentence(search)
-
-    def _decode(self) -> Floats:
-        """One step of the decoder over all rows: logits (R, V)."""
-        logits = self._logits[: self._state.num_rows]
-        self._state.feed(self._decoding)
-        bind_array_output(self._decoding, "logits", logits)
-        self._sessions.decoder.run_with_iobinding(self._decoding)
-        return logits
-
-    def _choose(self, logits: Floats) -> list[Piece]:
-        # In the order of their rows, so that mostly nothing has to be moved.
-        requests = sorted(self._sentences, key=lambda each: self._rows.of(each)[0])
-        order = [row for request in requests for row in self._rows.of(request)]
-        if order != list(range(len(order))):
-            logits = logits[order]
-        num_rows = [len(self._rows.of(request)) for request in requests]
-        searches = [self._sentences[request].search for request in requests]
-        advances = dict(zip(requests, select(searches, num_rows, logits), strict=True))
-        self._move(advances)
-        pieces = [self._piece(request, advances[request]) for request in requests]
-        return [each for each in pieces if each.tokens or each.hypotheses]
-
-    def _move(self, advances: dict[Request, Advance]) -> None:
-        """Every hypothesis onto a row with its past; finished ones' rows are free."""
-        copies = self._rows.rearrange(
-            {request: advance.parents for request, advance in advances.items()}
-        )
-        self._state.rearrange(copies, len(self._rows))
-        for request in self._rows:
-            rows, tokens = self._rows.of(request), advances[request].tokens
-            for row, token in zip(rows, tokens, strict=True):
-                self._state.target_ids[row] = token
-
-    def _piece(self, request: Request, advance: Advance) -> Piece:
-        sentence = self._sentences[request]
-        over = not advance.tokens
-        tokens: tuple[int, ...] = ()
-        if request.streamed:
-            tokens = sentence.search.stable_prefix()[sentence.num_said :]
-            sentence.num_said += len(tokens)
-        if not over:
-            return Piece(request, tokens)
-        del self._sentences[request]
-        return Piece(request, tokens, tuple(sentence.search.hypotheses()))
+        return cross

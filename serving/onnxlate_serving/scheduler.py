@@ -13,6 +13,9 @@ from .config import SchedulerConfig
 from .request import Request
 from .step import Step
 
+FEW = 8
+"""Newcomers join when one in so many rows is free, or nobody is decoding."""
+
 
 class Scheduler:
     """Continuous batching: the batch is decided anew before every token."""
@@ -22,6 +25,7 @@ class Scheduler:
         self._waiting: deque[Request] = deque()
         # Dictionaries as ordered sets: leaving must not cost a search.
         self._running: dict[Request, None] = {}
+        self._num_rows = 0
 
     @property
     def num_waiting(self) -> int:
@@ -30,7 +34,7 @@ class Scheduler:
     @property
     def num_rows(self) -> int:
         """Rows that are taken."""
-        return sum(request.num_rows for request in self._running)
+        return self._num_rows
 
     def add(self, requests: Sequence[Request]) -> None:
         """Takes the requests of one call, all of them or none.
@@ -54,27 +58,35 @@ class Scheduler:
         """Everyone running decodes; whoever fits joins them, in order of arrival."""
         joining = self._admit()
         self._running.update(dict.fromkeys(joining))
+        self._num_rows += sum(request.num_rows for request in joining)
         return Step(encode=tuple(joining), decode=tuple(self._running))
 
     def finish(self, request: Request) -> None:
         """Takes a request out, done or cancelled, waiting or running."""
         if request in self._running:
             del self._running[request]
+            self._num_rows -= request.num_rows
         elif request in self._waiting:
             self._waiting.remove(request)
 
     def _admit(self) -> list[Request]:
         joining: list[Request] = []
-        free_rows = self._config.max_rows - self.num_rows
-        longest = 0
+        free_rows = self._config.max_rows - self._num_rows
+        # In a full house, newcomers wait until a few can come at once: the encoder
+        # reads eight sentences in the time of five alone, and empty rows cost nothing.
+        if self._running and free_rows < self._config.max_rows // FEW:
+            return joining
+        # Who decodes already waits for the encoder too, so newcomers join bit by bit.
+        room = (
+            self._config.max_joining_tokens
+            if self._running
+            else self._config.max_encode_tokens
+        )
         while self._waiting:
             request = self._waiting[0]
-            longest = max(longest, len(request.source_ids))
-            # The encoder pads every source to the longest, so that is what a
-            # batch costs. A lone source always fits, or it would wait forever.
-            cost = longest * (len(joining) + 1)
-            too_long = bool(joining) and cost > self._config.max_encode_tokens
-            if request.num_rows > free_rows or too_long:
+            room -= len(request.source_ids)
+            # A lone source always fits, or it would wait for ever.
+            if request.num_rows > free_rows or (room < 0 and joining):
                 break  # nobody overtakes, so nobody starves
             joining.append(self._waiting.popleft())
             free_rows -= request.num_rows

@@ -18,7 +18,8 @@ from . import service
 from .address import Address
 from .border import Border
 from .calls import Calls
-from .config import ServerConfig
+from .config import SchedulerConfig, ServerConfig
+from .crew import Crew
 from .engine import Engine
 from .models import Models
 from .options import TranslateOptions
@@ -108,25 +109,24 @@ class Server:
     def _open(self, path: Path) -> Translator:
         bundle = Bundle.open(path)
         name = bundle.manifest.name
-        config = self._config.scheduler
         sessions = Sessions(bundle, self._config.runtime)
-        runner = OnnxRunner(bundle, sessions, config.max_rows)
-        engine = Engine(Scheduler(config), runner, name)
-        self._engines.append(engine)
+        engines = build_engines(bundle, sessions, self._config.scheduler)
+        self._engines += engines
         log.info(
-            "model %s %s (%s, %s, %d threads)",
+            "model %s %s (%s, %s, %d workers, %d threads each)",
             *(name, bundle.manifest.version, bundle.manifest.precision),
-            *(sessions.device, sessions.threads),
+            *(sessions.device, sessions.workers, sessions.threads),
         )
-        return Translator(bundle, engine, self._config.limits)
+        return Translator(bundle, Crew(engines), self._config.limits)
 
     async def _warm_up(self) -> None:
         """One translation through each engine: what it allocates, it has then."""
+        options = TranslateOptions(max_target_tokens=1, truncate_source=True)
         for translator in self._models:
+            # Together, so that each goes to another engine.
+            calls = [translator.translate(["1"], options) for _ in self._engines]
             try:
-                await translator.translate(
-                    ["1"], TranslateOptions(max_target_tokens=1, truncate_source=True)
-                )
+                await asyncio.gather(*calls)
             except InvalidRequest as cause:
                 await self.stop()
                 name = translator.manifest.name
@@ -151,6 +151,22 @@ class Server:
 
         names = (service.NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._grpc)
+
+
+def build_engines(
+    bundle: Bundle, sessions: Sessions, config: SchedulerConfig
+) -> list[Engine]:
+    """As many as there are workers; each may keep its share of the texts waiting."""
+    share = -(-config.max_waiting // sessions.workers)
+    config = config.model_copy(update={"max_waiting": share})
+    return [
+        Engine(
+            Scheduler(config),
+            OnnxRunner(bundle, sessions, config.max_rows),
+            f"{bundle.manifest.name} {number}",
+        )
+        for number in range(sessions.workers)
+    ]
 
 
 def default_bundle(path: Path = DEFAULT_BUNDLE) -> Path:

@@ -30,9 +30,11 @@ class Sessions:
     def __init__(self, bundle: Bundle, config: RuntimeConfig) -> None:
         """Raises BundleError for graphs that cannot be read, ConfigError for a
         device that is not there."""
-        self.threads = config.threads or default_threads(bundle.manifest.model.width)
+        self.workers, self.threads = layout(config, bundle.manifest.model.width)
         self._options = session_options(self.threads)
         self.device = self._choose(bundle, config.device)
+        if self.device != "cpu":
+            self.workers = config.workers or 1  # they would only queue for the device
         manifest = bundle.manifest
         self.encoder = self._open(bundle.encoder, manifest.encoder, self.device)
         self.decoder = self._open(bundle.decoder, manifest.decoder, self.device)
@@ -40,7 +42,9 @@ class Sessions:
     def _choose(self, bundle: Bundle, wanted: str) -> Device:
         if wanted == "cpu":
             return "cpu"
-        if PROVIDERS["cuda"] not in ort.get_available_providers():
+        if bundle.manifest.operators != "standard":
+            reason = "this bundle was exported for CPUs"
+        elif PROVIDERS["cuda"] not in ort.get_available_providers():
             reason = "this onnxruntime is built without CUDA"
         else:
             # A provider that is built in may still find no driver; then the session
@@ -51,8 +55,8 @@ class Sessions:
             reason = "onnxruntime found no usable CUDA device"
         if wanted == "cuda":
             raise ConfigError(
-                f"device cuda: {reason}; install onnxruntime-gpu and its CUDA "
-                "libraries, or serve with --device cpu"
+                f"device cuda: {reason}; export it with --precision fp16, have "
+                "onnxruntime-gpu and its CUDA libraries, or serve with --device cpu"
             )
         log.info("device cpu: %s", reason)
         return "cpu"
@@ -89,5 +93,15 @@ def session_options(threads: int) -> ort.SessionOptions:
     return options
 
 
-def default_threads(width: int) -> int:
-    return 1 if width < NARROW else available_cpus()
+def layout(config: RuntimeConfig, width: int) -> tuple[int, int]:
+    """How many engines, and how many threads each, for a model of that width.
+
+    Narrow models get an engine for each CPU, wide ones one engine that uses them all:
+    a sentence alone is then translated as fast as can be.
+    """
+    cpus = available_cpus()
+    if width < NARROW:
+        threads = config.threads or 1
+        return config.workers or max(1, cpus // threads), threads
+    workers = config.workers or 1
+    return workers, config.threads or max(1, cpus // workers)

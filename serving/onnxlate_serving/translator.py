@@ -9,7 +9,7 @@ from onnxlate.search import FinishReason, Hypothesis
 from onnxlate.text import Detokenizer, Tokenizer
 
 from .config import RequestLimits
-from .engine import Engine
+from .crew import Crew
 from .options import TranslateOptions
 from .request import Request
 from .translation import TextPiece, TranslatedHypothesis, Translation
@@ -24,11 +24,11 @@ class Source:
 
 
 class Translator:
-    """Reads texts, has an engine decode them, and writes the answers."""
+    """Reads texts, has engines decode them, and writes the answers."""
 
-    def __init__(self, bundle: Bundle, engine: Engine, limits: RequestLimits) -> None:
+    def __init__(self, bundle: Bundle, crew: Crew, limits: RequestLimits) -> None:
         self.manifest: Manifest = bundle.manifest
-        self._engine = engine
+        self._crew = crew
         self._limits = limits
         self._source_tokenizer = Tokenizer(bundle.source_tokenizer)
         self._target_tokenizer = Tokenizer(bundle.target_tokenizer)
@@ -51,7 +51,7 @@ class Translator:
             for index, text in enumerate(texts)
         ]
         requests = [self._request(each, options) for each in sources if each.ids]
-        with self._engine.decoding(requests) as outboxes:
+        with self._crew.decoding(requests) as outboxes:
             outcomes = iter([await outbox.outcome() for outbox in outboxes])
         return [
             self._write(source, next(outcomes), options)
@@ -74,7 +74,7 @@ class Translator:
             return
         request = self._request(source, options, streamed=True)
         detokenizer = Detokenizer(self._target_tokenizer)
-        with self._engine.decoding([request]) as (outbox,):
+        with self._crew.decoding([request]) as (outbox,):
             while True:
                 piece = await outbox.get()
                 said = detokenizer.add(piece.tokens)

@@ -2,12 +2,16 @@
 
 import pytest
 
-from onnxlate_export.graphs import decoder_graph, encoder_graph
-from onnxlate_export.quantise import quantised
+from onnxlate_export import fused
+from onnxlate_export import graphs as standard
+from onnxlate_export.products import FloatProducts, Int8Products
+from onnxlate_export.ranges import measure_ranges
 from onnxlate_training.checkpoint import LoadedModel
 
 from .models import loaded_random
 from .tables import Graphs
+
+TEXT = [[9, 8, 7, 6, 5, 3], [5, 3], [7, 7, 3], [*range(10, 60), 3], [*range(60, 99), 3]]
 
 
 @pytest.fixture(scope="session")
@@ -16,10 +20,30 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
 
 
 @pytest.fixture(scope="session")
-def graphs(loaded: LoadedModel) -> Graphs:
-    return Graphs(encoder_graph(loaded.model), decoder_graph(loaded.model))
+def standard_graphs(loaded: LoadedModel) -> Graphs:
+    model = loaded.model
+    return Graphs(standard.encoder_graph(model), standard.decoder_graph(model))
 
 
 @pytest.fixture(scope="session")
-def int8_graphs(graphs: Graphs) -> Graphs:
-    return Graphs(quantised(graphs.encoder), quantised(graphs.decoder))
+def fused_graphs(loaded: LoadedModel) -> Graphs:
+    model, products = loaded.model, FloatProducts()
+    return Graphs(
+        fused.encoder_graph(model, products), fused.decoder_graph(model, products)
+    )
+
+
+@pytest.fixture(scope="session", params=["standard", "onnxruntime"])
+def graphs(
+    request: pytest.FixtureRequest, standard_graphs: Graphs, fused_graphs: Graphs
+) -> Graphs:
+    return standard_graphs if request.param == "standard" else fused_graphs
+
+
+@pytest.fixture(scope="session")
+def int8_graphs(loaded: LoadedModel) -> Graphs:
+    model = loaded.model
+    products = Int8Products(measure_ranges(model, TEXT, TEXT))
+    return Graphs(
+        fused.encoder_graph(model, products), fused.decoder_graph(model, products)
+    )

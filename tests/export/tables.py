@@ -20,6 +20,11 @@ class Graphs:
     _steppers: list[OrtStepper] = field(default_factory=list)
 
     @property
+    def uses_onnxruntime(self) -> bool:
+        """Whether it has operators that the standard does not know."""
+        return any(each.domain for each in self.decoder.opset_import)
+
+    @property
     def stepper(self) -> OrtStepper:
         if not self._steppers:
             encoder = self.encoder.SerializeToString()
@@ -43,6 +48,7 @@ def step_inputs(
     """One step of rows of any age, with random caches; row r has written r + 1."""
     rng = np.random.default_rng(seed)
     sizes = {"rows": rows, "source": source, "capacity": capacity}
+    sizes["sentences"] = rows  # greedy: a row each
     inputs: Arrays = {
         each.name: rng.standard_normal(
             [sizes.get(axis, axis) for axis in each.shape]

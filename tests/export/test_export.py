@@ -114,7 +114,9 @@ def test_the_command_writes_a_bundle_and_replaces_it(tmp_path: Path) -> None:
     assert second.returncode == 0, second.stderr
     assert Bundle.open(bundle).manifest.precision == "int8"
     assert json.loads(second.stdout)["bytes"] < figures["bytes"]
-    assert describe(Bundle.open(bundle))["operators"]["decoder.onnx"]["MatMulInteger"]
+    assert describe(Bundle.open(bundle))["operators"]["decoder.onnx"][
+        "MatMulIntegerToFloat"
+    ]
 
 
 def test_mistakes_are_one_line_and_exit_status_2(tmp_path: Path) -> None:

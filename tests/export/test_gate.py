@@ -10,7 +10,6 @@ from onnx import numpy_helper
 from onnxlate.errors import BundleError, ExportError
 from onnxlate.text import Tokenizer
 from onnxlate_export.gate import draw_sample, pass_gate
-from onnxlate_export.quantise import quantised
 from onnxlate_export.stepper import OrtStepper
 from onnxlate_training.checkpoint import LoadedModel
 from onnxlate_training.recipe import DecodeConfig
@@ -65,11 +64,11 @@ def test_a_tampered_graph_is_refused_with_the_first_sentence(
 
 
 def test_a_precision_that_costs_too_much_is_refused(
-    loaded: LoadedModel, graphs: Graphs
+    loaded: LoadedModel, int8_graphs: Graphs
 ) -> None:
-    decoder = quantised(tampered(graphs.decoder, "positions", 30.0))
+    decoder = tampered(int8_graphs.decoder, "positions", 30.0)
     onnx = OrtStepper(
-        graphs.encoder.SerializeToString(), decoder.SerializeToString(), 1
+        int8_graphs.encoder.SerializeToString(), decoder.SerializeToString(), 1
     )
     # What the model itself says is the reference, so that its own BLEU is 100.
     perfect = replace(

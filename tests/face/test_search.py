@@ -1,21 +1,33 @@
+"""Greedy and beam search: what is found, and that company makes no difference."""
+
 import itertools
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from onnxlate.candidates import NumpyLogProbs, likeliest
 from onnxlate.search import (
     FinishReason,
     Floats,
     Hypothesis,
+    Searches,
     SearchOptions,
-    candidates,
-    select,
-    start,
+    Turn,
 )
 
 EOS = 3
+
+Prefix = tuple[int, ...]
+
+
+class Model(Protocol):
+    def next(self, prefix: Prefix) -> Floats:
+        """Logits of the token that follows: (V,)."""
 
 
 class Table:
@@ -27,12 +39,12 @@ class Table:
         shape = (vocabulary, vocabulary, vocabulary)
         self.logits = draw.normal(scale=2, size=shape).astype(np.float32)
 
-    def next(self, prefix: tuple[int, ...]) -> Floats:
+    def next(self, prefix: Prefix) -> Floats:
         last, before = (*reversed(prefix), 2, 2)[:2]
         row: Floats = self.logits[before, last]
         return row
 
-    def log_prob(self, tokens: tuple[int, ...]) -> float:
+    def log_prob(self, tokens: Prefix) -> float:
         total = 0.0
         for at, token in enumerate(tokens):
             row = self.next(tokens[:at]).astype(np.float64)
@@ -40,26 +52,96 @@ class Table:
         return total
 
 
-def decode(table: Table, *options: SearchOptions) -> list[list[Hypothesis]]:
-    """All of them as one batch, each leaving when it is done."""
-    searches = [start(each, EOS) for each in options]
-    prefixes: list[list[tuple[int, ...]]] = [[()] for _ in searches]
-    said: list[tuple[int, ...]] = [() for _ in searches]
-    live = list(range(len(searches)))
-    while live:
-        logits = np.stack([table.next(p) for i in live for p in prefixes[i]])
-        num_rows = [len(prefixes[i]) for i in live]
-        advances = select([searches[i] for i in live], num_rows, logits)
-        for i, advance in zip(live, advances, strict=True):
-            pairs = zip(advance.parents, advance.tokens, strict=True)
-            prefixes[i] = [(*prefixes[i][parent], token) for parent, token in pairs]
-            stable = searches[i].stable_prefix()
-            assert stable[: len(said[i])] == said[i], "a prefix was taken back"
-            said[i] = stable
-        live = [i for i in live if prefixes[i]]
-    found = [search.hypotheses() for search in searches]
-    assert all(s == f[0].tokens for s, f in zip(said, found, strict=True))
-    return found
+class Coarse:
+    """A language model with few words, and few logits, so that many are equal."""
+
+    def __init__(self, seed: int, vocabulary: int) -> None:
+        self.seed, self.vocabulary = seed, vocabulary
+
+    def next(self, prefix: Prefix) -> Floats:
+        draw = np.random.default_rng([self.seed, *prefix[-2:]])
+        return draw.integers(-1, 2, self.vocabulary).astype(np.float32)
+
+
+class Wordy:
+    """A language model with many words, some of them equally likely."""
+
+    def __init__(self, seed: int, vocabulary: int = 1100) -> None:
+        self.seed, self.vocabulary = seed, vocabulary
+
+    def next(self, prefix: Prefix) -> Floats:
+        draw = np.random.default_rng([self.seed, *prefix[-2:]])
+        row = draw.normal(scale=3, size=self.vocabulary).round(1)
+        row[EOS] += 6
+        return row.astype(np.float32)
+
+
+class Batch:
+    """Searches of one beam size with what their rows were fed, as a server keeps it."""
+
+    def __init__(self, model: Model, beam_size: int) -> None:
+        self.model = model
+        self.beam_size = beam_size
+        self.searches = Searches(beam_size, EOS)
+        self.names: list[int] = []
+        self.prefixes: list[Prefix] = []
+        self.said: dict[int, Prefix] = {}
+        self.found: dict[int, list[Hypothesis]] = {}
+
+    def join(self, names: Sequence[int], options: Sequence[SearchOptions]) -> None:
+        self.searches.add(options)
+        self.names += names
+        self.prefixes += [()] * (len(names) * self.beam_size)
+
+    def step(self) -> None:
+        turn = self.searches.advance(self.logits())
+        self.follow(turn)
+        for place, name in enumerate(self.names):
+            stable = self.searches.stable_prefix(place)
+            said = self.said.get(name, ())
+            assert stable[: len(said)] == said, "a prefix was taken back"
+            self.said[name] = stable
+        for place, hypotheses in turn.finished.items():
+            assert self.said[self.names[place]] == hypotheses[0].tokens
+            self.found[self.names[place]] = hypotheses
+        self.leave(list(turn.finished))
+
+    def logits(self) -> Floats:
+        return np.stack([self.model.next(each) for each in self.prefixes])
+
+    def follow(self, turn: Turn) -> None:
+        parents = turn.parents.tolist()
+        moved = [row for row, parent in enumerate(parents) if row != parent]
+        assert not set(moved) & {parents[row] for row in moved}
+        assert all(row // self.beam_size not in turn.finished for row in moved)
+        for row in reversed(moved):  # in place, and in any order
+            assert row // self.beam_size == parents[row] // self.beam_size
+            self.prefixes[row] = self.prefixes[parents[row]]
+        for row, token in enumerate(turn.tokens.tolist()):
+            self.prefixes[row] += (token,)
+
+    def leave(self, places: list[int]) -> None:
+        k = self.beam_size
+        for origin, gap in self.searches.remove(places):
+            self.names[gap] = self.names[origin]
+            rows = self.prefixes[origin * k : (origin + 1) * k]
+            self.prefixes[gap * k : (gap + 1) * k] = rows
+        del self.names[len(self.searches) :]
+        del self.prefixes[self.searches.num_rows :]
+        assert len(self.names) == len(self.searches)
+
+
+def decode(model: Model, *options: SearchOptions) -> list[list[Hypothesis]]:
+    """All of them as batches of one beam size, each leaving when it is done."""
+    found: dict[int, list[Hypothesis]] = {}
+    for beam_size in {each.beam_size for each in options}:
+        batch = Batch(model, beam_size)
+        alike = [i for i, each in enumerate(options) if each.beam_size == beam_size]
+        batch.join(alike, [options[i] for i in alike])
+        while batch.names:
+            batch.step()
+        found |= batch.found
+    return [found[i] for i in range(len(options))]
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -82,11 +164,111 @@ def test_a_beam_as_wide_as_the_space_finds_the_best_there_is(seed: int) -> None:
     assert found.score == pytest.approx(found.log_prob / len(best))
 
 
+def reference(model: Model, options: SearchOptions) -> list[Hypothesis]:
+    """Beam search of one sentence, as plainly as can be."""
+    k = options.beam_size
+    rows: list[tuple[Prefix, float] | None] = [((), 0.0)] + [None] * (k - 1)
+    ended: list[Hypothesis] = []
+
+    def end(tokens: Prefix, log_prob: float, length: int, why: FinishReason) -> None:
+        score = log_prob / length**options.length_penalty
+        ended.append(Hypothesis(tokens, score, log_prob, why))
+
+    for length in itertools.count(1):
+        ranking: list[tuple[float, int, float, int]] = []
+        for row, each in enumerate(rows):
+            if not each:
+                continue
+            logits = model.next(each[0]).copy()
+            if length < options.min_target_tokens:
+                logits[EOS] = -np.inf
+            total = np.log(np.exp(logits - logits.max()).sum()) + logits.max()
+            for token, logit in enumerate(logits):
+                log_prob = each[1] + float(logit - total)
+                if log_prob != -np.inf:
+                    ranking.append((-log_prob, row, -float(logit), token))
+        best = sorted(ranking)[: 2 * k]
+
+        past = [each[0] if each else () for each in rows]
+        for log_prob, row, _, token in best[:k]:
+            if token == EOS:
+                end(past[row], -log_prob, length, FinishReason.EOS)
+        live = [each for each in best if each[3] != EOS][:k]
+        free = [row for row in range(k) if row not in {each[1] for each in live}]
+        rows = [None] * k
+        for log_prob, row, _, token in live:
+            at = free.pop(0) if rows[row] else row
+            rows[at] = ((*past[row], token), -log_prob)
+
+        if live and len(ended) >= k:
+            ahead = -live[0][0] / length**options.length_penalty
+            wanted = sorted((each.score for each in ended), reverse=True)
+            if wanted[options.num_hypotheses - 1] >= ahead:
+                break
+        elif not live:
+            break
+        if length >= options.max_target_tokens:
+            for log_prob, row, _, token in live:
+                end((*past[row], token), -log_prob, length, FinishReason.LENGTH)
+            break
+    ended.sort(key=lambda h: (h.finish_reason is FinishReason.LENGTH, -h.score))
+    return ended[: options.num_hypotheses]
+
+
+beams = st.integers(2, 5).flatmap(
+    lambda beam_size: st.builds(
+        SearchOptions,
+        max_target_tokens=st.integers(1, 9),
+        beam_size=st.just(beam_size),
+        num_hypotheses=st.integers(1, beam_size),
+        length_penalty=st.sampled_from([0.0, 0.6, 1.0, 2.0]),
+        min_target_tokens=st.integers(0, 4),
+    )
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(seed=st.integers(0, 10**6), vocabulary=st.integers(4, 9), options=beams)
+def test_a_beam_finds_what_a_plain_search_finds(
+    seed: int, vocabulary: int, options: SearchOptions
+) -> None:
+    for model in (Coarse(seed, vocabulary), Table(seed, vocabulary)):
+        [found] = decode(model, options)
+
+        assert found == reference(model, options)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10**6), options=beams)
+def test_a_beam_over_many_words_finds_what_a_plain_search_finds(
+    seed: int, options: SearchOptions
+) -> None:
+    model = Wordy(seed)
+
+    [found] = decode(model, options)
+
+    assert found == reference(model, options)
+
+
+def test_a_vocabulary_smaller_than_the_beam_gives_only_what_can_be_said() -> None:
+    table = Table(0, vocabulary=4)
+    options = SearchOptions(max_target_tokens=1, beam_size=7, num_hypotheses=7)
+
+    [found] = decode(table, options)
+
+    assert {each.tokens for each in found} == {(), (0,), (1,), (2,)}
+    assert len(found) == 4
+    assert all(np.isfinite(each.log_prob) for each in found)
+
+
 def test_greedy_takes_the_likeliest_token_and_the_smaller_id_of_equals() -> None:
     logits = np.array([[0, 5, 5, 1], [9, 1, 1, 1]], np.float32)
+    searches = Searches(1, EOS)
+    searches.add([SearchOptions(10)] * 2)
 
-    assert candidates(logits, 1, with_scores=False)[0].tolist() == [[1], [0]]
-    assert candidates(logits, 2, with_scores=True)[0].tolist() == [[1, 2], [0, 1]]
+    assert searches.advance(logits).tokens.tolist() == [1, 0]
+    assert likeliest(logits, 1).tolist() == [[1], [0]]
+    assert likeliest(logits, 2).tolist() == [[1, 2], [0, 1]]
 
 
 def test_greedy_ends_with_the_model_or_at_the_limit() -> None:
@@ -100,6 +282,24 @@ def test_greedy_ends_with_the_model_or_at_the_limit() -> None:
     assert (ended.tokens, ended.finish_reason) == ((), FinishReason.EOS)
 
 
+@pytest.mark.parametrize("beam_size", [1, 4])
+def test_the_end_is_not_chosen_before_the_shortest_target(beam_size: int) -> None:
+    table = Table(0)
+    table.logits[:, :, EOS] = 99
+    options = [
+        SearchOptions(9, beam_size, min_target_tokens=shortest)
+        for shortest in (0, 1, 2, 5, 20)
+    ]
+
+    found = [best for best, *_ in decode(table, *options)]
+
+    assert [len(each.tokens) for each in found] == [0, 0, 1, 4, 9]
+    assert [each.finish_reason for each in found] == [
+        *[FinishReason.EOS] * 4,
+        FinishReason.LENGTH,
+    ]
+
+
 def test_scores_of_greedy_are_the_tokens_log_probabilities() -> None:
     table = Table(1)
 
@@ -107,6 +307,17 @@ def test_scores_of_greedy_are_the_tokens_log_probabilities() -> None:
 
     tokens = found.tokens + (EOS,) * (found.finish_reason is FinishReason.EOS)
     assert found.log_prob == pytest.approx(table.log_prob(tokens), abs=1e-4)
+
+
+def test_greedy_keeps_no_scores_unless_asked_whoever_asks_beside_it() -> None:
+    table = Table(1)
+    asked = SearchOptions(max_target_tokens=5, with_scores=True)
+
+    [[silent], [scored]] = decode(table, SearchOptions(max_target_tokens=5), asked)
+
+    assert silent.tokens == scored.tokens
+    assert np.isnan([silent.log_prob, silent.score]).all()
+    assert [[scored]] == decode(table, asked)
 
 
 def test_hypotheses_come_best_first_and_unfinished_ones_last() -> None:
@@ -135,6 +346,19 @@ def test_equals_fall_to_the_smaller_token_id_in_every_search(beam_size: int) -> 
     assert [each.tokens for each in found] == [(0, 0), (0, 1), (0, 2)][:beam_size]
 
 
+def require_best_in_order(rows: Floats, width: int) -> None:
+    tokens = likeliest(rows, width)
+    scores = NumpyLogProbs().of(rows, tokens)
+
+    for row, ids, log_probs in zip(rows.tolist(), tokens, scores, strict=True):
+        best: list[tuple[float, int]] = sorted(
+            (-logit, token) for token, logit in enumerate(row)
+        )
+        assert ids.tolist() == [token for _, token in best][:width]
+        every = np.array(row) - np.log(np.exp(np.array(row, float)).sum())
+        np.testing.assert_allclose(log_probs, every[ids], atol=1e-5)
+
+
 @settings(max_examples=100, deadline=None)
 @given(
     rows=st.lists(
@@ -145,17 +369,54 @@ def test_equals_fall_to_the_smaller_token_id_in_every_search(beam_size: int) -> 
 def test_candidates_are_the_best_in_order_whoever_else_is_there(
     rows: list[list[int]], width: int
 ) -> None:
-    logits = np.array(rows, np.float32)
+    require_best_in_order(np.array(rows, np.float32), width)
 
-    tokens, scores = candidates(logits, width, with_scores=True)
 
-    for row, ids, log_probs in zip(rows, tokens, scores, strict=True):
-        best: list[tuple[int, int]] = sorted(
-            (-logit, token) for token, logit in enumerate(row)
-        )
-        assert ids.tolist() == [token for _, token in best][:width]
-        every = np.array(row) - np.log(np.exp(np.array(row, float)).sum())
-        np.testing.assert_allclose(log_probs, every[ids], atol=1e-5)
+many = st.builds(
+    lambda seed, rows, vocabulary, grain: (
+        (np.random.default_rng(seed).normal(size=(rows, vocabulary)) * grain).round()
+        / np.float32(grain)
+    ).astype(np.float32),
+    seed=st.integers(0, 10**6),
+    rows=st.integers(1, 5),
+    vocabulary=st.integers(30, 1500),
+    grain=st.sampled_from([0.5, 2, 16, 1024]),  # the coarser, the more are equal
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(rows=many, width=st.integers(1, 12))
+def test_candidates_of_large_vocabularies_are_the_best_in_order(
+    rows: Floats, width: int
+) -> None:
+    require_best_in_order(rows, width)
+
+
+@settings(max_examples=60, deadline=None)
+@given(rows=many, width=st.integers(1, 12))
+def test_candidates_are_the_same_to_the_last_bit_in_any_company(
+    rows: Floats, width: int
+) -> None:
+    log_probs = NumpyLogProbs()
+    tokens = likeliest(rows, width)
+    scores = log_probs.of(rows, tokens)
+
+    for row in range(len(rows)):
+        alone = rows[row : row + 1].copy()
+        assert (likeliest(alone, width) == tokens[row]).all()
+        assert (log_probs.of(alone, tokens[row : row + 1]) == scores[row]).all()
+
+
+@pytest.mark.parametrize("vocabulary", [4999, 32000, 100_003, 300_000])
+def test_scores_do_not_depend_on_where_a_row_stands(vocabulary: int) -> None:
+    row = np.random.default_rng(0).normal(size=vocabulary).astype(np.float32)
+    rows = np.tile(row, (11, 1))
+    tokens = likeliest(rows, 4)
+
+    scores = NumpyLogProbs().of(rows, tokens)
+
+    assert (tokens == tokens[0]).all()
+    assert (scores == NumpyLogProbs().of(rows[:1], tokens[:1])).all()
 
 
 def test_n_best_is_the_head_of_the_beam_and_no_more_than_asked_for() -> None:
@@ -180,12 +441,24 @@ def test_no_target_is_longer_than_allowed() -> None:
             assert ended or len(each.tokens) == limit
 
 
+@pytest.mark.parametrize("beam_size", [1, 3])
+def test_targets_may_be_long(beam_size: int) -> None:
+    table = Table(0)
+    table.logits[:, :, EOS] = -99
+
+    [[found, *_]] = decode(table, SearchOptions(150, beam_size, with_scores=True))
+
+    assert len(found.tokens) == 150
+    assert found.log_prob == pytest.approx(table.log_prob(found.tokens), abs=1e-3)
+
+
 wishes = st.builds(
     SearchOptions,
     max_target_tokens=st.integers(1, 8),
     beam_size=st.integers(1, 5),
     length_penalty=st.sampled_from([0.0, 0.6, 1.0, 2.0]),
     with_scores=st.just(True),
+    min_target_tokens=st.integers(0, 3),
 )
 
 
@@ -197,3 +470,65 @@ def test_company_changes_no_outcome(seed: int, options: list[SearchOptions]) -> 
     together = decode(table, *options)
 
     assert together == [decode(table, each)[0] for each in options]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 1000),
+    wordy=st.booleans(),
+    beam_size=st.integers(1, 4),
+    arrivals=st.lists(st.tuples(wishes, st.integers(0, 5)), min_size=1, max_size=8),
+    hang_up=st.sets(st.integers(0, 7)),
+)
+def test_joining_and_leaving_changes_nobody_elses_outcome(
+    seed: int,
+    wordy: bool,
+    beam_size: int,
+    arrivals: list[tuple[SearchOptions, int]],
+    hang_up: set[int],
+) -> None:
+    model: Model = Wordy(seed) if wordy else Table(seed)
+    options = [
+        replace(each, beam_size=beam_size, num_hypotheses=beam_size)
+        for each, _ in arrivals
+    ]
+    batch = Batch(model, beam_size)
+
+    for step in range(15):
+        new = [i for i, (_, at) in enumerate(arrivals) if at == step]
+        batch.join(new, [options[i] for i in new])
+        if step == 3:
+            gone = [place for place, i in enumerate(batch.names) if i in hang_up]
+            batch.leave(gone)
+        if batch.names:
+            batch.step()
+
+    assert not batch.names
+    assert hang_up | batch.found.keys() >= set(range(len(options)))
+    for i, found in batch.found.items():
+        assert [found] == decode(model, options[i])
+
+
+class HalfMad(Batch):
+    """Whose sentence 1 gets no numbers from the model."""
+
+    def logits(self) -> Floats:
+        logits = super().logits()
+        for place, name in enumerate(self.names):
+            if name == 1:
+                logits[place * self.beam_size : (place + 1) * self.beam_size] = np.nan
+        return logits
+
+
+@pytest.mark.parametrize("beam_size", [1, 3])
+def test_what_is_not_a_number_harms_nobody_beside_it(beam_size: int) -> None:
+    options = SearchOptions(6, beam_size, with_scores=True)
+    for model in (Table(0), Wordy(0)):
+        batch = HalfMad(model, beam_size)
+
+        batch.join([0, 1, 2], [options] * 3)
+        while batch.names:
+            batch.step()
+
+        assert [batch.found[0]] == [batch.found[2]] == decode(model, options)
+        assert np.isnan(batch.found[1][0].log_prob)

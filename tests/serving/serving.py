@@ -10,6 +10,7 @@ from onnxlate.v1 import translation_pb2_grpc as pb_grpc
 from onnxlate_serving.border import Border
 from onnxlate_serving.calls import Calls
 from onnxlate_serving.config import RequestLimits, SchedulerConfig, ServerConfig
+from onnxlate_serving.crew import Crew
 from onnxlate_serving.engine import Engine, Runner
 from onnxlate_serving.models import Models
 from onnxlate_serving.scheduler import Scheduler
@@ -46,7 +47,7 @@ async def served_by(
 ) -> AsyncIterator[str]:
     """The address of a service whose model is a double."""
     engine = Engine(Scheduler(config or SchedulerConfig()), runner)
-    translator = Translator(bundle, engine, limits or RequestLimits())
+    translator = Translator(bundle, Crew([engine]), limits or RequestLimits())
     server = grpc.aio.server(interceptors=[Border()])
     pb_grpc.add_TranslationServiceServicer_to_server(
         TranslationService(Models([translator]), Calls()), server

@@ -5,9 +5,8 @@ import pytest
 from onnxlate.bundle import Bundle, ModelInfo
 from onnxlate_serving.binding import CacheBinder
 from onnxlate_serving.block import Block, HostStorage, Storage
-from onnxlate_serving.decoder_state import DecoderState, rounded
+from onnxlate_serving.decoder_state import DecoderState, roomy, rounded
 from onnxlate_serving.device_block import DeviceStorage, RowGraphs
-from onnxlate_serving.rows import RowCopy
 
 FLOAT = np.dtype("float32")
 
@@ -29,19 +28,23 @@ def test_a_long_source_makes_room_and_takes_it_away_again(
     state: DecoderState, storage: Storage
 ) -> None:
     state.join(storage.zeros(1, 8), [5], begin_id=2)
-    assert state.sizes == (32, 32)
+    assert state.sizes == (8, 8)
 
     state.join(storage.zeros(1, 72), [70], begin_id=2)
-    assert state.sizes == (96, 32)
+    assert state.sizes == (72, 8)
 
-    state.rearrange([], num_rows=1)
+    state.move([], num_places=1)
     state.join(storage.zeros(1, 8), [3], begin_id=2)
-    assert state.sizes == (32, 32)
+    assert state.sizes == (8, 8)
 
 
-def test_sizes_are_rounded_up_to_multiples() -> None:
-    assert [rounded(length) for length in (1, 32, 33)] == [32, 32, 64]
-    assert rounded(9, multiple=8) == 16
+def test_sizes_are_rounded_up_to_multiples_of_eight() -> None:
+    assert [rounded(length) for length in (1, 8, 9)] == [8, 8, 16]
+
+
+def test_room_to_grow_is_never_a_multiple_of_thirty_two() -> None:
+    assert [roomy(length) for length in (1, 8, 9, 24, 25)] == [8, 8, 24, 24, 40]
+    assert all(roomy(length) % 32 for length in range(1, 500))
 
 
 def written(block: Block, model: ModelInfo, num_rows: int) -> npt.NDArray[np.float32]:
@@ -76,8 +79,7 @@ def test_copying_moves_what_matters_of_whole_rows(
     block = numbered(storage, model, rows=4, length=8)
     before = written(block, model, 4)
 
-    copies = [RowCopy(1, 0, whole=True), RowCopy(3, 1, whole=True)]
-    block.copy(copies, num_rows=3, lengths=[8, 5])
+    block.copy([(1, 0), (3, 1)], num_rows=3, lengths=[8, 5])
 
     after = written(block, model, 3)
     np.testing.assert_array_equal(after[:, 0], before[:, 1])
@@ -108,9 +110,22 @@ def test_shorter_newcomers_stand_behind(bundle: Bundle, storage: Storage) -> Non
     old = numbered(storage, model, rows=2, length=8)
     new = numbered(storage, model, rows=1, length=3)
 
-    block.put(0, old)
-    block.put(2, new)
+    block.put(0, old, times=1)
+    block.put(2, new, times=1)
 
     after = written(block, model, 3)
     np.testing.assert_array_equal(after[:, :2], written(old, model, 2))
     np.testing.assert_array_equal(after[:, 2:, :, :3], written(new, model, 1))
+
+
+def test_a_source_may_be_written_more_than_once(
+    bundle: Bundle, storage: Storage
+) -> None:
+    model = bundle.manifest.model
+    block = storage.zeros(4, 8)
+    new = numbered(storage, model, rows=2, length=8)
+
+    block.put(0, new, times=2)
+
+    after = written(block, model, 4)
+    np.testing.assert_array_equal(after, written(new, model, 2)[:, [0, 0, 1, 1]])

@@ -76,12 +76,24 @@ def test_the_encoder_is_not_given_more_than_it_may_take_at_once() -> None:
     short, long, late = request(3), request(5), request(5)
     scheduler.add([short, long, late])
 
-    assert scheduler.schedule().encode == (short, long)  # 2 of 5 tokens, padded
+    assert scheduler.schedule().encode == (short, long)
     assert scheduler.schedule().encode == (late,)
 
 
+def test_who_decodes_waits_for_few_newcomers_at_a_time() -> None:
+    scheduler = Scheduler(SchedulerConfig(max_joining_tokens=10))
+    scheduler.add([request()])
+    scheduler.schedule()
+    crowd = [request(4) for _ in range(5)]
+    scheduler.add(crowd)
+
+    steps = [scheduler.schedule() for _ in range(3)]
+
+    assert [len(step.encode) for step in steps] == [2, 2, 1]
+
+
 def test_a_source_longer_than_any_encoder_batch_goes_alone() -> None:
-    scheduler = Scheduler(SchedulerConfig(max_encode_tokens=10))
+    scheduler = Scheduler(SchedulerConfig(max_encode_tokens=10, max_joining_tokens=10))
     long, short = request(50), request()
     scheduler.add([long, short])
 

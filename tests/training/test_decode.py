@@ -14,22 +14,26 @@ VOCABULARY = 20
 
 
 class Parrot:
-    """Says each source back, token by token, then only the end; notes its batches."""
+    """Says each source back, token by token, then only the end; notes its work."""
 
     def __init__(self) -> None:
         self.batches: list[int] = []
+        self.steps: list[int] = []
 
     def start(self, source_ids: Ints, source_visible: Bools) -> "ParrotRows":
         self.batches.append(len(source_ids))
-        return ParrotRows(source_ids)
+        return ParrotRows(source_ids, self.steps)
 
 
 class ParrotRows:
-    def __init__(self, source_ids: Ints) -> None:
+    def __init__(self, source_ids: Ints, steps: list[int]) -> None:
         self.sources = source_ids
+        self.steps = steps
         self.age = 0
 
     def step(self, tokens: Ints) -> Floats:
+        assert len(tokens) == len(self.sources)
+        self.steps.append(len(tokens))
         at = min(self.age, self.sources.shape[1] - 1)
         said = np.where(self.sources[:, at] == PAD_ID, EOS_ID, self.sources[:, at])
         self.age += 1
@@ -75,6 +79,20 @@ def test_a_batch_keeps_to_its_tokens_and_one_long_sentence_still_goes() -> None:
     decode(parrot, sources, [SearchOptions(20, beam_size=2)] * 5, max_batch_tokens=8)
 
     assert parrot.batches == [1, 2, 2]
+
+
+def test_every_hypothesis_has_a_row_until_its_sentence_is_done() -> None:
+    parrot = Parrot()
+    sources = [[5, EOS_ID], [6, 7, EOS_ID], [8, 9, 10, EOS_ID], [11, 12, EOS_ID]]
+    options = [SearchOptions(len(each)) for each in sources]
+
+    decode_batch(parrot, sources, options)
+    assert parrot.steps == [4, 4, 3, 1]
+
+    parrot.steps.clear()
+    found = decode_batch(parrot, sources, [SearchOptions(2, beam_size=3)] * 4)
+    assert parrot.steps == [12, 12]
+    assert [best.tokens for best, *_ in found] == [(5,), (6, 7), (8, 9), (11, 12)]
 
 
 def test_a_beam_of_pytorch_does_not_see_its_neighbours() -> None:

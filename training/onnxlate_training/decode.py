@@ -9,7 +9,6 @@ vocabulary.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import accumulate
 from typing import Protocol
 
 import numpy as np
@@ -18,14 +17,12 @@ import torch
 from torch import Tensor
 
 from onnxlate.search import (
-    Advance,
     FinishReason,
     Floats,
     Hypothesis,
     Ints,
+    Searches,
     SearchOptions,
-    select,
-    start,
 )
 from onnxlate.text import BOS_ID, EOS_ID, PAD_ID
 
@@ -87,21 +84,48 @@ def decode_batch(
     sources: Sequence[Sequence[int]],
     options: Sequence[SearchOptions],
 ) -> list[list[Hypothesis]]:
-    """Decodes all of them as one padded batch, whatever their lengths."""
+    """Decodes them as one padded batch, whatever their lengths, for each beam size."""
+    found: list[list[Hypothesis]] = [[] for _ in sources]
+    for beam_size in {each.beam_size for each in options}:
+        alike = [i for i, each in enumerate(options) if each.beam_size == beam_size]
+        hypotheses = _decode_alike(
+            stepper, [sources[i] for i in alike], [options[i] for i in alike]
+        )
+        for i, theirs in zip(alike, hypotheses, strict=True):
+            found[i] = theirs
+    return found
+
+
+def _decode_alike(
+    stepper: Stepper,
+    sources: Sequence[Sequence[int]],
+    options: Sequence[SearchOptions],
+) -> list[list[Hypothesis]]:
+    """All of them in one batch; the beam sizes are equal."""
+    beam_size = options[0].beam_size
+    searches = Searches(beam_size, EOS_ID)
+    searches.add(options)
     rows = stepper.start(*pad(sources))
-    searches = [start(each, EOS_ID) for each in options]
-    live = list(searches)
-    num_rows = [1] * len(live)
-    tokens = np.full(len(live), BOS_ID, dtype=np.int64)
-    while live:
-        advances = select(live, num_rows, rows.step(tokens))
-        parents, tokens = _joined(advances, num_rows)
-        going = [(s, a) for s, a in zip(live, advances, strict=True) if a.tokens]
-        live = [search for search, _ in going]
-        num_rows = [len(advance.tokens) for _, advance in going]
-        if live:
+    here = np.arange(len(sources))  # which source stands at each place
+    rows.gather(np.repeat(here, beam_size))
+    tokens = np.full(searches.num_rows, BOS_ID, dtype=np.int64)
+    found: list[list[Hypothesis]] = [[] for _ in sources]
+    while len(searches):
+        turn = searches.advance(rows.step(tokens))
+        for place, hypotheses in turn.finished.items():
+            found[here[place]] = hypotheses
+        order = np.arange(len(searches))
+        for origin, gap in searches.remove(turn.finished):
+            order[gap] = origin
+        order = order[: len(searches)]
+        here = here[order]
+        parents, tokens = (
+            each.reshape(-1, beam_size)[order].ravel()
+            for each in (turn.parents, turn.tokens)
+        )
+        if len(searches):
             rows.gather(parents)
-    return [search.hypotheses() for search in searches]
+    return found
 
 
 def pad(sources: Sequence[Sequence[int]]) -> tuple[Ints, Bools]:
@@ -118,18 +142,6 @@ def pad(sources: Sequence[Sequence[int]]) -> tuple[Ints, Bools]:
 def grown(capacity: int, length: int) -> int:
     """The capacity of a cache that is to hold `length` positions."""
     return max(capacity, -(-length // CAPACITY_STEP) * CAPACITY_STEP)
-
-
-def _joined(advances: Sequence[Advance], num_rows: Sequence[int]) -> tuple[Ints, Ints]:
-    """Parents, counted through the whole batch, and tokens of the next rows."""
-    firsts = accumulate(num_rows[:-1], initial=0)
-    parents = [
-        first + parent
-        for first, advance in zip(firsts, advances, strict=True)
-        for parent in advance.parents
-    ]
-    tokens = [token for advance in advances for token in advance.tokens]
-    return np.array(parents, dtype=np.int64), np.array(tokens, dtype=np.int64)
 
 
 def _batches(

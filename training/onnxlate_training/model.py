@@ -370,6 +370,10 @@ class Encoder(nn.Module):
         # Pre-norm leaves the sum of all sub-layers unnormalised; the end does it.
         self.norm = nn.LayerNorm(config.width) if config.norm == "pre" else None
 
+    @property
+    def stack(self) -> Sequence[EncoderLayer]:
+        return cast("Sequence[EncoderLayer]", self.layers)
+
     def forward(self, x: Tensor, visible: Tensor) -> Tensor:
         for layer in self.layers:
             x = layer(x, visible)

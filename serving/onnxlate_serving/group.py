@@ -1,0 +1,106 @@
+"""Sentences that are searched with one beam size, side by side on the decoder.
+
+A step of theirs is a run of the decoder, a choice, and the moves that follow from it.
+What it costs beside the model depends on who ends or is listened to, not on how many
+there are.
+"""
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+import onnxruntime as ort
+
+from onnxlate.search import Hypothesis, Searches
+
+from .binding import bind_array_output
+from .block import Block
+from .decoder_state import DecoderState
+from .piece import Piece
+from .request import Request
+
+
+class Group:
+    """Requests by place; a place is `beam_size` rows."""
+
+    def __init__(
+        self,
+        searches: Searches,
+        state: DecoderState,
+        decoder: ort.InferenceSession,
+        max_rows: int,
+    ) -> None:
+        self._searches = searches
+        self._state = state
+        self._decoder = decoder
+        self._binding = decoder.io_binding()
+        vocabulary = decoder.get_outputs()[0].shape[1]
+        self._logits = np.zeros((max_rows, vocabulary), np.float32)
+        self._requests: list[Request] = []  # by place
+        self._num_said: dict[Request, int] = {}  # of those who are listened to
+
+    def __len__(self) -> int:
+        return len(self._requests)
+
+    @property
+    def num_rows(self) -> int:
+        return self._state.num_rows
+
+    def join(self, requests: Sequence[Request], cross: Block, begin_id: int) -> None:
+        """Newcomers, with what the encoder made of their sources."""
+        lengths = [len(each.source_ids) for each in requests]
+        self._state.join(cross, lengths, begin_id)
+        self._searches.add([each.options for each in requests])
+        self._requests += requests
+        self._num_said.update((each, 0) for each in requests if each.streamed)
+
+    def drop_all_but(self, staying: Collection[Request]) -> None:
+        """Frees the rows of those who were cancelled."""
+        ours = enumerate(self._requests)
+        self._remove([place for place, each in ours if each not in staying])
+
+    def step(self) -> list[Piece]:
+        """One token for everyone; pieces where there is news."""
+        if not self._requests:
+            return []
+        moved = self._state.feed(self._binding)
+        logits = self._logits[: self.num_rows]
+        if moved:
+            bind_array_output(self._binding, "logits", logits)
+        self._decoder.run_with_iobinding(self._binding)
+        turn = self._searches.advance(logits)
+        self._state.branch(turn.parents)
+        self._state.target_ids[: self.num_rows] = turn.tokens
+        pieces = self._news(turn.finished)
+        self._remove(turn.finished)
+        return pieces
+
+    def _news(self, finished: dict[int, list[Hypothesis]]) -> list[Piece]:
+        pieces = []
+        if self._num_said:
+            for place, request in enumerate(self._requests):
+                if request.streamed and place not in finished:
+                    prefix = self._searches.stable_prefix(place)
+                    if tokens := self._unsaid(request, prefix):
+                        pieces.append(Piece(request, tokens))
+        for place, hypotheses in finished.items():
+            request = self._requests[place]
+            best = hypotheses[0].tokens
+            tokens = self._unsaid(request, best) if request.streamed else ()
+            pieces.append(Piece(request, tokens, tuple(hypotheses)))
+        return pieces
+
+    def _unsaid(self, request: Request, prefix: tuple[int, ...]) -> tuple[int, ...]:
+        tokens = prefix[self._num_said[request] :]
+        self._num_said[request] += len(tokens)
+        return tokens
+
+    def _remove(self, places: Collection[int]) -> None:
+        if not places:
+            return
+        for place in places:
+            self._num_said.pop(self._requests[place], None)
+        moves = self._searches.remove(places)
+        for source, place in moves:
+            self._requests[place] = self._requests[source]
+        del self._requests[len(self._requests) - len(places) :]
+        self._state.move(moves, len(self._requests))

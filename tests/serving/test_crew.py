@@ -1,0 +1,80 @@
+"""Engines side by side: who gets what, and what a refusal leaves behind."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+
+from onnxlate.errors import Overloaded
+from onnxlate.search import SearchOptions
+from onnxlate_serving.config import SchedulerConfig
+from onnxlate_serving.crew import Crew
+from onnxlate_serving.engine import Engine, Runner
+from onnxlate_serving.request import Request
+from onnxlate_serving.scheduler import Scheduler
+
+from .doubles import Echo, Gated
+
+
+def request(*source_ids: int, beam_size: int = 1) -> Request:
+    return Request(source_ids, SearchOptions(1000, beam_size=beam_size))
+
+
+@asynccontextmanager
+async def engines(
+    *runners: Runner, waiting: int = 100
+) -> AsyncIterator[Sequence[Engine]]:
+    config = SchedulerConfig(max_rows=4, max_waiting=waiting)
+    crew = [Engine(Scheduler(config), runner) for runner in runners]
+    for engine in crew:
+        engine.start()
+    try:
+        yield crew
+    finally:
+        for engine in crew:
+            await engine.stop()
+
+
+async def answer(crew: Crew, *requests: Request) -> list[tuple[int, ...]]:
+    with crew.decoding(requests) as outboxes:
+        return [(await outbox.outcome())[0].tokens for outbox in outboxes]
+
+
+async def test_answers_come_in_the_order_of_the_texts_whoever_gave_them() -> None:
+    left, right = Echo(), Echo()
+    async with engines(left, right) as crew:
+        said = await answer(Crew(crew), *(request(4, number) for number in range(9)))
+
+    assert said == [(4, number) for number in range(9)]
+    assert left.steps
+    assert right.steps
+
+
+async def test_a_wide_beam_counts_for_as_many_as_it_is() -> None:
+    left, right = Gated(), Gated()
+    async with engines(left, right) as crew:
+        texts = [request(4, beam_size=3), *(request(4) for _ in range(3))]
+        task = asyncio.create_task(answer(Crew(crew), *texts))
+        await asyncio.sleep(0)
+        assert [engine.load for engine in crew] == [3, 3]
+        left.go()
+        right.go()
+        await task
+
+        assert [engine.load for engine in crew] == [0, 0]
+
+
+async def test_a_call_that_one_engine_refuses_leaves_nothing_with_the_others() -> None:
+    left, right = Gated(), Gated()
+    async with engines(left, right, waiting=1) as crew:
+        # One beam on the rows and four that wait; the left one has nothing to do.
+        beams = [request(4, beam_size=4) for _ in range(5)]
+        with crew[1].decoding(beams):
+            await asyncio.sleep(0.05)
+            with pytest.raises(Overloaded):
+                await answer(Crew(crew), *(request(4) for _ in range(30)))
+
+            assert [engine.load for engine in crew] == [0, 20]
+        left.go(9)
+        right.go(9)
