@@ -33,6 +33,9 @@ class Block(Protocol):
     def pointer(self, index: int) -> int:
         """Address of entry `index` of axis K: the first of its rows."""
 
+    def lay_out(self, num_rows: int, length: int) -> None:
+        """Makes room for so many rows of so many positions; what was there is junk."""
+
     def reserve(self, num_rows: int) -> None:
         """Makes sure that rows up to `num_rows` exist; what is in new ones is junk."""
 
@@ -59,19 +62,39 @@ class Storage(Protocol):
 
 
 class HostBlock:
-    """In main memory; rows are copied in place."""
+    """In main memory; rows are copied in place.
+
+    Memory is kept and laid out anew as sizes change, so that addresses are few, and
+    what is bound to them once stays bound.
+    """
 
     device = "cpu"
 
-    def __init__(self, array: Cache) -> None:
-        self._hold(array)
+    def __init__(self, model: ModelInfo, dtype: npt.DTypeLike) -> None:
+        self._model = model
+        # Zeroed by the system page by page when first touched: rows that are never
+        # used cost nothing.
+        self._memory: Cache = np.zeros(0, dtype)
+        self._spare: Cache = np.zeros(0, dtype)
 
     @property
     def length(self) -> int:
-        return int(self.array.shape[3])
+        return self._length
 
     def pointer(self, index: int) -> int:
         return self._address + index * self._stride
+
+    def lay_out(self, num_rows: int, length: int) -> None:
+        model = self._model
+        entries = 2 * model.decoder_layers
+        shape = (entries, num_rows, model.heads, length, model.head_width)
+        size = int(np.prod(shape))
+        if size > len(self._memory):
+            self._memory = np.zeros(size, self._memory.dtype)
+        self.array = self._memory[:size].reshape(shape)  # (K, R, H, L, E)
+        self._length = length
+        self._address = int(self.array.ctypes.data)  # which takes numpy 2 µs to say
+        self._stride = self.array.strides[0]
 
     def reserve(self, num_rows: int) -> None:
         if num_rows > self.array.shape[1]:
@@ -93,17 +116,10 @@ class HostBlock:
 
     def resize(self, length: int, num_rows: int) -> None:
         old = self.array
-        shape = (*old.shape[:3], length, old.shape[4])
-        # Zeroed by the system page by page when first touched: max_rows cost
-        # nothing while few are used.
-        self._hold(np.zeros(shape, old.dtype))
+        self._memory, self._spare = self._spare, self._memory
+        self.lay_out(old.shape[1], length)
         both = min(length, old.shape[3])
         self.array[:, :num_rows, :, :both] = old[:, :num_rows, :, :both]
-
-    def _hold(self, array: Cache) -> None:
-        self.array = array  # (K, R, H, L, E)
-        self._address = int(array.ctypes.data)  # which takes numpy 2 µs to say
-        self._stride = array.strides[0]
 
 
 class HostStorage:
@@ -112,12 +128,6 @@ class HostStorage:
         self._dtype = dtype
 
     def zeros(self, num_rows: int, length: int) -> HostBlock:
-        model = self._model
-        shape = (
-            2 * model.decoder_layers,
-            num_rows,
-            model.heads,
-            length,
-            model.head_width,
-        )
-        return HostBlock(np.zeros(shape, self._dtype))
+        block = HostBlock(self._model, self._dtype)
+        block.lay_out(num_rows, length)
+        return block

@@ -8,15 +8,16 @@ they change seldom.
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import onnxruntime as ort
 
 from onnxlate.search import Ints
 
 from .binding import CacheBinder, bind_array_input
 from .block import Block, Storage
+from .mask import Mask
 
-Bools = npt.NDArray[np.bool_]
+Addresses = tuple[int, ...]
+"""Where everything stands and how large it is: equal ones are bound alike."""
 
 ROUNDING = 8
 """Sizes are multiples of this, so that padding leaves every bit of the logits as it is
@@ -38,11 +39,6 @@ def roomy(length: int) -> int:
     return rounded(length) | ROUNDING
 
 
-def visible(lengths: npt.NDArray[np.int64], size: int) -> Bools:
-    """True at the first `lengths` positions: (R,) -> (R, size)."""
-    return np.arange(size) < lengths[:, None]
-
-
 class DecoderState:
     """Newest tokens, lengths, and the caches of all layers.
 
@@ -61,19 +57,19 @@ class DecoderState:
         where the graph wants it so."""
         self._binder = binder
         self._k = beam_size
+        self._max_rows = max_rows
         self._copies = source_copies
         places = max_rows // beam_size
-        self._cross = storage.zeros(places * source_copies, ROUNDING)  # the sources
+        self._cross = storage.zeros(max_rows, ROUNDING)  # the sources
         self._past = storage.zeros(max_rows, ROUNDING)  # the targets so far
         self._num_places = 0
         self.target_ids = np.zeros(max_rows, np.int64)
         """The newest token of each row, to be written by whoever chose it."""
         self._target_lengths = np.zeros(places, np.int64)
         self._source_lengths = np.zeros(places, np.int64)
-        self._target_visible = np.zeros(max_rows * ROUNDING, np.bool_)
-        self._source_visible = np.zeros(places * source_copies * ROUNDING, np.bool_)
+        self._target_visible = Mask()
+        self._source_visible = Mask()
         self._sources_changed = False
-        self._bound: tuple[int, ...] = ()
 
     @property
     def num_rows(self) -> int:
@@ -109,6 +105,8 @@ class DecoderState:
 
         A row whose parent is another must be nobody's parent.
         """
+        if self._k == 1:
+            return  # nobody branches
         (moved,) = np.nonzero(parents != np.arange(self.num_rows))
         if len(moved):
             copies = list(zip(parents[moved].tolist(), moved.tolist(), strict=True))
@@ -134,69 +132,43 @@ class DecoderState:
         copies = _rows_of(moves, self._copies)
         self._cross.copy(copies, num_places * self._copies, read.tolist())
 
-    def feed(self, binding: ort.IOBinding) -> bool:
-        """Prepares the inputs of one step, and the caches in place.
+    def feed(self) -> Addresses:
+        """Prepares the inputs of one step; what `bind` would bind, as a value.
 
-        Each row's newest token counts as written from here on. True if the number of
-        rows may have changed, and what else is bound must be bound again.
+        Each row's newest token counts as written from here on.
         """
         lengths = self._target_lengths[: self._num_places]
         lengths += 1
         needed = int(lengths.max())
         if needed > self._past.length:
             self._past.resize(roomy(needed), self.num_rows)
-        moved = self._bind_if_moved(binding)
-        self._look(self._target_visible, lengths, self._k, self._past.length)
+        self._target_visible.see(lengths, self._k, self._past.length)
         if self._sources_changed:
             lengths = self._source_lengths[: self._num_places]
-            size = self._cross.length
-            self._look(self._source_visible, lengths, self._copies, size)
+            self._source_visible.see(lengths, self._copies, self._cross.length)
             self._sources_changed = False
-        return moved
+        return (
+            *(self._num_places, *self.sizes),
+            *(self._cross.pointer(0), self._past.pointer(0)),
+            *(self._target_visible.address, self._source_visible.address),
+        )
 
-    def _bind_if_moved(self, binding: ort.IOBinding) -> bool:
-        """Binds only what has moved: at 2 µs each, caches are many.
-
-        Under load who leaves is replaced at once, so that mostly nothing has.
-        """
-        cross, past, rows = self._cross, self._past, self.num_rows
-        sources = self._num_places * self._copies
-        at = (rows, *self.sizes, *map(cross.pointer, (0, 1)))
-        at += tuple(map(past.pointer, (0, 1)))
-        if at == self._bound:
-            return False
-        self._target_visible = _grown(self._target_visible, rows * past.length)
-        self._source_visible = _grown(self._source_visible, sources * cross.length)
-        for name, seen, num_rows, size in (
-            ("target_visible", self._target_visible, rows, past.length),
-            ("source_visible", self._source_visible, sources, cross.length),
-        ):
-            here = seen[: num_rows * size].reshape(num_rows, size)
-            bind_array_input(binding, name, here)
+    def bind(self, binding: ort.IOBinding) -> None:
+        """Binds all inputs, and the caches in place."""
+        rows, sources = self.num_rows, self._num_places * self._copies
+        bind_array_input(binding, "target_visible", self._target_visible.array)
+        bind_array_input(binding, "source_visible", self._source_visible.array)
         bind_array_input(binding, "target_ids", self.target_ids[:rows])
-        self._binder.inputs(binding, "cross", cross, sources)
-        self._binder.inputs(binding, "past", past, rows)
-        self._binder.outputs(binding, "present", past, rows)
-        self._bound = at
-        self._sources_changed = True
-        return True
+        self._binder.inputs(binding, "cross", self._cross, sources)
+        self._binder.inputs(binding, "past", self._past, rows)
+        self._binder.outputs(binding, "present", self._past, rows)
 
-    def _look(
-        self, seen: Bools, lengths: npt.NDArray[np.int64], rows: int, size: int
-    ) -> None:
-        """Writes True at the first positions of each place's rows, in place."""
-        shape = len(lengths), rows, size
-        seen = seen[: len(lengths) * rows * size].reshape(shape)
-        np.less(np.arange(size), lengths[:, None, None], out=seen)
-
-    def _fit(self, block: Block, needed: int, num_rows: int) -> None:
-        """Room for `needed` positions, and not for twice as many for ever."""
-        if needed > block.length or 2 * needed <= block.length:
-            block.resize(needed, num_rows)
-
-
-def _grown(memory: Bools, size: int) -> Bools:
-    return memory if len(memory) >= size else np.zeros(2 * size, np.bool_)
+    def _fit(self, block: Block, size: int, num_rows: int) -> None:
+        """Room for `size` positions, and not for twice as many for ever."""
+        if num_rows == 0:
+            block.lay_out(self._max_rows, size)
+        elif size > block.length or 2 * size <= block.length:
+            block.resize(size, num_rows)
 
 
 def _rows_of(moves: Sequence[tuple[int, int]], rows: int) -> list[tuple[int, int]]:

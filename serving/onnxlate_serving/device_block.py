@@ -97,6 +97,10 @@ class DeviceBlock:
         entry = int(np.prod(self._shape[1:])) * WORD
         return int(self._value.data_ptr()) + index * entry
 
+    def lay_out(self, num_rows: int, length: int) -> None:
+        k, _, h, _, w = self._shape
+        self._value = self._graphs.zeros((k, num_rows, h, length, w))
+
     def reserve(self, num_rows: int) -> None:
         k, r, h, length, w = self._shape
         if num_rows > r:

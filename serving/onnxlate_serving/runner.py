@@ -13,10 +13,11 @@ from onnxlate.search import Searches
 
 from .binding import CacheBinder, bind_array_input
 from .block import Block, HostStorage, Storage
-from .decoder_state import ROUNDING, DecoderState, rounded, visible
+from .decoder_state import ROUNDING, DecoderState, rounded
 from .device_block import DeviceStorage, RowGraphs
 from .group import Group
 from .log_probs import OrtLogProbs
+from .mask import visible
 from .piece import Piece
 from .request import Request
 from .sessions import Sessions
@@ -65,6 +66,7 @@ class OnnxRunner:
     def reset(self) -> None:
         """Forgets every sentence and frees all rows."""
         self._groups: dict[int, Group] = {}  # by beam size
+        self._cross = self._storage.zeros(0, 0)  # what the encoder made last
 
     def run(self, step: Step) -> list[Piece]:
         self._drop_all_but(step)
@@ -123,16 +125,16 @@ class OnnxRunner:
             yield batch
 
     def _encode(self, requests: Sequence[Request]) -> Block:
-        """Cross-attention keys and values of their sources."""
+        """Cross-attention keys and values of their sources, until the next call."""
         lengths = np.array([len(each.source_ids) for each in requests])
         size = min(rounded(int(lengths.max())), self._max_source)
         source_visible = visible(lengths, size)  # (B, S)
         source_ids = np.full(source_visible.shape, self._ids.pad, np.int64)
         source_ids[source_visible] = np.concatenate([r.source_ids for r in requests])
 
-        cross = self._storage.zeros(len(requests), size)
+        self._cross.lay_out(len(requests), size)
         bind_array_input(self._encoding, "source_ids", source_ids)
         bind_array_input(self._encoding, "source_visible", source_visible)
-        self._binder.outputs(self._encoding, "cross", cross, len(requests))
+        self._binder.outputs(self._encoding, "cross", self._cross, len(requests))
         self._sessions.encoder.run_with_iobinding(self._encoding)
-        return cross
+        return self._cross

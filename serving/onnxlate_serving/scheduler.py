@@ -13,9 +13,6 @@ from .config import SchedulerConfig
 from .request import Request
 from .step import Step
 
-FEW = 8
-"""Newcomers join when one in so many rows is free, or nobody is decoding."""
-
 
 class Scheduler:
     """Continuous batching: the batch is decided anew before every token."""
@@ -72,10 +69,6 @@ class Scheduler:
     def _admit(self) -> list[Request]:
         joining: list[Request] = []
         free_rows = self._config.max_rows - self._num_rows
-        # In a full house, newcomers wait until a few can come at once: the encoder
-        # reads eight sentences in the time of five alone, and empty rows cost nothing.
-        if self._running and free_rows < self._config.max_rows // FEW:
-            return joining
         # Who decodes already waits for the encoder too, so newcomers join bit by bit.
         room = (
             self._config.max_joining_tokens
