@@ -2,6 +2,7 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
+BENCH ?= --models tiny --rounds 3 --round-seconds 2 --sweep-seconds 0.5
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: setup run test lint type proto check-proto bench image pipeline
@@ -15,7 +16,7 @@ setup: .venv/dev.stamp
 	$(INSTALL) -e '.[serve]' && touch $@
 
 .venv/dev.stamp: pyproject.toml constraints.txt | .venv/bin/python
-	$(INSTALL) -e '.[dev]' && touch $@ .venv/serve.stamp
+	$(INSTALL) -e '.[dev]' && touch $@ .venv/serve.stamp .venv/bench.stamp
 
 run: .venv/serve.stamp  ## start a server on the default model, translate through it, stop it
 	$(BIN)/python -m onnxlate.demo
@@ -38,8 +39,11 @@ check-proto: proto
 pipeline: setup  ## generate a corpus, train, export, serve, translate, score
 	$(BIN)/python -m onnxlate_export.pipeline
 
-bench: .venv/serve.stamp  ## how fast the default model is served here
-	$(BIN)/python -m benchmarks serving
+.venv/bench.stamp: pyproject.toml constraints.txt | .venv/bin/python
+	$(INSTALL) -e '.[bench]' && touch $@ .venv/serve.stamp
+
+bench: .venv/bench.stamp  ## we and CTranslate2 side by side, on models made on the spot
+	$(BIN)/python -m benchmarks all $(BENCH)
 
 image:
 	docker build --tag onnxlate .

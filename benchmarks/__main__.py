@@ -7,7 +7,8 @@ import typer
 from onnxlate.cli import MISTAKE, complain
 from onnxlate.errors import OnnxlateError
 
-from .serving import serving
+from .commands import add_side_by_side
+from .server import server
 
 app = typer.Typer(
     name="benchmarks",
@@ -16,7 +17,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command()(serving)
+add_side_by_side(app)
+app.command()(server)
 
 
 @app.callback()

@@ -1,92 +1,259 @@
-"""How much one server translates: a caller alone, a few, and many at once."""
+"""Through gRPC, calls arriving at random: how many are answered soon enough.
+
+The load rises in steps, the same for both servers and in turn. What counts is goodput:
+answers a second that came within a limit. The limit is five times what a caller waits
+who is alone with the slower server, unless it is given.
+"""
 
 import asyncio
-import json
-from collections.abc import Sequence
-from dataclasses import asdict
-from itertools import cycle, islice
-from pathlib import Path
-from typing import Annotated
+import sys
+import time
+from collections.abc import Iterator, Sequence
 
-import typer
-from rich.console import Console
-from rich.table import Table
+from onnxlate.v1 import translation_pb2 as pb
 
-from onnxlate.cli.bench import Measurement, measure
-from onnxlate.cli.files import output_file
-from onnxlate.cli.servers import started
-from onnxlate.client import Client
-from onnxlate.messages import CallOptions, ServedModel
-from onnxlate.parallel_text import read_text
+from .figures import LoadPoint, ServingCell, search_name
+from .load import Call, Load, closed_loop, open_loop, poisson_arrivals
+from .ours import server_command
+from .server_process import ServerProcess
+from .settings import CTranslate2ServerSettings, CTranslate2Settings
+from .side_by_side import QUIET_S
+from .stats import median, percentile
+from .suite import Case, Suite
+from .sweep import thread_settings
+from .workload import MAX_TARGET_TOKENS, forced_length
 
-from .machine import machine
-from .sentences import sentences
+LOADS = (0.25, 0.5, 0.75, 0.9, 1.0, 1.15, 1.3, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 5.0)
+"""Calls a second, in parts of what CTranslate2's server can do at all."""
 
-CONCURRENCIES = (1, 8, 32)
+LIMIT_FACTOR = 5.0
 
-NUM_WARM_UP = 64
-"""Sentences before the first that count: sessions and caches grow with them."""
+WITHIN = 0.99
+"""Share of the calls that must be answered within the limit for a load to be borne."""
 
-TIMEOUT_S = 300.0
+DROWNED = 0.5
+"""A server with less than this share within the limit is spared higher loads."""
+
+MIN_CALLS, MAX_CALLS = 100, 20_000
+"""At one load, however slow or fast it goes."""
+
+CALLERS = 64
+"""Enough to keep either server's batches full."""
+
+NUM_ALONE = 40
+"""Calls of a caller who is alone."""
+
+BATCH_SIZES = (16, 64)
+"""Other than 32, that are tried."""
+
+TIMEOUT_FACTOR = 4.0
+"""Callers hang up after so many limits; nobody counts them by then."""
 
 
-def serving(
-    bundle: Annotated[
-        Path | None,
-        typer.Option(help="The bundle to serve.", show_default="the default model"),
-    ] = None,
-    text: Annotated[
-        Path | None,
-        typer.Option(help="Sentences, a line each.", show_default="number words"),
-    ] = None,
-    num_sentences: Annotated[
-        int,
-        typer.Option("--sentences", min=2, help="Sentences in each cell of the table."),
-    ] = 500,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="File for the figures.")
-    ] = None,
-) -> None:
-    """Sentences a second and waiting times of a server, by number of callers."""
-    texts = [line for line in read_text(text) if line.strip()] if text else None
-    load = list(islice(cycle(texts or sentences(num_sentences)), num_sentences))
-    with started(bundle) as address:
-        with Client(address, timeout_s=TIMEOUT_S) as client:
-            model = client.model()
-        _measure(address, load[:NUM_WARM_UP], max(CONCURRENCIES))
-        cells = [_measure(address, load, each) for each in CONCURRENCIES]
-    Console(highlight=False, markup=False).print(_table(model, cells), machine())
-    if json_file:
-        record = {
-            "benchmark": "serving",
-            "machine": machine(),
-            "model": model.name,
-            "precision": model.precision,
-            "digest": model.digest,
-            "cells": [asdict(each) for each in cells],
+def serving(suite: Suite) -> Iterator[ServingCell]:
+    for case in suite.cases():
+        yield measure(suite, case)
+
+
+def measure(suite: Suite, case: Case) -> ServingCell:
+    first = _first_settings(case)
+    found = suite.kept(f"serving, {case.name}", first, lambda: swept(suite, case))
+    settings = first.model_copy(
+        update={
+            "translator": found.translator.at(first.translator.model),
+            "max_batch_size": found.max_batch_size,
         }
-        with output_file(json_file) as file:
-            file.write(f"{json.dumps(record, indent=2)}\n".encode())
-
-
-def _measure(address: str, load: Sequence[str], concurrency: int) -> Measurement:
-    options = CallOptions(truncate_source=True)
-    return asyncio.run(measure(address, TIMEOUT_S, iter(load), concurrency, options))
-
-
-def _table(model: ServedModel, cells: Sequence[Measurement]) -> Table:
-    table = Table(
-        title=f"{model.name}, {model.precision}, {cells[0].sentences} sentences",
-        title_justify="left",
     )
-    for heading in ("callers", "sentences/s", "tokens/s", "p50", "p95", "p99"):
-        table.add_column(heading, justify="right")
-    for cell in cells:
-        waits = (cell.latency_p50_s, cell.latency_p95_s, cell.latency_p99_s)
-        table.add_row(
-            str(cell.concurrency),
-            f"{cell.sentences_per_s:,.1f}",
-            f"{cell.target_tokens_per_s:,.0f}",
-            *(f"{wait * 1000:,.1f} ms" for wait in waits),
+    load = load_of(suite, case)
+    our_settings = suite.ours_for(case.model, case.precision)
+    with (
+        ServerProcess(server_command(our_settings), {}) as ours,
+        server_process(settings) as theirs,
+    ):
+        for server in (ours, theirs):
+            capacity(server, load, suite.sweep_seconds)  # the first ones make room
+        most = capacity(theirs, load, suite.round_seconds)
+        limit_ms = suite.limit_ms or LIMIT_FACTOR * max(
+            alone_ms(server, load) for server in (ours, theirs)
         )
-    return table
+        our_points, their_points = rising(
+            (ours, theirs),
+            load,
+            [share * most for share in LOADS],
+            limit_ms,
+            suite.round_seconds,
+            suite.rounds,
+        )
+        our_memory, their_memory = ours.memory, theirs.memory
+    saturation = _lowest_not_borne(their_points)
+    equal = _highest_borne_by_both(our_points, their_points)
+    return ServingCell(
+        model=case.model.name,
+        precision=case.precision,
+        search=search_name(case.beam_size),
+        ours=best_goodput(our_points),
+        theirs=best_goodput(their_points),
+        ratio=_ratio(best_goodput(our_points), best_goodput(their_points)),
+        limit_ms=limit_ms,
+        our_points=our_points,
+        their_points=their_points,
+        their_saturation=saturation,
+        ratio_at_saturation=_ratio(
+            _goodput_at(saturation, our_points), _goodput_at(saturation, their_points)
+        ),
+        equal_load=equal[0].rate if equal else None,
+        our_p50=equal[0].p50 if equal else None,
+        our_p99=equal[0].p99 if equal else None,
+        their_p50=equal[1].p50 if equal else None,
+        their_p99=equal[1].p99 if equal else None,
+        our_memory=our_memory,
+        their_memory=their_memory,
+        our_settings=our_settings,
+        their_settings=settings,
+    )
+
+
+def swept(suite: Suite, case: Case) -> CTranslate2ServerSettings:
+    """The settings with which CTranslate2's server answers most calls a second."""
+    load = load_of(suite, case)
+
+    def speed(settings: CTranslate2ServerSettings) -> float:
+        with server_process(settings) as server:
+            capacity(server, load, 0.0)  # the first ones make room
+            return capacity(server, load, 2 * suite.sweep_seconds)
+
+    first = _first_settings(case)
+    best = max(
+        (
+            first.model_copy(update={"translator": each})
+            for each in thread_settings(first.translator, case.precision)
+        ),
+        key=speed,
+    )
+    others = [best.model_copy(update={"max_batch_size": size}) for size in BATCH_SIZES]
+    return max([best, *others], key=speed)
+
+
+def _first_settings(case: Case) -> CTranslate2ServerSettings:
+    translator = CTranslate2Settings(model=case.model.ctranslate2(case.precision))
+    return CTranslate2ServerSettings(
+        translator=translator,
+        source_tokenizer=case.model.tokenizer_path,
+        target_tokenizer=case.model.target_tokenizer_path,
+    )
+
+
+def load_of(suite: Suite, case: Case) -> Load:
+    """A random model's targets are all as long as the median source, which suits
+    CTranslate2: its batches end when their longest target does."""
+    model = case.model
+    longest = min(MAX_TARGET_TOKENS, model.max_tokens)
+    if model.forced:
+        lengths = [len(source) for source in suite.sources(model)]
+        longest = forced_length(int(median(lengths)))
+    options = pb.TranslateOptions(beam_size=case.beam_size, max_target_tokens=longest)
+    return Load(suite.texts_for(model), options, timeout_s=60.0)
+
+
+def server_process(settings: CTranslate2ServerSettings) -> ServerProcess:
+    command = [sys.executable, "-m", "benchmarks.ctranslate2_server"]
+    command.append(settings.model_dump_json())
+    return ServerProcess(command, settings.translator.environment)
+
+
+def capacity(server: ServerProcess, load: Load, seconds: float) -> float:
+    """Calls answered a second where there are always some waiting."""
+    time.sleep(QUIET_S)
+    _, took = asyncio.run(closed_loop(server.address, load, CALLERS, CALLERS))
+    count = CALLERS * max(1, round(seconds / took))
+    _, took = asyncio.run(closed_loop(server.address, load, CALLERS, count))
+    return count / took
+
+
+def alone_ms(server: ServerProcess, load: Load) -> float:
+    """Median wait of a caller who is alone."""
+    time.sleep(QUIET_S)
+    calls, _ = asyncio.run(closed_loop(server.address, load, 1, NUM_ALONE))
+    return 1000 * median([call.seconds for call in calls])
+
+
+def rising(
+    servers: Sequence[ServerProcess],
+    load: Load,
+    rates: Sequence[float],
+    limit_ms: float,
+    seconds: float,
+    rounds: int,
+) -> list[list[LoadPoint]]:
+    """Each server under each load, in turn, until it drowns."""
+    load = Load(load.texts, load.options, TIMEOUT_FACTOR * limit_ms / 1000)
+    points: list[list[LoadPoint]] = [[] for _ in servers]
+    for step, rate in enumerate(rates):
+        count = min(max(round(rate * seconds), MIN_CALLS), MAX_CALLS)
+        afloat = [
+            side
+            for side, theirs in enumerate(points)
+            if not theirs or theirs[-1].within >= DROWNED
+        ]
+        tries: dict[int, list[LoadPoint]] = {side: [] for side in afloat}
+        for number in range(rounds):
+            arrivals = poisson_arrivals(rate, count, seed=step * rounds + number)
+            for side in afloat:
+                time.sleep(QUIET_S)
+                calls = asyncio.run(open_loop(servers[side].address, load, arrivals))
+                tries[side].append(point(rate, arrivals[-1], calls, limit_ms))
+        for side in afloat:
+            points[side].append(typical(tries[side]))
+    return points
+
+
+def typical(tries: Sequence[LoadPoint]) -> LoadPoint:
+    """The one in the middle by the share within the limit."""
+    return sorted(tries, key=lambda each: (each.within, each.goodput))[len(tries) // 2]
+
+
+def point(
+    rate: float, seconds: float, calls: Sequence[Call], limit_ms: float
+) -> LoadPoint:
+    waits_ms = [1000 * call.seconds for call in calls if call.answered]
+    within = sum(wait <= limit_ms for wait in waits_ms)
+    return LoadPoint(
+        rate=rate,
+        calls=len(calls),
+        within=within / len(calls),
+        goodput=within / seconds,
+        p50=percentile(waits_ms, 50) if waits_ms else None,
+        p99=percentile(waits_ms, 99) if waits_ms else None,
+    )
+
+
+def best_goodput(points: Sequence[LoadPoint]) -> float:
+    """At the highest load that was borne; 0 if none was."""
+    return max((each.goodput for each in points if _borne(each)), default=0.0)
+
+
+def _borne(point: LoadPoint) -> bool:
+    return point.within >= WITHIN
+
+
+def _lowest_not_borne(points: Sequence[LoadPoint]) -> float | None:
+    return min((each.rate for each in points if not _borne(each)), default=None)
+
+
+def _goodput_at(rate: float | None, points: Sequence[LoadPoint]) -> float | None:
+    return next((each.goodput for each in points if each.rate == rate), None)
+
+
+def _highest_borne_by_both(
+    ours: Sequence[LoadPoint], theirs: Sequence[LoadPoint]
+) -> tuple[LoadPoint, LoadPoint] | None:
+    both = [
+        pair
+        for pair in zip(ours, theirs, strict=False)
+        if _borne(pair[0]) and _borne(pair[1])
+    ]
+    return both[-1] if both else None
+
+
+def _ratio(ours: float | None, theirs: float | None) -> float | None:
+    return ours / theirs if ours is not None and theirs else None

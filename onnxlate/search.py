@@ -79,6 +79,9 @@ class Searches:
         )
         self._history = np.zeros((0, beam_size, MIN_ROOM), np.int32)  # (P, k, T)
         self._rows = np.arange(0)  # (R,)
+        # How many there are of what is rare, so that a step need not look.
+        self._num_patient = 0  # may not end before so many tokens
+        self._num_scored = 0
 
     def __len__(self) -> int:
         """Sentences, finished ones included until they are removed."""
@@ -102,6 +105,7 @@ class Searches:
         new["log_probs"][~new["scored"]] = np.nan
         self._sentences += [Sentence(each) for each in options]
         self._state = np.concatenate([self._state, new])
+        self._count()
         history = np.zeros((len(options), *self._history.shape[1:]), np.int32)
         self._history = np.concatenate([self._history, history])
         self._rows = np.arange(len(self) * self._k)
@@ -123,7 +127,12 @@ class Searches:
         self._state = self._state[:left]
         self._history = self._history[:left]
         self._rows = self._rows[: left * self._k]
+        self._count()
         return list(zip(movers, gaps, strict=True))
+
+    def _count(self) -> None:
+        self._num_patient = int(np.count_nonzero(self._state["min_length"]))
+        self._num_scored = int(np.count_nonzero(self._state["scored"]))
 
     def advance(self, logits: Floats) -> Turn:
         """One step of everyone: the logits (R, V) after each row's newest token.
@@ -134,8 +143,8 @@ class Searches:
         length = self._state["length"]
         length += 1
         self._make_room(int(length.max()))
-        early = length < self._state["min_length"]
-        if early.any():
+        if self._num_patient:
+            early = length < self._state["min_length"]
             logits[np.repeat(early, self._k), self._eos_id] = -np.inf
         return self._step_greedy(logits) if self._k == 1 else self._step_beams(logits)
 
@@ -155,8 +164,8 @@ class Searches:
     def _step_greedy(self, logits: Floats) -> Turn:
         state = self._state
         tokens = logits.argmax(axis=1)
-        (scored,) = state["scored"].nonzero()
-        if len(scored):
+        if self._num_scored:
+            (scored,) = state["scored"].nonzero()
             theirs = logits if len(scored) == len(logits) else logits[scored]
             scores = self._log_probs_of.of(theirs, tokens[scored, None])
             state["log_probs"][scored] += scores
@@ -236,7 +245,9 @@ class Searches:
 
     def _write(self, tokens: Ints) -> None:
         """The newest token of each row into its history."""
-        newest = np.repeat(self._state["length"] - 1, self._k)
+        newest = self._state["length"] - 1
+        if self._k > 1:
+            newest = newest.repeat(self._k)
         at = self._rows * self._history.shape[2] + newest
         self._history.reshape(-1)[at] = tokens
 

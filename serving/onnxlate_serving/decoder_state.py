@@ -13,11 +13,9 @@ import onnxruntime as ort
 from onnxlate.search import Ints
 
 from .binding import CacheBinder, bind_array_input
+from .bindings import Addresses
 from .block import Block, Storage
 from .mask import Mask
-
-Addresses = tuple[int, ...]
-"""Where everything stands and how large it is: equal ones are bound alike."""
 
 ROUNDING = 8
 """Sizes are multiples of this, so that padding leaves every bit of the logits as it is

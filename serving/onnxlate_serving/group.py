@@ -10,16 +10,14 @@ from collections.abc import Collection, Sequence
 import numpy as np
 import onnxruntime as ort
 
-from onnxlate.search import Floats, Hypothesis, Searches
+from onnxlate.search import Hypothesis, Searches
 
 from .binding import bind_array_output
+from .bindings import Bindings
 from .block import Block
-from .decoder_state import Addresses, DecoderState
+from .decoder_state import DecoderState
 from .piece import Piece
 from .request import Request
-
-MAX_BINDINGS = 256
-"""Combinations of rows and sizes that are remembered."""
 
 
 class Group:
@@ -34,8 +32,7 @@ class Group:
     ) -> None:
         self._searches = searches
         self._state = state
-        self._decoder = decoder
-        self._bindings: dict[Addresses, ort.IOBinding] = {}
+        self._bindings = Bindings(decoder)
         vocabulary = decoder.get_outputs()[0].shape[1]
         self._logits = np.zeros((max_rows, vocabulary), np.float32)
         self._requests: list[Request] = []  # by place
@@ -66,9 +63,7 @@ class Group:
         if not self._requests:
             return []
         logits = self._logits[: self.num_rows]
-        addresses = self._state.feed()
-        binding = self._bindings.get(addresses) or self._bind(addresses, logits)
-        self._decoder.run_with_iobinding(binding)
+        self._bindings.run(self._state.feed(), self._bind)
         turn = self._searches.advance(logits)
         self._state.branch(turn.parents)
         self._state.target_ids[: self.num_rows] = turn.tokens
@@ -76,15 +71,9 @@ class Group:
         self._remove(turn.finished)
         return pieces
 
-    def _bind(self, addresses: Addresses, logits: Floats) -> ort.IOBinding:
-        """Binds dozens of caches, at 8 µs each, and keeps that for the next time."""
-        if len(self._bindings) == MAX_BINDINGS:
-            self._bindings.pop(next(iter(self._bindings)))  # the oldest
-        binding = self._decoder.io_binding()
+    def _bind(self, binding: ort.IOBinding) -> None:
         self._state.bind(binding)
-        bind_array_output(binding, "logits", logits)
-        self._bindings[addresses] = binding
-        return binding
+        bind_array_output(binding, "logits", self._logits[: self.num_rows])
 
     def _news(self, finished: dict[int, list[Hypothesis]]) -> list[Piece]:
         pieces = []

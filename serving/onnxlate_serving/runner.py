@@ -4,28 +4,21 @@ Encoder once per sentence, decoder one token per row, then the searches choose. 
 it runs in one engine's thread; session.run leaves the interpreter to the others.
 """
 
-from collections.abc import Iterator, Sequence
-
 import numpy as np
 
 from onnxlate.bundle import Bundle
 from onnxlate.search import Searches
 
-from .binding import CacheBinder, bind_array_input
-from .block import Block, HostStorage, Storage
-from .decoder_state import ROUNDING, DecoderState, rounded
+from .binding import CacheBinder
+from .block import HostStorage, Storage
+from .decoder_state import DecoderState
 from .device_block import DeviceStorage, RowGraphs
+from .encoder import Encoder
 from .group import Group
 from .log_probs import OrtLogProbs
-from .mask import visible
 from .piece import Piece
-from .request import Request
 from .sessions import Sessions
 from .step import Step
-
-MAX_STRETCH = 2
-"""Sources that share a run of the encoder are padded to at most this many times their
-own length. A run by itself costs about as much as reading twenty words."""
 
 
 class OnnxRunner:
@@ -41,11 +34,9 @@ class OnnxRunner:
         """`storage` says where caches live; by default where the sessions run."""
         manifest = bundle.manifest
         self._ids = manifest.special_ids
-        self._max_source = manifest.limits.max_source_tokens
         dtype = {each.name: each.dtype for each in manifest.encoder.outputs}
         caches = np.dtype(dtype["cross_keys_0"])
         self._sessions = sessions
-        self._encoding = sessions.encoder.io_binding()
         self._max_rows = max_rows
         self._binder = CacheBinder(manifest.model, caches)
         self._storage = storage or (
@@ -53,6 +44,7 @@ class OnnxRunner:
             if sessions.device == "cpu"
             else DeviceStorage(manifest.model, caches, RowGraphs(sessions.device))
         )
+        self._encoder = Encoder(manifest, sessions.encoder, self._binder, self._storage)
         self._vocabulary = manifest.model.target_vocabulary
         axes = {each.name: each.axes for each in manifest.decoder.inputs}
         self._shares_sources = axes["cross_keys_0"][0] == "sentences"
@@ -66,15 +58,14 @@ class OnnxRunner:
     def reset(self) -> None:
         """Forgets every sentence and frees all rows."""
         self._groups: dict[int, Group] = {}  # by beam size
-        self._cross = self._storage.zeros(0, 0)  # what the encoder made last
 
     def run(self, step: Step) -> list[Piece]:
         self._drop_all_but(step)
         for beam_size in sorted({each.num_rows for each in step.encode}):
             group = self._group(beam_size)
             theirs = [each for each in step.encode if each.num_rows == beam_size]
-            for batch in self._encoder_batches(theirs):
-                group.join(batch, self._encode(batch), self._ids.bos)
+            for batch in self._encoder.batches(theirs):
+                group.join(batch, self._encoder.encode(batch), self._ids.bos)
         return [piece for group in self._groups.values() for piece in group.step()]
 
     def _drop_all_but(self, step: Step) -> None:
@@ -106,35 +97,3 @@ class OnnxRunner:
                 searches, state, self._sessions.decoder, self._max_rows
             )
         return self._groups[beam_size]
-
-    def _encoder_batches(self, requests: Sequence[Request]) -> Iterator[list[Request]]:
-        """Who shares a run of the encoder: sources of about one length."""
-        # The longest sources of all may leave no room for padding to a multiple.
-        whole = self._max_source - self._max_source % ROUNDING
-        batch: list[Request] = []
-        for request in sorted(requests, key=lambda each: len(each.source_ids)):
-            length = len(request.source_ids)
-            if batch:
-                shortest = rounded(len(batch[0].source_ids))
-                alone = len(batch[-1].source_ids) <= whole < length
-                if alone or length > MAX_STRETCH * shortest:
-                    yield batch
-                    batch = []
-            batch.append(request)
-        if batch:
-            yield batch
-
-    def _encode(self, requests: Sequence[Request]) -> Block:
-        """Cross-attention keys and values of their sources, until the next call."""
-        lengths = np.array([len(each.source_ids) for each in requests])
-        size = min(rounded(int(lengths.max())), self._max_source)
-        source_visible = visible(lengths, size)  # (B, S)
-        source_ids = np.full(source_visible.shape, self._ids.pad, np.int64)
-        source_ids[source_visible] = np.concatenate([r.source_ids for r in requests])
-
-        self._cross.lay_out(len(requests), size)
-        bind_array_input(self._encoding, "source_ids", source_ids)
-        bind_array_input(self._encoding, "source_visible", source_visible)
-        self._binder.outputs(self._encoding, "cross", self._cross, len(requests))
-        self._sessions.encoder.run_with_iobinding(self._encoding)
-        return self._cross

@@ -25,7 +25,7 @@ def test_a_bundle_is_measured_with_one_caller_and_with_many(tmp_path: Path) -> N
     text.write_text("4 0 7\n\n1 2\n")
 
     done = benchmarks(
-        *("serving", "--bundle", ROOT / "tests/bundles/v1", "--text", text),
+        *("server", "--bundle", ROOT / "tests/bundles/v1", "--text", text),
         *("--sentences", "20", "--json", figures),
     )
 
@@ -42,7 +42,7 @@ def test_a_bundle_is_measured_with_one_caller_and_with_many(tmp_path: Path) -> N
 
 def test_a_mistake_is_one_line_and_exit_status_two(tmp_path: Path) -> None:
     for option in ("--bundle", "--text"):
-        done = benchmarks("serving", option, tmp_path / "nowhere")
+        done = benchmarks("server", option, tmp_path / "nowhere")
 
         assert done.returncode == 2
         assert done.stderr.count("\n") == 1

@@ -1,0 +1,126 @@
+"""The commands that compare; all have the same options."""
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import cast, get_args
+
+import typer
+from rich.console import Console
+
+from onnxlate.errors import ConfigError
+
+from . import options as shared
+from .figures import AnyCell, Figures
+from .latency import latency
+from .machine import machine
+from .offline import offline
+from .overhead import overhead
+from .serving import serving
+from .settings import OursSettings
+from .suite import Suite, SweepWhen
+from .tables import rich_table, tables
+from .timing_models import RANDOM_MODELS, Precision
+from .workload import texts_of
+
+Benchmark = Callable[[Suite], Iterable[AnyCell]]
+
+BENCHMARKS: dict[str, Benchmark] = {
+    "offline": offline,
+    "latency": latency,
+    "serving": serving,
+    "overhead": overhead,
+}
+
+
+def add_side_by_side(app: typer.Typer) -> None:
+    """One command for each, and one for all."""
+    for name, benchmark in BENCHMARKS.items():
+        documentation = sys.modules[benchmark.__module__].__doc__
+        app.command(name, help=documentation)(_command([benchmark]))
+    everything = _command(list(BENCHMARKS.values()))
+    app.command("all", help="All of these, one after the other.")(everything)
+
+
+def _command(benchmarks: Sequence[Benchmark]) -> Callable[..., None]:
+    def command(
+        text: shared.Text = None,
+        models: shared.Models = "tiny,base",
+        run: shared.Run = None,
+        data: shared.Data = None,
+        precisions: shared.Precisions = "fp32,int8",
+        beams: shared.BeamSizes = "1,5",
+        rounds: shared.Rounds = 5,
+        round_seconds: shared.RoundSeconds = 5.0,
+        sweep_seconds: shared.SweepSeconds = 1.0,
+        sweep: shared.Sweep = SweepWhen.missing,
+        limit_ms: shared.LimitMs = None,
+        our_workers: shared.Workers = None,
+        our_threads: shared.Threads = None,
+        our_rows: shared.MaxRows = 64,
+        cache: shared.Cache = shared.CACHE,
+        json: shared.Json = None,
+    ) -> None:
+        console = wide_console()
+        suite = Suite(
+            texts=texts_of(text),
+            text_name=text.name if text else "generated number words",
+            cache=cache,
+            model_names=_known(models, tuple(RANDOM_MODELS), "--models"),
+            run=run,
+            data=data,
+            precisions=cast(
+                "tuple[Precision, ...]",
+                _known(precisions, get_args(Precision), "--precisions"),
+            ),
+            beam_sizes=_numbers(beams),
+            rounds=rounds,
+            round_seconds=round_seconds,
+            ours=OursSettings(
+                model=cache, workers=our_workers, threads=our_threads, max_rows=our_rows
+            ),
+            sweep=sweep,
+            sweep_seconds=sweep_seconds,
+            limit_ms=limit_ms,
+            console=console,
+        )
+        figures = _measured(suite, benchmarks)
+        console.print(machine(), markup=False)
+        if json:
+            figures.write(json)
+
+    return command
+
+
+def _measured(suite: Suite, benchmarks: Sequence[Benchmark]) -> Figures:
+    """Runs them, and shows each table as soon as it is complete."""
+    cells: list[AnyCell] = []
+    for benchmark in benchmarks:
+        measured = list(benchmark(suite))
+        for each in tables(measured):
+            suite.console.print(rich_table(each))
+        cells += measured
+    return Figures(machine=machine(), text=suite.text_name, cells=cells)
+
+
+def _known(given: str, known: Sequence[str], option: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in given.split(",") if name.strip())
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"{option} {name!r} is none of {', '.join(known)}")
+    return names
+
+
+def _numbers(given: str) -> tuple[int, ...]:
+    try:
+        numbers = tuple(int(number) for number in given.split(","))
+    except ValueError as cause:
+        raise ConfigError(f"--beams {given!r} are no numbers") from cause
+    if min(numbers) < 1:
+        raise ConfigError("--beams are 1 or more")
+    return numbers
+
+
+def wide_console() -> Console:
+    """As wide as a table needs where nobody has set a width, as in a file."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=200)
