@@ -8,6 +8,7 @@ from onnxlate.cli import MISTAKE, complain
 from onnxlate.errors import OnnxlateError
 
 from .commands import add_side_by_side
+from .report import report
 from .server import server
 
 app = typer.Typer(
@@ -19,6 +20,7 @@ app = typer.Typer(
 )
 add_side_by_side(app)
 app.command()(server)
+app.command()(report)
 
 
 @app.callback()

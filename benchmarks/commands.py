@@ -2,6 +2,8 @@
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from datetime import date
+from importlib.metadata import version
 from typing import cast, get_args
 
 import typer
@@ -11,13 +13,15 @@ from onnxlate.errors import ConfigError
 
 from . import options as shared
 from .figures import AnyCell, Figures
+from .floor import floor
 from .latency import latency
 from .machine import machine
 from .offline import offline
 from .overhead import overhead
+from .scaling import scaling
 from .serving import serving
 from .settings import OursSettings
-from .suite import Suite, SweepWhen
+from .suite import PEERS, Suite, SweepWhen
 from .tables import rich_table, tables
 from .timing_models import RANDOM_MODELS, Precision
 from .workload import texts_of
@@ -31,14 +35,21 @@ BENCHMARKS: dict[str, Benchmark] = {
     "overhead": overhead,
 }
 
+ANALYSES: dict[str, Benchmark] = {"floor": floor, "scaling": scaling}
+"""Not among `all`: they say why it is as fast as it is, and make more models."""
+
+SOFTWARE = ("onnxruntime", "ctranslate2", "torch", "numpy")
+"""What the figures depend on."""
+
 
 def add_side_by_side(app: typer.Typer) -> None:
-    """One command for each, and one for all."""
-    for name, benchmark in BENCHMARKS.items():
+    """One command for each, and one for all that measure whole translations."""
+    for name, benchmark in {**BENCHMARKS, **ANALYSES}.items():
         documentation = sys.modules[benchmark.__module__].__doc__
         app.command(name, help=documentation)(_command([benchmark]))
     everything = _command(list(BENCHMARKS.values()))
-    app.command("all", help="All of these, one after the other.")(everything)
+    names = ", ".join(BENCHMARKS)
+    app.command("all", help=f"One after the other: {names}.")(everything)
 
 
 def _command(benchmarks: Sequence[Benchmark]) -> Callable[..., None]:
@@ -49,6 +60,7 @@ def _command(benchmarks: Sequence[Benchmark]) -> Callable[..., None]:
         data: shared.Data = None,
         precisions: shared.Precisions = "fp32,int8",
         beams: shared.BeamSizes = "1,5",
+        peers: shared.Peers = "ctranslate2",
         rounds: shared.Rounds = 5,
         round_seconds: shared.RoundSeconds = 5.0,
         sweep_seconds: shared.SweepSeconds = 1.0,
@@ -82,6 +94,7 @@ def _command(benchmarks: Sequence[Benchmark]) -> Callable[..., None]:
             sweep_seconds=sweep_seconds,
             limit_ms=limit_ms,
             console=console,
+            peers=_known(peers, PEERS, "--peers"),
         )
         figures = _measured(suite, benchmarks)
         console.print(machine(), markup=False)
@@ -99,7 +112,13 @@ def _measured(suite: Suite, benchmarks: Sequence[Benchmark]) -> Figures:
         for each in tables(measured):
             suite.console.print(rich_table(each))
         cells += measured
-    return Figures(machine=machine(), text=suite.text_name, cells=cells)
+    return Figures(
+        machine=machine(),
+        text=suite.text_name,
+        day=date.today(),
+        software=", ".join(f"{name} {version(name)}" for name in SOFTWARE),
+        cells=cells,
+    )
 
 
 def _known(given: str, known: Sequence[str], option: str) -> tuple[str, ...]:

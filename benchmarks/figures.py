@@ -1,6 +1,7 @@
 """What was measured, as it is written to a file and read again for the report."""
 
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,6 +10,8 @@ from pydantic import Field, ValidationError
 from onnxlate.cli.files import output_file
 from onnxlate.errors import ConfigError
 
+from .analysis_cells import FloorCell, FootprintCell, ScalingCell
+from .cell import Cell
 from .settings import (
     CTranslate2ServerSettings,
     CTranslate2Settings,
@@ -21,24 +24,6 @@ from .settings import (
 TheirSettings = Annotated[
     CTranslate2Settings | PyTorchSettings, Field(discriminator="engine")
 ]
-
-
-class Cell(Record):
-    """One comparison under one set of circumstances."""
-
-    model: str
-    precision: str
-    search: str
-    """ "greedy", or "beam 5"."""
-
-    batch: int | None = None
-    """Sentences together, where that is not the engine's own affair."""
-
-    peer: str = "ctranslate2"
-    ours: float | None
-    theirs: float | None
-    ratio: float | None
-    """Above 1 we are better, whether more is better or less."""
 
 
 class OfflineCell(Cell):
@@ -160,7 +145,13 @@ class OverheadCell(Cell):
 
 
 AnyCell = Annotated[
-    OfflineCell | LatencyCell | ServingCell | OverheadCell,
+    OfflineCell
+    | LatencyCell
+    | ServingCell
+    | OverheadCell
+    | FloorCell
+    | ScalingCell
+    | FootprintCell,
     Field(discriminator="benchmark"),
 ]
 
@@ -171,6 +162,12 @@ class Figures(Record):
     machine: str
     text: str
     """Which sentences: a file's name, or that they are generated."""
+
+    day: date | None = None
+    """When it was measured; files of old do not say."""
+
+    software: str = ""
+    """Versions of what was measured."""
 
     cells: list[AnyCell]
 

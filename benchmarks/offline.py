@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
-from .figures import OfflineCell, num_equal, search_name
-from .settings import CTranslate2Settings, Round
+from onnxlate_serving.cpus import available_cpus
+
+from .figures import OfflineCell, TheirSettings, num_equal, search_name
+from .settings import CTranslate2Settings, PyTorchSettings, Round
 from .side_by_side import in_turn, job_that_takes
 from .stats import median
 from .suite import Case, Suite
@@ -13,7 +15,23 @@ from .worker_process import WorkerProcess
 
 def offline(suite: Suite) -> Iterator[OfflineCell]:
     for case in suite.cases():
-        yield measure(suite, case)
+        for settings in peers(suite, case):
+            yield measure(suite, case, settings)
+
+
+def peers(suite: Suite, case: Case) -> Iterator[TheirSettings]:
+    """Each at its best; PyTorch is asked in fp32 only, which is what it has."""
+    if "ctranslate2" in suite.peers:
+        yield best(suite, case)
+    if "pytorch" in suite.peers and case.precision == "fp32":
+        yield PyTorchSettings(model=case.model.folder, threads=available_cpus())
+
+
+def best(suite: Suite, case: Case) -> CTranslate2Settings:
+    """CTranslate2 as it is quickest, looked for or remembered."""
+    first = CTranslate2Settings(model=case.model.ctranslate2(case.precision))
+    found = suite.kept(f"offline, {case.name}", first, lambda: swept(suite, case))
+    return found.at(first.model)
 
 
 def swept(suite: Suite, case: Case) -> CTranslate2Settings:
@@ -26,11 +44,7 @@ def swept(suite: Suite, case: Case) -> CTranslate2Settings:
     return best_settings(path, case.precision, job, throughput)
 
 
-def measure(suite: Suite, case: Case) -> OfflineCell:
-    first = CTranslate2Settings(model=case.model.ctranslate2(case.precision))
-    settings = suite.kept(
-        f"offline, {case.name}", first, lambda: swept(suite, case)
-    ).at(first.model)
+def measure(suite: Suite, case: Case, settings: TheirSettings) -> OfflineCell:
     our_settings = suite.ours_for(case.model, case.precision)
     with (
         WorkerProcess(our_settings) as ours,
@@ -50,6 +64,7 @@ def measure(suite: Suite, case: Case) -> OfflineCell:
         model=case.model.name,
         precision=case.precision,
         search=search_name(case.beam_size),
+        peer=settings.engine,
         ours=median(our_speeds),
         theirs=median(their_speeds),
         ratio=median(our_speeds) / median(their_speeds),

@@ -29,6 +29,12 @@ Precisions = Annotated[str, typer.Option(help="Of them, with commas between.")]
 BeamSizes = Annotated[
     str, typer.Option("--beams", help="Beam sizes, with commas between; 1 is greedy.")
 ]
+Peers = Annotated[
+    str,
+    typer.Option(
+        help="Whom `offline` compares with, with commas between: ctranslate2, pytorch."
+    ),
+]
 Rounds = Annotated[
     int, typer.Option(min=1, help="How often each engine has its turn in a cell.")
 ]

@@ -79,6 +79,7 @@ def server_command(
     command = [sys.executable, "-m", *program, str(settings.model)]
     command += ["--listen", "127.0.0.1:0", "--device", "cpu"]
     command += ["--max-rows", str(settings.max_rows), "--announce-seconds", "0"]
+    command += ["--max-cached", "0"]
     if settings.workers:
         command += ["--workers", str(settings.workers)]
     if settings.threads:

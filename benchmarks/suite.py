@@ -32,6 +32,8 @@ class SweepWhen(StrEnum):
     never = "never"
 
 
+PEERS = ("ctranslate2", "pytorch")
+
 R = TypeVar("R", bound=Record)
 
 
@@ -76,6 +78,8 @@ class Suite:
     alone."""
 
     console: Console
+    peers: tuple[str, ...] = ("ctranslate2",)
+    """Whom `offline` compares with."""
 
     def models(self) -> Iterator[TimingModel]:
         """Made when their turn comes."""

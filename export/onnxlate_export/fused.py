@@ -1,10 +1,9 @@
 """The two graphs, written for onnxruntime on a CPU.
 
 docs/bundle.md describes what goes in and comes out. Inside stand onnxruntime's own
-operators where they save the most: a whole attention is one of them, keys and values
-go straight into the caches, and a residual, its sum and its LayerNorm are another.
-The same computation in standard operators is graphs.py; the gate holds both to
-PyTorch.
+operators where they save the most: a whole attention is one of them, and keys and
+values go straight into the caches. The same computation in standard operators is
+graphs.py; the gate holds both to PyTorch.
 
 Axes: B sentences, R rows, k = R / B rows of each sentence (its beam), S source
 positions, C capacity of the caches, D model width, H heads, E = D / H. Everything
@@ -342,11 +341,10 @@ class _DecoderWriter(_Writer):
         maps, here = self.stacked(f"{name}.self_attention", attention)
         x = self.product(stream.read(residual.norm, norm, here), here, maps)
         mixed = f"{name}.self_attention/mixed"
+        one_position = self.shaped(x, -1, 1, 3 * self._width, place=name)
         graph.node(
             "GroupQueryAttention",
-            self.shaped(
-                x, -1, 1, 3 * self._width, place=name
-            ),  # one new position a row
+            one_position,
             *("", "", f"past_keys_{at}", f"past_values_{at}"),
             *(self._position, graph.weight("int32/2", np.int32(2))),
             place=f"{name}.self_attention",

@@ -69,6 +69,9 @@ def serve(
             show_default="16, or max-rows if that is less",
         ),
     ] = None,
+    max_cached: Annotated[
+        int, typer.Option(min=0, help="Answers that each model remembers.")
+    ] = 4096,
     reflection: Annotated[
         bool, typer.Option("--reflection", help="Tell clients the services' schema.")
     ] = False,
@@ -96,6 +99,7 @@ def serve(
             runtime=RuntimeConfig(
                 device=device.value, workers=workers, threads=threads
             ),
+            max_cached=max_cached,
             reflection=reflection,
             announce_seconds=announce_seconds,
             drain_seconds=drain_seconds,

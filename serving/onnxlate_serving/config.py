@@ -7,6 +7,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     NonNegativeFloat,
+    NonNegativeInt,
     PositiveInt,
     model_validator,
 )
@@ -82,6 +83,10 @@ class ServerConfig(_Settings):
     limits: RequestLimits = RequestLimits()
 
     runtime: RuntimeConfig = RuntimeConfig()
+
+    max_cached: NonNegativeInt = 4096
+    """Answers that each model remembers, so that who asks the same again need not
+    wait; about 1 kB each. 0 remembers nothing."""
 
     reflection: bool = False
     """Whether clients may ask which services and messages there are."""

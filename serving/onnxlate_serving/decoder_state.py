@@ -147,7 +147,9 @@ class DecoderState:
             self._sources_changed = False
         return (
             *(self._num_places, *self.sizes),
-            *(self._cross.pointer(0), self._past.pointer(0)),
+            # Two entries of each: where it begins, and how far they are apart.
+            *map(self._cross.pointer, (0, 1)),
+            *map(self._past.pointer, (0, 1)),
             *(self._target_visible.address, self._source_visible.address),
         )
 

@@ -117,7 +117,8 @@ class Server:
             *(name, bundle.manifest.version, bundle.manifest.precision),
             *(sessions.device, sessions.workers, sessions.threads),
         )
-        return Translator(bundle, Crew(engines), self._config.limits)
+        config = self._config
+        return Translator(bundle, Crew(engines), config.limits, config.max_cached)
 
     async def _warm_up(self) -> None:
         """One translation through each engine: what it allocates, it has then."""

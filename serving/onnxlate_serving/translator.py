@@ -1,6 +1,6 @@
 """One model as its callers see it: text in, text out."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import dataclass
 
 from onnxlate.bundle import Bundle, Manifest
@@ -12,6 +12,7 @@ from .config import RequestLimits
 from .crew import Crew
 from .options import TranslateOptions
 from .request import Request
+from .result_cache import Answer, Question, ResultCache
 from .translation import TextPiece, TranslatedHypothesis, Translation
 
 
@@ -26,10 +27,14 @@ class Source:
 class Translator:
     """Reads texts, has engines decode them, and writes the answers."""
 
-    def __init__(self, bundle: Bundle, crew: Crew, limits: RequestLimits) -> None:
+    def __init__(
+        self, bundle: Bundle, crew: Crew, limits: RequestLimits, max_cached: int = 0
+    ) -> None:
+        """`max_cached` is how many answers it remembers."""
         self.manifest: Manifest = bundle.manifest
         self._crew = crew
         self._limits = limits
+        self._cache = ResultCache(max_cached)
         self._source_tokenizer = Tokenizer(bundle.source_tokenizer)
         self._target_tokenizer = Tokenizer(bundle.target_tokenizer)
 
@@ -50,14 +55,13 @@ class Translator:
             self._read(text, f"texts[{index}]", options)
             for index, text in enumerate(texts)
         ]
-        requests = [self._request(each, options) for each in sources if each.ids]
-        with self._crew.decoding(requests) as outboxes:
-            outcomes = iter([await outbox.outcome() for outbox in outboxes])
+        questions = [self._question(each, options) for each in sources]
+        answers = await self._answers(dict.fromkeys(each for each in questions if each))
         return [
-            self._write(source, next(outcomes), options)
-            if source.ids
+            self._write(source, answers[question], options)
+            if question
             else blank(options)
-            for source in sources
+            for source, question in zip(sources, questions, strict=True)
         ]
 
     async def stream(
@@ -69,10 +73,16 @@ class Translator:
         """
         self._check(options)
         source = self._read(text, "text", options)
-        if not source.ids:
+        question = self._question(source, options)
+        if question is None:
             yield TextPiece("", blank(options))
             return
-        request = self._request(source, options, streamed=True)
+        answer = self._cache.get(question)
+        if answer is not None:
+            result = self._write(source, answer, options)
+            yield TextPiece(result.hypotheses[0].text, result)
+            return
+        request = Request(question.source_ids, question.options, streamed=True)
         detokenizer = Detokenizer(self._target_tokenizer)
         with self._crew.decoding([request]) as (outbox,):
             while True:
@@ -82,8 +92,26 @@ class Translator:
                     break
                 if said:
                     yield TextPiece(said)
+        self._cache.put(question, piece.hypotheses)
         said += detokenizer.finish()
         yield TextPiece(said, self._write(source, piece.hypotheses, options))
+
+    async def _answers(self, questions: Iterable[Question]) -> dict[Question, Answer]:
+        """Remembers what it can, and has the rest decoded side by side."""
+        answers: dict[Question, Answer] = {}
+        unknown = []
+        for question in questions:
+            answer = self._cache.get(question)
+            if answer is None:
+                unknown.append(question)
+            else:
+                answers[question] = answer
+        requests = [Request(each.source_ids, each.options) for each in unknown]
+        with self._crew.decoding(requests) as outboxes:
+            for question, outbox in zip(unknown, outboxes, strict=True):
+                answers[question] = await outbox.outcome()
+                self._cache.put(question, answers[question])
+        return answers
 
     def _check(self, options: TranslateOptions) -> None:
         options.check(self.manifest.defaults, self.manifest.limits, self._limits)
@@ -108,12 +136,13 @@ class Translator:
             ids = [*ids[: limit - 1], ids[-1]]
         return Source(tuple(ids), dropped)
 
-    def _request(
-        self, source: Source, options: TranslateOptions, streamed: bool = False
-    ) -> Request:
+    def _question(self, source: Source, options: TranslateOptions) -> Question | None:
+        """None of a blank text, which has an answer already."""
+        if not source.ids:
+            return None
         defaults, limits = self.manifest.defaults, self.manifest.limits
         search = options.search(defaults, limits, len(source.ids))
-        return Request(source.ids, search, streamed)
+        return Question(source.ids, search)
 
     def _write(
         self,

@@ -14,7 +14,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from onnxlate.v1 import translation_pb2 as pb
 from onnxlate.v1 import translation_pb2_grpc as pb_grpc
-from tests.serving.handmade import write_bundle
+from tests.serving.handmade import NUMBERS, write_bundle
 from tests.serving.server_process import COMMAND, server_process
 
 ANYWHERE = ("--listen", "127.0.0.1:0")
@@ -25,6 +25,13 @@ NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_bundle(tmp_path_factory.mktemp("bundles") / "handmade")
+
+
+def long_calls(count: int, num_texts: int) -> list[list[str]]:
+    """No text comes twice: the server would remember its answer."""
+    words = NUMBERS.split()
+    texts = [f"{a} {b} {c} four" for a in words for b in words for c in words]
+    return [texts[at * num_texts :][:num_texts] for at in range(count)]
 
 
 def complaint(*arguments: str | Path) -> str:
@@ -61,7 +68,7 @@ def test_it_says_ready_with_its_port_when_it_answers(bundle: Path) -> None:
 def test_sigterm_lets_calls_under_way_finish_and_refuses_new_ones(
     bundle: Path,
 ) -> None:
-    slow = ("--max-rows", "1", "--max-waiting", "1000", "--announce-seconds", "0")
+    slow = ("--max-rows", "1", "--max-waiting", "2000", "--announce-seconds", "0")
     with server_process(bundle, *ANYWHERE, *slow) as server:
         address = server.wait_ready()
         with (
@@ -73,8 +80,10 @@ def test_sigterm_lets_calls_under_way_finish_and_refuses_new_ones(
             request = health_pb2.HealthCheckRequest()
             statuses = health_pb2_grpc.HealthStub(watching).Watch(request)
             assert next(statuses).status == SERVING
-            long = pb.TranslateRequest(texts=["one two three four five"] * 120)
-            calls = [threads.submit(stub.Translate, long) for _ in range(8)]
+            calls = [
+                threads.submit(stub.Translate, pb.TranslateRequest(texts=texts))
+                for texts in long_calls(8, 120)
+            ]
             time.sleep(0.3)
 
             server.send(signal.SIGTERM)
@@ -93,14 +102,19 @@ def test_sigterm_lets_calls_under_way_finish_and_refuses_new_ones(
 
 
 def test_draining_ends_when_its_time_is_up(bundle: Path) -> None:
-    slow = ("--max-rows", "1", "--announce-seconds", "0", "--drain-seconds", "0.2")
+    slow = (
+        *("--max-rows", "1", "--workers", "1", "--max-waiting", "2000"),
+        *("--announce-seconds", "0", "--drain-seconds", "0.1"),
+    )
     with (
         server_process(bundle, *ANYWHERE, *slow) as server,
         grpc.insecure_channel(server.wait_ready()) as channel,
     ):
         stub = pb_grpc.TranslationServiceStub(channel)
-        long = pb.TranslateRequest(texts=["one two three four five"] * 250)
-        calls = [stub.Translate.future(long) for _ in range(4)]
+        calls = [
+            stub.Translate.future(pb.TranslateRequest(texts=texts))
+            for texts in long_calls(6, 250)
+        ]
         time.sleep(0.3)
         server.send(signal.SIGTERM)
 

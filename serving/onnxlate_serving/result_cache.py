@@ -1,0 +1,46 @@
+"""Answers that were given before.
+
+A text's translation depends on the text, the options and the model alone, so what was
+decoded once need not be decoded again; and interfaces say the same few things all day.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from onnxlate.search import Hypothesis, SearchOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """All that decides an answer of one model."""
+
+    source_ids: tuple[int, ...]
+    options: SearchOptions
+
+
+Answer = tuple[Hypothesis, ...]
+
+
+class ResultCache:
+    """The answers last given, at most so many; of one model."""
+
+    def __init__(self, max_texts: int) -> None:
+        self._max_texts = max_texts
+        self._answers: OrderedDict[Question, Answer] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._answers)
+
+    def get(self, question: Question) -> Answer | None:
+        answer = self._answers.get(question)
+        if answer is not None:
+            self._answers.move_to_end(question)
+        return answer
+
+    def put(self, question: Question, answer: Answer) -> None:
+        if not self._max_texts:
+            return
+        self._answers[question] = answer
+        self._answers.move_to_end(question)
+        if len(self._answers) > self._max_texts:
+            self._answers.popitem(last=False)  # whoever was not asked for longest

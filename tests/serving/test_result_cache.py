@@ -1,0 +1,95 @@
+"""What was decoded once is not decoded again, and nothing else is taken for it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from onnxlate.bundle import Bundle
+from onnxlate.search import FinishReason, Hypothesis, SearchOptions
+from onnxlate_serving.config import RequestLimits, SchedulerConfig
+from onnxlate_serving.crew import Crew
+from onnxlate_serving.engine import Engine
+from onnxlate_serving.options import TranslateOptions
+from onnxlate_serving.result_cache import Question, ResultCache
+from onnxlate_serving.scheduler import Scheduler
+from onnxlate_serving.translator import Translator
+
+from .doubles import Echo
+
+
+def question(*source_ids: int, beam_size: int = 1) -> Question:
+    return Question(source_ids, SearchOptions(9, beam_size=beam_size))
+
+
+def answer(token: int) -> tuple[Hypothesis, ...]:
+    return (Hypothesis((token,), 0.0, 0.0, FinishReason.EOS),)
+
+
+def test_the_answer_not_asked_for_longest_is_forgotten() -> None:
+    cache = ResultCache(max_texts=2)
+    cache.put(question(1), answer(1))
+    cache.put(question(2), answer(2))
+    cache.get(question(1))
+
+    cache.put(question(3), answer(3))
+
+    assert cache.get(question(1)) == answer(1)
+    assert cache.get(question(2)) is None
+    assert len(cache) == 2
+
+
+def test_other_options_are_another_question() -> None:
+    cache = ResultCache(max_texts=9)
+    cache.put(question(1), answer(1))
+
+    assert cache.get(question(1, beam_size=2)) is None
+
+
+@asynccontextmanager
+async def translator(
+    bundle: Bundle, echo: Echo, max_cached: int
+) -> AsyncIterator[Translator]:
+    engine = Engine(Scheduler(SchedulerConfig()), echo)
+    engine.start()
+    try:
+        yield Translator(bundle, Crew([engine]), RequestLimits(), max_cached)
+    finally:
+        await engine.stop()
+
+
+async def test_who_asks_again_is_answered_without_the_model(bundle: Bundle) -> None:
+    echo = Echo()
+    async with translator(bundle, echo, max_cached=9) as model:
+        first = await model.translate(["one two", "three"], TranslateOptions())
+        num_steps = len(echo.steps)
+
+        again = await model.translate(["three", "one two"], TranslateOptions())
+        streamed = [each async for each in model.stream("three", TranslateOptions())]
+
+    assert again == first[::-1]
+    assert [each.text for each in streamed] == [first[1].hypotheses[0].text]
+    assert streamed[-1].translation == first[1]
+    assert len(echo.steps) == num_steps
+
+
+async def test_a_text_that_comes_twice_in_a_call_is_decoded_once(
+    bundle: Bundle,
+) -> None:
+    echo = Echo()
+    async with translator(bundle, echo, max_cached=0) as model:
+        left, other, right = await model.translate(
+            ["one", "two", "one"], TranslateOptions()
+        )
+
+    assert left == right != other
+    assert len(echo.steps[0].decode) == 2
+
+
+async def test_a_cache_of_none_remembers_nothing(bundle: Bundle) -> None:
+    echo = Echo()
+    async with translator(bundle, echo, max_cached=0) as model:
+        await model.translate(["one"], TranslateOptions())
+        num_steps = len(echo.steps)
+
+        await model.translate(["one"], TranslateOptions())
+
+    assert len(echo.steps) == 2 * num_steps
