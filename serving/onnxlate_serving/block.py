@@ -64,8 +64,8 @@ class Storage(Protocol):
 class HostBlock:
     """In main memory; rows are copied in place.
 
-    Memory is kept and laid out anew as sizes change, so that addresses are few, and
-    what is bound to them once stays bound.
+    While nobody is on the rows, memory is laid out anew as sizes change, so that
+    addresses are few, and what is bound to them once stays bound.
     """
 
     device = "cpu"
@@ -75,7 +75,6 @@ class HostBlock:
         # Zeroed by the system page by page when first touched: rows that are never
         # used cost nothing.
         self._memory: Cache = np.zeros(0, dtype)
-        self._spare: Cache = np.zeros(0, dtype)
 
     @property
     def length(self) -> int:
@@ -116,7 +115,7 @@ class HostBlock:
 
     def resize(self, length: int, num_rows: int) -> None:
         old = self.array
-        self._memory, self._spare = self._spare, self._memory
+        self._memory = np.zeros(0, old.dtype)  # the old stays until it is read
         self.lay_out(old.shape[1], length)
         both = min(length, old.shape[3])
         self.array[:, :num_rows, :, :both] = old[:, :num_rows, :, :both]

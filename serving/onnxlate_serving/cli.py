@@ -37,7 +37,7 @@ def serve(
         typer.Option(
             min=1,
             help="Engines that share the work.",
-            show_default="one per CPU for narrow models, else 1",
+            show_default="as many as there are CPUs for their threads",
         ),
     ] = None,
     threads: Annotated[
@@ -45,7 +45,7 @@ def serve(
         typer.Option(
             min=1,
             help="Threads inside one operator of one engine.",
-            show_default="the CPUs there are, shared out among the workers",
+            show_default="1 for narrow models, else 2",
         ),
     ] = None,
     max_rows: Annotated[

@@ -59,12 +59,13 @@ class RuntimeConfig(_Settings):
     """"auto" is CUDA where onnxruntime has it and a device answers, else the CPU."""
 
     workers: PositiveInt | None = None
-    """Engines that share the work on the CPU, and the weights. None is one for each CPU
-    for models narrower than 256, whose operators are too small to share, else 1."""
+    """Engines that share the work on the CPU, and the weights. None is as many as there
+    are CPUs for their threads."""
 
     threads: PositiveInt | None = None
-    """Threads inside one operator on the CPU; None shares all that this process may use
-    out among the workers."""
+    """Threads inside one operator on the CPU. None is one for models narrower than 256,
+    whose operators are too small to share, else two; or, where workers are given, all
+    CPUs shared out among them."""
 
 
 class ServerConfig(_Settings):
