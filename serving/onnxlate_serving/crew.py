@@ -7,6 +7,10 @@ from .engine import Engine
 from .outbox import Outbox
 from .request import Request
 
+FEW = 8
+"""Rows that one engine decodes in hardly more time than one. As long as it has no more,
+a second engine would do the same steps again, and take the CPU from the event loop."""
+
 
 class Crew:
     """Engines with the same weights, each with a thread and rows of its own.
@@ -34,11 +38,12 @@ class Crew:
             yield [outboxes[request] for request in requests]
 
     def _shares(self, requests: Sequence[Request]) -> list[list[Request]]:
-        """Each request to whoever has least to do, the ones before it counted."""
+        """Each request to an engine that has a few rows at most, or to the idlest."""
         shares: list[list[Request]] = [[] for _ in self._engines]
         loads = [engine.load for engine in self._engines]
         for request in requests:
-            idlest = loads.index(min(loads))
-            loads[idlest] += request.num_rows
-            shares[idlest].append(request)
+            few = (at for at, load in enumerate(loads) if load < FEW)
+            chosen = next(few, loads.index(min(loads)))
+            loads[chosen] += request.num_rows
+            shares[chosen].append(request)
         return shares

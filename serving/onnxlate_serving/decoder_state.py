@@ -28,13 +28,18 @@ def rounded(length: int) -> int:
     return -(-length // ROUNDING) * ROUNDING
 
 
+LEAST_ROOM = 56
+"""Target positions that there is room for at least. What is not written costs nothing,
+and to make more room moves every row."""
+
+
 def roomy(length: int) -> int:
-    """Room to grow, in steps of 16: 1 -> 8, 9 -> 24, 25 -> 40.
+    """Room to grow, in steps of 16: 1 -> 56, 57 -> 72, 73 -> 88.
 
     Always an odd number of eights: were it a multiple of 32, each row's positions would
     begin at the same place of a 4 kB page, and rows push each other out of the cache.
     """
-    return rounded(length) | ROUNDING
+    return max(LEAST_ROOM, rounded(length) | ROUNDING)
 
 
 class DecoderState:

@@ -57,6 +57,7 @@ class Server:
         self._address = Address.parse(config.listen)
         self._address.check_free()
         self._engines: list[Engine] = []
+        self._first: list[Translator] = []  # of one engine each, to warm them up
         paths = config.bundles or (default_bundle(),)
         self._models = Models([self._open(path) for path in paths])
 
@@ -118,16 +119,17 @@ class Server:
             *(sessions.device, sessions.workers, sessions.threads),
         )
         config = self._config
+        self._first += [
+            Translator(bundle, Crew([engine]), config.limits) for engine in engines
+        ]
         return Translator(bundle, Crew(engines), config.limits, config.max_cached)
 
     async def _warm_up(self) -> None:
         """One translation through each engine: what it allocates, it has then."""
         options = TranslateOptions(max_target_tokens=1, truncate_source=True)
-        for translator in self._models:
-            # Together, so that each goes to another engine.
-            calls = [translator.translate(["1"], options) for _ in self._engines]
+        for translator in self._first:
             try:
-                await asyncio.gather(*calls)
+                await translator.translate(["1"], options)
             except InvalidRequest as cause:
                 await self.stop()
                 name = translator.manifest.name

@@ -9,7 +9,7 @@ import pytest
 from onnxlate.errors import Overloaded
 from onnxlate.search import SearchOptions
 from onnxlate_serving.config import SchedulerConfig
-from onnxlate_serving.crew import Crew
+from onnxlate_serving.crew import FEW, Crew
 from onnxlate_serving.engine import Engine, Runner
 from onnxlate_serving.request import Request
 from onnxlate_serving.scheduler import Scheduler
@@ -44,22 +44,36 @@ async def answer(crew: Crew, *requests: Request) -> list[tuple[int, ...]]:
 async def test_answers_come_in_the_order_of_the_texts_whoever_gave_them() -> None:
     left, right = Echo(), Echo()
     async with engines(left, right) as crew:
-        said = await answer(Crew(crew), *(request(4, number) for number in range(9)))
+        texts = [request(4, number) for number in range(3 * FEW)]
+        said = await answer(Crew(crew), *texts)
 
-    assert said == [(4, number) for number in range(9)]
+    assert said == [(4, number) for number in range(3 * FEW)]
     assert left.steps
     assert right.steps
+
+
+async def test_a_few_texts_keep_one_engine_busy_and_not_two() -> None:
+    left, right = Gated(), Gated()
+    async with engines(left, right) as crew:
+        texts = [request(4) for _ in range(FEW)]
+        task = asyncio.create_task(answer(Crew(crew), *texts))
+        await asyncio.sleep(0)
+        assert [engine.load for engine in crew] == [FEW, 0]
+        left.go(FEW)
+        await task
+
+    assert not right.steps
 
 
 async def test_a_wide_beam_counts_for_as_many_as_it_is() -> None:
     left, right = Gated(), Gated()
     async with engines(left, right) as crew:
-        texts = [request(4, beam_size=3), *(request(4) for _ in range(3))]
+        texts = [request(4, beam_size=4) for _ in range(4)]
         task = asyncio.create_task(answer(Crew(crew), *texts))
         await asyncio.sleep(0)
-        assert [engine.load for engine in crew] == [3, 3]
-        left.go()
-        right.go()
+        assert [engine.load for engine in crew] == [8, 8]
+        left.go(2)
+        right.go(2)
         await task
 
         assert [engine.load for engine in crew] == [0, 0]

@@ -28,14 +28,14 @@ def test_a_long_source_makes_room_and_takes_it_away_again(
     state: DecoderState, storage: Storage
 ) -> None:
     state.join(storage.zeros(1, 8), [5], begin_id=2)
-    assert state.sizes == (8, 8)
+    assert state.sizes == (8, 56)
 
     state.join(storage.zeros(1, 72), [70], begin_id=2)
-    assert state.sizes == (72, 8)
+    assert state.sizes == (72, 56)
 
     state.move([], num_places=1)
     state.join(storage.zeros(1, 8), [3], begin_id=2)
-    assert state.sizes == (8, 8)
+    assert state.sizes == (8, 56)
 
 
 def test_sizes_are_rounded_up_to_multiples_of_eight() -> None:
@@ -43,7 +43,7 @@ def test_sizes_are_rounded_up_to_multiples_of_eight() -> None:
 
 
 def test_room_to_grow_is_never_a_multiple_of_thirty_two() -> None:
-    assert [roomy(length) for length in (1, 8, 9, 24, 25)] == [8, 8, 24, 24, 40]
+    assert [roomy(length) for length in (1, 56, 57, 73)] == [56, 56, 72, 88]
     assert all(roomy(length) % 32 for length in range(1, 500))
 
 
