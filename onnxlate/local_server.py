@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections import deque
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty, Queue
@@ -20,34 +21,36 @@ STOP_S = 20.0
 """Time for a server to finish what it is doing before it is killed."""
 
 
-class LocalServer:
-    """A child process that serves on a free port of the loopback interface.
-
-    with LocalServer(Path("bundles/en-de")) as server:
-        Client(server.address)
-    """
+class ServerProcess:
+    """A child that says "ready HOST:PORT" when it is, and ends on SIGTERM."""
 
     address: str
     """HOST:PORT, known once entered."""
 
-    def __init__(self, bundle: Path | None, ready_within_s: float = 120.0) -> None:
-        """Without a bundle it serves the default model."""
-        self._bundle = bundle
+    def __init__(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
+        ready_within_s: float = 120.0,
+    ) -> None:
+        """`environment` is added to this process's; it runs in `folder`, or here."""
+        self._command = command
+        self._environment = environment or {}
+        self._folder = folder
         self._ready_within_s = ready_within_s
         self._last_lines: deque[str] = deque(maxlen=20)
         self._news: Queue[str | None] = Queue()
 
     def __enter__(self) -> Self:
         """Raises ServerFailure, with the server's own last words, if it cannot."""
-        command = [sys.executable, "-m", "onnxlate_serving"]
-        if self._bundle is not None:
-            command.append(str(self._bundle))
         self._process = subprocess.Popen(
-            [*command, "--listen", "127.0.0.1:0"],
+            self._command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **self._environment},
+            cwd=self._folder,
         )
         # Somebody must read to the end, or the server would stop at a full pipe.
         self._reader = Thread(target=self._read, daemon=True, name="server-output")
@@ -102,3 +105,18 @@ class LocalServer:
             if match := _READY.search(line):
                 self._news.put(match["address"])
         self._news.put(None)
+
+
+class LocalServer(ServerProcess):
+    """A child process that serves on a free port of the loopback interface.
+
+    with LocalServer(Path("bundles/en-de")) as server:
+        Client(server.address)
+    """
+
+    def __init__(self, bundle: Path | None, ready_within_s: float = 120.0) -> None:
+        """Without a bundle it serves the default model."""
+        bundles = [] if bundle is None else [str(bundle)]
+        command = [sys.executable, "-m", "onnxlate_serving", *bundles]
+        command += ["--listen", "127.0.0.1:0"]
+        super().__init__(command, ready_within_s=ready_within_s)

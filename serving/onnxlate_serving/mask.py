@@ -7,13 +7,8 @@ Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 
 
-def visible(lengths: Ints, size: int) -> Bools:
-    """True at the first `lengths` positions: (R,) -> (R, size)."""
-    return np.arange(size) < lengths[:, None]
-
-
 class Mask:
-    """`visible`, for places of several rows that are of one length each."""
+    """For places of several rows that are of one length each."""
 
     def __init__(self) -> None:
         self._memory: Bools = np.zeros(0, np.bool_)

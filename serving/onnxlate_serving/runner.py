@@ -45,7 +45,8 @@ class OnnxRunner:
             else DeviceStorage(manifest.model, caches, RowGraphs(sessions.device))
         )
         self._encoder = Encoder(manifest, sessions.encoder, self._binder, self._storage)
-        self._vocabulary = manifest.model.target_vocabulary
+        # One for all groups, which come and go: to open its session takes a while.
+        self._log_probs = OrtLogProbs(max_rows, manifest.model.target_vocabulary)
         axes = {each.name: each.axes for each in manifest.decoder.inputs}
         self._shares_sources = axes["cross_keys_0"][0] == "sentences"
         self.reset()
@@ -91,8 +92,7 @@ class OnnxRunner:
                 beam_size,
                 source_copies=1 if self._shares_sources else beam_size,
             )
-            log_probs = OrtLogProbs(self._max_rows, self._vocabulary)
-            searches = Searches(beam_size, self._ids.eos, log_probs)
+            searches = Searches(beam_size, self._ids.eos, self._log_probs)
             self._groups[beam_size] = Group(
                 searches, state, self._sessions.decoder, self._max_rows
             )
