@@ -1,6 +1,6 @@
 """One step of a bundle's decoder by itself: what is in it, and how long it takes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from onnx import NodeProto, TensorProto
 
 from onnxlate.bundle import Bundle, TensorInfo
 from onnxlate_serving.config import RuntimeConfig
+from onnxlate_serving.screen import Screen
 from onnxlate_serving.sessions import Sessions
 
 from .limits import Product, timed
@@ -23,15 +24,26 @@ TOKEN_ID = 5
 Array = npt.NDArray[np.generic]
 
 
-def products_of(decoder: Path) -> list[Product]:
-    """Every matrix of weights that a step multiplies with."""
-    return list(_products(onnx.load(decoder).graph))
+def products_of(decoder: Path, rough: bool = False) -> list[Product]:
+    """Every matrix of weights that a step multiplies with; in int8 each operand is a
+    byte. `rough` says how the last one is done, where there is a choice."""
+    graph = onnx.load(decoder, load_external_data=False).graph
+    return list(_products([graph, *_branches(graph, rough)]))
 
 
-def _products(graph: onnx.GraphProto) -> Iterator[Product]:
-    """Matrices that are more than looked up; in int8 each operand is a byte."""
-    matrices = {each.name: each for each in graph.initializer if len(each.dims) == 2}
+def _branches(graph: onnx.GraphProto, rough: bool) -> Iterator[onnx.GraphProto]:
+    wanted = "then_branch" if rough else "else_branch"
     for node in graph.node:
+        for each in node.attribute:
+            if each.name == wanted:
+                yield each.g
+
+
+def _products(graphs: Sequence[onnx.GraphProto]) -> Iterator[Product]:
+    """Matrices that are more than looked up."""
+    tensors = [each for graph in graphs for each in graph.initializer]
+    matrices = {each.name: each for each in tensors if len(each.dims) == 2}
+    for node in (node for graph in graphs for node in graph.node):
         if node.op_type == "Gather":
             continue
         for name in node.input:
@@ -52,6 +64,7 @@ class DecoderStep:
     """A decoder in one thread with everything bound, in place, as the engine has it."""
 
     def __init__(self, bundle: Bundle, rows: int) -> None:
+        """Scores roughly where the engine would."""
         runtime = RuntimeConfig(device="cpu", workers=1, threads=1)
         self._session = Sessions(bundle, runtime).decoder
         decoder = bundle.manifest.decoder
@@ -64,11 +77,16 @@ class DecoderStep:
             # The present is written where the past is read.
             past = self._arrays.get(each.name.replace("present", "past"))
             self._arrays[each.name] = self._filled(each) if past is None else past
+        generator, model = bundle.generator, bundle.manifest.model
+        self._screen = Screen(model, generator, rows) if generator else None
+        self.rough = self._screen is not None and self._screen.pays(rows)
         self._binding = self._session.io_binding()
         for each in decoder.inputs:
             _bind(self._binding.bind_input, each.name, self._arrays[each.name])
         for each in decoder.outputs:
             _bind(self._binding.bind_output, each.name, self._arrays[each.name])
+        if self._screen:
+            self._screen.bind(self._binding, rows, self.rough)
 
     @property
     def cache_bytes(self) -> int:

@@ -37,7 +37,7 @@ def measure(
     seconds = suite.round_seconds * SHARE
     bundle = Bundle.open(model.bundle(precision))
     step = DecoderStep(bundle, rows)
-    products = products_of(bundle.decoder)
+    products = products_of(bundle.decoder, step.rough)
     weight_bytes = sum(each.num_bytes for each in products)
     num_bytes = weight_bytes + step.cache_bytes
     memory_ms = 1000 * read_seconds(num_bytes, seconds)

@@ -136,6 +136,9 @@ class Manifest(_Record):
     target_tokenizer: str
     encoder: GraphInfo
     decoder: GraphInfo
+    generator: str | None = None
+    """File name of the decoder's last weights, (target_vocabulary, width) as float32;
+    given where the decoder scores roughly too, and in no other case."""
     provenance: dict[str, str | int | float]
     """Where the weights come from: recipe, seed, updates, corpus, versions."""
     gate: GateReport
@@ -169,6 +172,7 @@ class Bundle:
             manifest.decoder.file,
             manifest.source_tokenizer,
             manifest.target_tokenizer,
+            *([manifest.generator] if manifest.generator else []),
         }
         if missing := sorted(named - set(manifest.files)):
             raise BundleError(f"{path}: the manifest gives no hash for {missing[0]}")
@@ -181,6 +185,11 @@ class Bundle:
     @property
     def decoder(self) -> Path:
         return self.path / self.manifest.decoder.file
+
+    @property
+    def generator(self) -> Path | None:
+        name = self.manifest.generator
+        return self.path / name if name else None
 
     @property
     def source_tokenizer(self) -> Path:

@@ -9,7 +9,7 @@ Axes: P places (sentences), k hypotheses of each, R = P * k rows, V vocabulary, 
 positions.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,8 +26,17 @@ from .sentence import Sentence
 
 Bools = npt.NDArray[np.bool_]
 
+LikeliestOf = Callable[[Floats], Ints]
+"""(R, V) -> (R,) the token of each row."""
+
 MIN_ROOM = 32
 """Target positions that there is room for at first; it doubles when it is short."""
+
+
+def highest(logits: Floats) -> Ints:
+    """The token with the highest logit, the smaller of equals: (R, V) -> (R,)."""
+    tokens: Ints = logits.argmax(axis=1)
+    return tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +143,18 @@ class Searches:
         self._num_patient = int(np.count_nonzero(self._state["min_length"]))
         self._num_scored = int(np.count_nonzero(self._state["scored"]))
 
-    def advance(self, logits: Floats) -> Turn:
+    @property
+    def needs_scores(self) -> bool:
+        """Whether a step asks for more than which token is the likeliest."""
+        return self._k > 1 or self._num_scored > 0
+
+    def advance(self, logits: Floats, likeliest_of: LikeliestOf = highest) -> Turn:
         """One step of everyone: the logits (R, V) after each row's newest token.
 
         Finished sentences keep their places, and have to be removed before the next
         step. Where a sentence may not end yet, its end is set to -inf in `logits`.
+        As long as nobody needs_scores, `logits` may be rough, if `likeliest_of` knows
+        what to make of them.
         """
         length = self._state["length"]
         length += 1
@@ -146,7 +162,9 @@ class Searches:
         if self._num_patient:
             early = length < self._state["min_length"]
             logits[np.repeat(early, self._k), self._eos_id] = -np.inf
-        return self._step_greedy(logits) if self._k == 1 else self._step_beams(logits)
+        if self._k > 1:
+            return self._step_beams(logits)
+        return self._step_greedy(logits, likeliest_of)
 
     def stable_prefix(self, place: int) -> tuple[int, ...]:
         """The tokens that every possible outcome begins with; the best one at last."""
@@ -161,9 +179,9 @@ class Searches:
             prefix = _common(prefix, each.tokens)
         return prefix
 
-    def _step_greedy(self, logits: Floats) -> Turn:
+    def _step_greedy(self, logits: Floats, likeliest_of: LikeliestOf) -> Turn:
         state = self._state
-        tokens = logits.argmax(axis=1)
+        tokens = likeliest_of(logits)
         if self._num_scored:
             (scored,) = state["scored"].nonzero()
             theirs = logits if len(scored) == len(logits) else logits[scored]

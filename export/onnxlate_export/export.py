@@ -9,6 +9,8 @@ from pathlib import Path
 
 import onnx
 import onnxruntime
+import torch
+from onnx.external_data_helper import set_external_data
 
 from onnxlate import __version__
 from onnxlate.bundle import (
@@ -44,6 +46,7 @@ from .ranges import measure_ranges
 from .stepper import OrtStepper
 
 ENCODER, DECODER = "encoder.onnx", "decoder.onnx"
+GENERATOR = "generator.float32"
 
 
 def export_bundle(
@@ -65,6 +68,10 @@ def export_bundle(
     content = {name: graph.SerializeToString() for name, graph in built.items()}
     stepper = OrtStepper(content[ENCODER], content[DECODER])
     gate = pass_gate(loaded, stepper, precision, sample, on_progress)
+    if precision == "fp32":
+        table = move_out(loaded.model.generator.weight, built, GENERATOR)
+        content = {name: graph.SerializeToString() for name, graph in built.items()}
+        content[GENERATOR] = table
     with new_folder(path) as folder:
         for name, data in content.items():
             (folder / name).write_bytes(data)
@@ -100,6 +107,23 @@ def build_graphs(
     return built
 
 
+def move_out(
+    weight: torch.Tensor, built: dict[str, onnx.ModelProto], file: str
+) -> bytes:
+    """Leaves in the graphs only where a weight is; what it is goes into one file.
+
+    The embedding is large and in both graphs, and onnxruntime reads of a file only
+    the pages that it needs.
+    """
+    content = weight.detach().numpy().tobytes()
+    for graph in built.values():
+        for each in graph.graph.initializer:
+            if each.raw_data == content:
+                set_external_data(each, file, offset=0, length=len(content))
+                each.ClearField("raw_data")
+    return content
+
+
 def _products(loaded: LoadedModel, precision: Precision, sample: Sample) -> Products:
     if precision == "fp32":
         return FloatProducts()
@@ -110,10 +134,15 @@ def _products(loaded: LoadedModel, precision: Precision, sample: Sample) -> Prod
 
 
 def graph_info(file: str, graph: onnx.ModelProto) -> GraphInfo:
-    """What the graph says of itself, for the manifest."""
+    """What the graph says of itself, for the manifest; inputs that must be fed."""
+    optional = {each.name for each in graph.graph.initializer}
     return GraphInfo(
         file=file,
-        inputs=tuple(_tensor_info(each) for each in graph.graph.input),
+        inputs=tuple(
+            _tensor_info(each)
+            for each in graph.graph.input
+            if each.name not in optional
+        ),
         outputs=tuple(_tensor_info(each) for each in graph.graph.output),
     )
 
@@ -174,6 +203,7 @@ def _manifest(
         target_tokenizer=loaded.target_tokenizer.name,
         encoder=graph_info(ENCODER, built[ENCODER]),
         decoder=graph_info(DECODER, built[DECODER]),
+        generator=GENERATOR if precision == "fp32" else None,
         provenance=loaded.provenance
         | {"onnx": onnx.__version__, "onnxruntime": onnxruntime.__version__},
         gate=gate,

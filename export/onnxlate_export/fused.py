@@ -25,6 +25,7 @@ from onnxlate_training.model import (
 )
 
 from .products import Dense, Floats, Point, Products
+from .scores import reach, write_scores
 from .writer import BOOL, CONTRIB, FLOAT, INT32, INT64, GraphWriter
 
 LOWEST = float(np.finfo(np.float32).min)
@@ -307,8 +308,11 @@ class _DecoderWriter(_Writer):
         for at, layer in enumerate(model.decoder.stack):
             self._layer(stream, at, layer)
         x = stream.end(model.decoder.norm, "decoder.norm", last)
-        logits = self.product(x, last, generator)
-        graph.node("Identity", logits, results="logits")
+        if self._products.exact:
+            norm = model.decoder.norm or model.decoder.stack[-1].fed.norm
+            write_scores(graph, x, generator, reach(norm))
+        else:
+            graph.node("Identity", self.product(x, last, generator), results="logits")
         return graph.model()
 
     def _start(self, ids: str, generator: Dense, last: Point) -> str:

@@ -88,6 +88,9 @@ class Point:
 class Products(Protocol):
     """How one precision multiplies."""
 
+    exact: bool
+    """Whether products are those of PyTorch."""
+
     def point(self, name: str, *users: Dense, positive: bool = False) -> Point:
         """Where the input of `users` is made ready; `positive` if it has no minus."""
 
@@ -110,6 +113,8 @@ class Products(Protocol):
 
 class FloatProducts:
     """fp32: what PyTorch does."""
+
+    exact = True
 
     def point(self, name: str, *users: Dense, positive: bool = False) -> Point:
         return Point(name, np.ones(users[0].weight.shape[1], np.float32))
@@ -141,6 +146,8 @@ class FloatProducts:
 
 class Int8Products:
     """int8 weights, and activations in steps that were measured beforehand."""
+
+    exact = False
 
     def __init__(self, ranges: Ranges) -> None:
         self._ranges = ranges
@@ -219,6 +226,16 @@ class Int8Products:
         scaled = graph.node("Mul", numbers, column, place=table.name)
         undo = graph.weight(f"{table.name}.undo", root / point.factors)
         return graph.node("Mul", scaled, undo, place=table.name)
+
+    def back(self, graph: GraphWriter, operand: str, point: Point) -> str:
+        """What an operand stands for, as floats, divided by the factors still."""
+        step, zero = self._scale(graph, point)
+        return graph.node("DequantizeLinear", operand, step, zero, place=point.name)
+
+    def stored(self, dense: Dense, point: Point) -> Floats:
+        """What the integers of a product stand for, times the factors still."""
+        integers, scales = self._quantised(dense, point)
+        return integers * scales[:, None]
 
     def _scale(self, graph: GraphWriter, point: Point) -> tuple[str, str]:
         return (

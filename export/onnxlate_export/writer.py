@@ -24,16 +24,25 @@ Array = npt.NDArray[Any] | np.generic
 class GraphWriter:
     """Adds one operator at a time and answers with the name of its result."""
 
-    def __init__(self) -> None:
+    def __init__(self, scope: str = "") -> None:
+        """A branch of another graph needs a `scope`, which its names begin with."""
+        self._scope = f"{scope}/" if scope else ""
         self._nodes: list[NodeProto] = []
         self._weights: dict[str, npt.NDArray[Any]] = {}
         self._inputs: list[ValueInfoProto] = []
         self._outputs: list[ValueInfoProto] = []
         self._seen: Counter[str] = Counter()
 
-    def input(self, name: str, dtype: int, axes: Sequence[str | int]) -> str:
+    def input(
+        self,
+        name: str,
+        dtype: int,
+        axes: Sequence[str | int],
+        default: Array | None = None,
+    ) -> str:
+        """Declares what is fed; with a default, it may be left out."""
         self._inputs.append(helper.make_tensor_value_info(name, dtype, axes))
-        return name
+        return name if default is None else self.weight(name, default)
 
     def output(self, name: str, dtype: int, axes: Sequence[str | int]) -> None:
         """Declares a result, made under this very name, to be one of the graph's."""
@@ -41,6 +50,7 @@ class GraphWriter:
 
     def weight(self, name: str, array: Array) -> str:
         """Stores an array once; asking again with the same name is free."""
+        name = self._scope + name
         self._weights.setdefault(name, np.asarray(array, order="C"))
         return name
 
@@ -62,7 +72,7 @@ class GraphWriter:
         `place` names the module it stands for; `results` names what comes out, where
         that matters to anyone.
         """
-        name = f"{place}/{kind}".lstrip("/")
+        name = self._scope + f"{place}/{kind}".lstrip("/")
         self._seen[name] += 1
         if self._seen[name] > 1:
             name = f"{name}_{self._seen[name]}"
@@ -74,17 +84,20 @@ class GraphWriter:
         )
         return outputs[0]
 
-    def model(self) -> onnx.ModelProto:
-        graph = helper.make_graph(
+    def graph(self) -> onnx.GraphProto:
+        """What was added so far, as a graph or as a branch of one."""
+        return helper.make_graph(
             self._nodes,
             "onnxlate",
             self._inputs,
             self._outputs,
             [numpy_helper.from_array(a, name) for name, a in self._weights.items()],
         )
+
+    def model(self) -> onnx.ModelProto:
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(CONTRIB, 1)]
         return helper.make_model(
-            graph,
+            self.graph(),
             opset_imports=opsets,
             ir_version=IR_VERSION,
             producer_name="onnxlate",

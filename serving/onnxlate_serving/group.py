@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 import onnxruntime as ort
 
-from onnxlate.search import Hypothesis, Searches
+from onnxlate.search import Floats, Hypothesis, Ints, Searches, highest
 
 from .binding import bind_array_output
 from .bindings import Bindings
@@ -18,6 +18,7 @@ from .block import Block
 from .decoder_state import DecoderState
 from .piece import Piece
 from .request import Request
+from .screen import Screen
 
 
 class Group:
@@ -29,9 +30,12 @@ class Group:
         state: DecoderState,
         decoder: ort.InferenceSession,
         max_rows: int,
+        screen: Screen | None = None,
     ) -> None:
+        """`screen` is for greedy search with a decoder that scores roughly too."""
         self._searches = searches
         self._state = state
+        self._screen = screen
         self._bindings = Bindings(decoder)
         vocabulary = decoder.get_outputs()[0].shape[1]
         self._logits = np.zeros((max_rows, vocabulary), np.float32)
@@ -62,18 +66,33 @@ class Group:
         """One token for everyone; pieces where there is news."""
         if not self._requests:
             return []
-        logits = self._logits[: self.num_rows]
-        self._bindings.run(self._state.feed(), self._bind)
-        turn = self._searches.advance(logits)
+        rough = self._may_be_rough()
+        self._bindings.run(
+            (rough, *self._state.feed()), lambda binding: self._bind(binding, rough)
+        )
+        turn = self._searches.advance(
+            self._logits[: self.num_rows], lambda logits: self._highest(logits, rough)
+        )
         self._state.branch(turn.parents)
         self._state.target_ids[: self.num_rows] = turn.tokens
         pieces = self._news(turn.finished)
         self._remove(turn.finished)
         return pieces
 
-    def _bind(self, binding: ort.IOBinding) -> None:
+    def _may_be_rough(self) -> bool:
+        screen = self._screen
+        if screen is None or self._searches.needs_scores:
+            return False
+        return screen.pays(self.num_rows)
+
+    def _bind(self, binding: ort.IOBinding, rough: bool) -> None:
         self._state.bind(binding)
         bind_array_output(binding, "logits", self._logits[: self.num_rows])
+        if self._screen:
+            self._screen.bind(binding, self.num_rows, rough)
+
+    def _highest(self, logits: Floats, rough: bool) -> Ints:
+        return self._screen.highest(logits, rough) if self._screen else highest(logits)
 
     def _news(self, finished: dict[int, list[Hypothesis]]) -> list[Piece]:
         pieces = []

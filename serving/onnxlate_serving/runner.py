@@ -17,6 +17,7 @@ from .encoder import Encoder
 from .group import Group
 from .log_probs import OrtLogProbs
 from .piece import Piece
+from .screen import Screen
 from .sessions import Sessions
 from .step import Step
 
@@ -47,6 +48,11 @@ class OnnxRunner:
         self._encoder = Encoder(manifest, sessions.encoder, self._binder, self._storage)
         # One for all groups, which come and go: to open its session takes a while.
         self._log_probs = OrtLogProbs(max_rows, manifest.model.target_vocabulary)
+        self._screen = (
+            Screen(manifest.model, bundle.generator, max_rows)
+            if bundle.generator
+            else None
+        )
         axes = {each.name: each.axes for each in manifest.decoder.inputs}
         self._shares_sources = axes["cross_keys_0"][0] == "sentences"
         self.reset()
@@ -94,6 +100,10 @@ class OnnxRunner:
             )
             searches = Searches(beam_size, self._ids.eos, self._log_probs)
             self._groups[beam_size] = Group(
-                searches, state, self._sessions.decoder, self._max_rows
+                searches,
+                state,
+                self._sessions.decoder,
+                self._max_rows,
+                self._screen if beam_size == 1 else None,
             )
         return self._groups[beam_size]

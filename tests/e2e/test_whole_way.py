@@ -2,12 +2,24 @@
 
 import json
 import random
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from onnxlate import Client
+from onnxlate.bundle import Bundle
+from onnxlate.search import Floats, Ints, SearchOptions
 from onnxlate.text import Tokenizer
+from onnxlate_serving import screen
+from onnxlate_serving.config import RuntimeConfig, SchedulerConfig
+from onnxlate_serving.request import Request
+from onnxlate_serving.runner import OnnxRunner
+from onnxlate_serving.scheduler import Scheduler
+from onnxlate_serving.screen import Screen
+from onnxlate_serving.sessions import Sessions
 from onnxlate_training.checkpoint import load_model
 from onnxlate_training.recipe import DecodeConfig
 from onnxlate_training.validation import translate
@@ -75,6 +87,60 @@ def test_a_translation_does_not_depend_on_its_neighbours(product: Product) -> No
                 texts = list(together.map(lambda wish: ask(client, wish), wishes))
 
             assert dict(zip(wishes, texts, strict=True)) == alone
+
+
+def decoded(bundle: Bundle, requests: Sequence[Request]) -> list[tuple[int, ...]]:
+    """What a runner finds; newcomers join two at a step."""
+    sessions = Sessions(bundle, RuntimeConfig(device="cpu", threads=1))
+    runner = OnnxRunner(bundle, sessions, max_rows=8)
+    scheduler = Scheduler(SchedulerConfig(max_rows=8))
+    coming = list(requests)
+    found: dict[Request, tuple[int, ...]] = {}
+    while len(found) < len(requests):
+        scheduler.add([coming.pop() for _ in range(min(2, len(coming)))])
+        for piece in runner.run(scheduler.schedule()):
+            if piece.hypotheses:
+                found[piece.request] = piece.hypotheses[0].tokens
+                scheduler.finish(piece.request)
+    return [found[each] for each in requests]
+
+
+@pytest.mark.parametrize("rows_worth_it", [1, 4], ids=["always", "now and then"])
+def test_rough_scores_choose_what_exact_ones_do(
+    product: Product, monkeypatch: pytest.MonkeyPatch, rows_worth_it: int
+) -> None:
+    bundle = Bundle.open(product.bundle)
+    tokenizer = Tokenizer(bundle.source_tokenizer)
+    requests = [
+        Request(
+            tuple(tokenizer.encode(text)),
+            SearchOptions(
+                max_target_tokens=40,
+                with_scores=at % 20 == 0,
+                min_target_tokens=12 if at % 7 == 0 else 0,
+            ),
+        )
+        for at, text in enumerate(product.sources)
+    ]
+    exact = decoded(bundle, requests)
+    assert len(set(map(len, exact))) > 3  # rows come and go
+
+    model = bundle.manifest.model
+    size = rows_worth_it * model.width * model.target_vocabulary
+    monkeypatch.setattr(screen, "WORTH_IT", size)
+    asked: list[int] = []
+    choose = Screen.highest
+
+    def highest(self: Screen, logits: Floats, rough: bool) -> Ints:
+        if rough:
+            asked.append(len(logits))
+        return choose(self, logits, rough)
+
+    monkeypatch.setattr(Screen, "highest", highest)
+
+    assert decoded(bundle, requests) == exact
+    assert asked
+    assert min(asked) >= rows_worth_it
 
 
 def test_streamed_pieces_are_the_translation(product: Product) -> None:
