@@ -68,7 +68,7 @@ def _command(benchmarks: Sequence[Benchmark]) -> Callable[..., None]:
         limit_ms: shared.LimitMs = None,
         our_workers: shared.Workers = None,
         our_threads: shared.Threads = None,
-        our_rows: shared.MaxRows = 64,
+        our_rows: shared.MaxRows = None,
         cache: shared.Cache = shared.CACHE,
         json: shared.Json = None,
     ) -> None:

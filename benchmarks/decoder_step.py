@@ -66,7 +66,8 @@ class DecoderStep:
     def __init__(self, bundle: Bundle, rows: int) -> None:
         """Scores roughly where the engine would."""
         runtime = RuntimeConfig(device="cpu", workers=1, threads=1)
-        self._session = Sessions(bundle, runtime).decoder
+        sessions = Sessions(bundle, runtime)
+        self._session = sessions.decoder
         decoder = bundle.manifest.decoder
         self._sizes = {
             **{"rows": rows, "sentences": rows},
@@ -77,8 +78,8 @@ class DecoderStep:
             # The present is written where the past is read.
             past = self._arrays.get(each.name.replace("present", "past"))
             self._arrays[each.name] = self._filled(each) if past is None else past
-        generator, model = bundle.generator, bundle.manifest.model
-        self._screen = Screen(model, generator, rows) if generator else None
+        generator = sessions.generator
+        self._screen = None if generator is None else Screen(generator, rows)
         self.rough = self._screen is not None and self._screen.pays(rows)
         self._binding = self._session.io_binding()
         for each in decoder.inputs:

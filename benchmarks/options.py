@@ -69,7 +69,8 @@ Threads = Annotated[
     typer.Option("--our-threads", min=1, help="Threads in one operator of ours."),
 ]
 MaxRows = Annotated[
-    int, typer.Option("--our-rows", min=1, help="Rows that we decode at once.")
+    int | None,
+    typer.Option("--our-rows", min=1, help="Rows that each of our workers decodes."),
 ]
 Cache = Annotated[
     Path, typer.Option(help="Folder where models and best settings are kept.")

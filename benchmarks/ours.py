@@ -12,6 +12,7 @@ from onnxlate.bundle import Bundle
 from onnxlate.search import Hypothesis, SearchOptions
 from onnxlate_serving.config import RuntimeConfig, SchedulerConfig
 from onnxlate_serving.crew import Crew
+from onnxlate_serving.memory import give_large_blocks_back
 from onnxlate_serving.request import Request
 from onnxlate_serving.server import build_engines
 from onnxlate_serving.sessions import Sessions
@@ -21,6 +22,7 @@ from .settings import Job, OursSettings
 
 class Ours:
     def __init__(self, settings: OursSettings) -> None:
+        give_large_blocks_back()
         bundle = Bundle.open(settings.model)
         runtime = RuntimeConfig(
             device="cpu", workers=settings.workers, threads=settings.threads
@@ -78,8 +80,9 @@ def server_command(
     """Our server, on a port that the system chooses."""
     command = [sys.executable, "-m", *program, str(settings.model)]
     command += ["--listen", "127.0.0.1:0", "--device", "cpu"]
-    command += ["--max-rows", str(settings.max_rows), "--announce-seconds", "0"]
-    command += ["--max-cached", "0"]
+    command += ["--max-cached", "0", "--announce-seconds", "0"]
+    if settings.max_rows:
+        command += ["--max-rows", str(settings.max_rows)]
     if settings.workers:
         command += ["--workers", str(settings.workers)]
     if settings.threads:

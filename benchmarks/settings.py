@@ -32,8 +32,8 @@ class OursSettings(Record):
     threads: PositiveInt | None = None
     """Threads inside one operator; None is what a server does."""
 
-    max_rows: PositiveInt = 64
-    """Rows decoded at once by each worker."""
+    max_rows: PositiveInt | None = None
+    """Rows decoded at once by each worker; None is what a server does."""
 
     @property
     def environment(self) -> dict[str, str]:

@@ -49,11 +49,13 @@ def serve(
         ),
     ] = None,
     max_rows: Annotated[
-        int,
+        int | None,
         typer.Option(
-            min=1, help="Rows that each worker decodes at once; a beam of k takes k."
+            min=1,
+            help="Rows that each worker decodes at once; a beam of k takes k.",
+            show_default="64 for narrow models, else 32",
         ),
-    ] = 64,
+    ] = None,
     max_waiting: Annotated[
         int, typer.Option(min=1, help="Texts that may wait before calls are refused.")
     ] = 1024,
@@ -94,7 +96,7 @@ def serve(
             limits=RequestLimits(
                 max_texts=max_texts,
                 max_text_bytes=max_text_bytes,
-                max_beam_size=max_beam_size or min(16, max_rows),
+                max_beam_size=max_beam_size or min(16, max_rows or 16),
             ),
             runtime=RuntimeConfig(
                 device=device.value, workers=workers, threads=threads

@@ -12,6 +12,12 @@ from pydantic import (
     model_validator,
 )
 
+WIDE = 256
+"""Width from which on a single row keeps a core busy: operators are then worth sharing
+among threads, and batches need not be large."""
+
+MOST_ROWS, MOST_WIDE_ROWS = 64, 32
+
 
 class _Settings(BaseModel):
     model_config = ConfigDict(
@@ -22,8 +28,10 @@ class _Settings(BaseModel):
 class SchedulerConfig(_Settings):
     """How much is decoded at once, and how much may wait for it."""
 
-    max_rows: PositiveInt = 64
-    """Rows in the decode batch of each worker; a beam of k takes k of them."""
+    max_rows: PositiveInt | None = None
+    """Rows in the decode batch of each worker; a beam of k takes k of them. None is 64,
+    or 32 for wide models, which are no quicker with more and need much memory for
+    each."""
 
     max_waiting: PositiveInt = 1024
     """Texts that may wait for rows before new calls are refused. A call is taken or
@@ -37,6 +45,10 @@ class SchedulerConfig(_Settings):
     """Source tokens that join in one step beside others. All wait for the encoder, so
     smaller values make answers that are under way more even, and the first token of
     newcomers in a crowd later."""
+
+    def rows(self, width: int) -> int:
+        """Of each worker, for a model of that width."""
+        return self.max_rows or (MOST_ROWS if width < WIDE else MOST_WIDE_ROWS)
 
 
 class RequestLimits(_Settings):
@@ -101,9 +113,10 @@ class ServerConfig(_Settings):
 
     @model_validator(mode="after")
     def _beams_fit_the_batch(self) -> "ServerConfig":
-        if self.limits.max_beam_size > self.scheduler.max_rows:
+        max_rows = self.scheduler.rows(WIDE)
+        if self.limits.max_beam_size > max_rows:
             raise ValueError(
                 f"max_beam_size {self.limits.max_beam_size} is more than "
-                f"max_rows {self.scheduler.max_rows}; a beam takes a row each"
+                f"max_rows {max_rows}; a beam takes a row each"
             )
         return self

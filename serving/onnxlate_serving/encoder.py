@@ -18,6 +18,10 @@ MAX_STRETCH = 2
 """Sources that share a run of the encoder are padded to at most this many times their
 own length. A run by itself costs about as much as reading twenty words."""
 
+MAX_RUN_TOKENS = 1024
+"""Source tokens of a run, padding included; more need more memory, a wide model's
+hundreds of megabytes, and are read no faster."""
+
 
 class Encoder:
     """One session, and memory for what goes in and comes out."""
@@ -48,7 +52,8 @@ class Encoder:
             if batch:
                 shortest = rounded(len(batch[0].source_ids))
                 alone = len(batch[-1].source_ids) <= whole < length
-                if alone or length > MAX_STRETCH * shortest:
+                many = (len(batch) + 1) * rounded(length) > MAX_RUN_TOKENS
+                if alone or many or length > MAX_STRETCH * shortest:
                     yield batch
                     batch = []
             batch.append(request)

@@ -17,8 +17,10 @@ from .step import Step
 class Scheduler:
     """Continuous batching: the batch is decided anew before every token."""
 
-    def __init__(self, config: SchedulerConfig) -> None:
+    def __init__(self, config: SchedulerConfig, width: int = 0) -> None:
+        """`width` is the model's; the number of rows depends on it if nobody says."""
         self._config = config
+        self._max_rows = config.rows(width)
         self._waiting: deque[Request] = deque()
         # Dictionaries as ordered sets: leaving must not cost a search.
         self._running: dict[Request, None] = {}
@@ -40,10 +42,10 @@ class Scheduler:
         waiting already.
         """
         for request in requests:
-            if request.num_rows > self._config.max_rows:
+            if request.num_rows > self._max_rows:
                 raise InvalidRequest(
                     f"beam_size is {request.num_rows}; "
-                    f"this server decodes {self._config.max_rows} rows"
+                    f"this server decodes {self._max_rows} rows"
                 )
         if requests and len(self._waiting) >= self._config.max_waiting:
             raise Overloaded(
@@ -68,7 +70,7 @@ class Scheduler:
 
     def _admit(self) -> list[Request]:
         joining: list[Request] = []
-        free_rows = self._config.max_rows - self._num_rows
+        free_rows = self._max_rows - self._num_rows
         # Who decodes already waits for the encoder too, so newcomers join bit by bit.
         room = (
             self._config.max_joining_tokens

@@ -8,12 +8,9 @@ give, at a part of their cost (docs/bundle.md).
 Axes: R rows, V vocabulary, D width, F folds, N = V // F columns, C tokens in question.
 """
 
-from pathlib import Path
-
 import numpy as np
 import onnxruntime as ort
 
-from onnxlate.bundle import ModelInfo
 from onnxlate.candidates import FOLDS, along
 from onnxlate.search import Floats, Ints
 
@@ -33,14 +30,11 @@ class Screen:
     decide in both cases.
     """
 
-    def __init__(self, model: ModelInfo, generator: Path, max_rows: int) -> None:
-        """`generator` is the bundle's file of that name."""
-        shape = (model.target_vocabulary, model.width)
-        # Mapped, not read: onnxruntime looks at the same pages of the same file.
-        memory = np.memmap(generator, np.float32, mode="r", shape=shape)
-        self._weight = np.asarray(memory)
+    def __init__(self, generator: Floats, max_rows: int) -> None:
+        """`generator` is what the decoder multiplies with: (V, D)."""
+        self._weight = generator
         self._error = np.zeros(max_rows, np.float32)
-        self._decoded = np.zeros((max_rows, model.width), np.float32)
+        self._decoded = np.zeros((max_rows, generator.shape[1]), np.float32)
 
     def pays(self, num_rows: int) -> bool:
         """Whether the scores of so many rows had better be rough."""

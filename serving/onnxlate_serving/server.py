@@ -21,6 +21,7 @@ from .calls import Calls
 from .config import SchedulerConfig, ServerConfig
 from .crew import Crew
 from .engine import Engine
+from .memory import give_large_blocks_back
 from .models import Models
 from .options import TranslateOptions
 from .runner import OnnxRunner
@@ -162,10 +163,11 @@ def build_engines(
     """As many as there are workers; each may keep its share of the texts waiting."""
     share = -(-config.max_waiting // sessions.workers)
     config = config.model_copy(update={"max_waiting": share})
+    width = bundle.manifest.model.width
     return [
         Engine(
-            Scheduler(config),
-            OnnxRunner(bundle, sessions, config.max_rows),
+            Scheduler(config, width),
+            OnnxRunner(bundle, sessions, config.rows(width)),
             f"{bundle.manifest.name} {number}",
         )
         for number in range(sessions.workers)
@@ -232,4 +234,5 @@ class Signals:
 
 def serve(config: ServerConfig) -> int:
     """Serves until told to stop; the exit status. Raises OnnxlateError at the start."""
+    give_large_blocks_back()
     return asyncio.run(run(config))

@@ -1,15 +1,18 @@
 """Opens a bundle's graphs in onnxruntime, on the device that was asked for."""
 
 import logging
+import math
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import onnxruntime as ort
 
-from onnxlate.bundle import Bundle, GraphInfo
+from onnxlate.bundle import Bundle, GraphInfo, ModelInfo
 from onnxlate.errors import BundleError, ConfigError
+from onnxlate.search import Floats
 
-from .config import RuntimeConfig
+from .config import WIDE, RuntimeConfig
 from .cpus import available_cpus
 from .device_block import PROVIDERS
 
@@ -17,8 +20,12 @@ log = logging.getLogger(__name__)
 
 Device = Literal["cpu", "cuda"]
 
-NARROW = 256
-"""Width under which sharing an operator among threads costs more than it saves."""
+GENERATOR_NAMES = (
+    "generator.weight",
+    "target_embedding.weight",
+    "source_embedding.weight",
+)
+"""What the generator's weights may be called in a graph; there they have one name."""
 
 ERRORS_ONLY = 3
 """onnxruntime's severity; its warnings are about graphs, and its users are not."""
@@ -37,6 +44,14 @@ class Sessions:
         if self.device != "cpu":
             self.workers = config.workers or 1  # they would only queue for the device
         manifest = bundle.manifest
+        self.generator: Floats | None = None
+        """What the decoder scores with, (vocabulary, width), where the bundle has it as
+        a file: not read but mapped, and where both graphs refer to, there they look."""
+        if bundle.generator:
+            self.generator = _mapped(bundle.generator, manifest.model)
+            self._shared = ort.OrtValue.ortvalue_from_numpy(self.generator)
+            for name in GENERATOR_NAMES:
+                self._options.add_initializer(name, self._shared)
         self.encoder = self._open(bundle.encoder, manifest.encoder, self.device)
         self.decoder = self._open(bundle.decoder, manifest.decoder, self.device)
 
@@ -82,6 +97,13 @@ class Sessions:
         return session
 
 
+def _mapped(generator: Path, model: ModelInfo) -> Floats:
+    shape = (model.target_vocabulary, model.width)
+    if generator.stat().st_size != 4 * math.prod(shape):
+        raise BundleError(f"{generator} does not hold {shape[0]} x {shape[1]} numbers")
+    return np.asarray(np.memmap(generator, np.float32, mode="r", shape=shape))
+
+
 def session_options(threads: int) -> ort.SessionOptions:
     options = ort.SessionOptions()
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
@@ -100,7 +122,7 @@ def layout(config: RuntimeConfig, width: int, cpus: int) -> tuple[int, int]:
     Wide models get two threads per engine: a lone sentence is then translated in three
     fifths of the time, while more than two share a step badly.
     """
-    narrow = width < NARROW
+    narrow = width < WIDE
     if config.workers:
         shared = 1 if narrow else max(1, cpus // config.workers)
         return config.workers, config.threads or shared

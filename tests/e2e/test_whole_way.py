@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from onnxlate import Client
-from onnxlate.bundle import Bundle
+from onnxlate.bundle import Bundle, file_info
+from onnxlate.errors import BundleError
 from onnxlate.search import Floats, Ints, SearchOptions
 from onnxlate.text import Tokenizer
 from onnxlate_serving import screen
@@ -141,6 +143,22 @@ def test_rough_scores_choose_what_exact_ones_do(
     assert decoded(bundle, requests) == exact
     assert asked
     assert min(asked) >= rows_worth_it
+
+
+def test_a_generator_of_another_size_is_refused(
+    product: Product, tmp_path: Path
+) -> None:
+    folder = tmp_path / "bundle"
+    shutil.copytree(product.bundle, folder)
+    generator = folder / "generator.float32"
+    with generator.open("ab") as file:
+        file.write(b"more")
+    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    manifest["files"][generator.name] = file_info(generator).model_dump()
+    (folder / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+
+    with pytest.raises(BundleError, match="does not hold"):
+        Sessions(Bundle.open(folder), RuntimeConfig(device="cpu"))
 
 
 def test_streamed_pieces_are_the_translation(product: Product) -> None:

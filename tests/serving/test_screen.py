@@ -1,14 +1,11 @@
 """Rough scores and a few exact ones choose what exact scores choose."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from onnxlate.bundle import ModelInfo
 from onnxlate.candidates import FOLDS
 from onnxlate.search import Floats
 from onnxlate_serving.screen import WORTH_IT, Screen, within_reach
@@ -16,21 +13,9 @@ from onnxlate_serving.screen import WORTH_IT, Screen, within_reach
 WIDTH = 8
 
 
-def screen(tmp_path: Path, weight: Floats, decoded: Floats, error: Floats) -> Screen:
+def screen(weight: Floats, decoded: Floats, error: Floats) -> Screen:
     """One whose decoder has just said so."""
-    path = tmp_path / "generator.float32"
-    path.write_bytes(weight.tobytes())
-    model = ModelInfo(
-        width=weight.shape[1],
-        heads=1,
-        head_width=weight.shape[1],
-        encoder_layers=1,
-        decoder_layers=1,
-        source_vocabulary=len(weight),
-        target_vocabulary=len(weight),
-        parameters=1,
-    )
-    made = Screen(model, path, len(decoded))
+    made = Screen(weight, len(decoded))
     made._error[:] = error
     made._decoded[:] = decoded
     return made
@@ -76,38 +61,36 @@ def test_nothing_else_is_looked_at(case: tuple[Floats, Floats, Floats]) -> None:
 
 @pytest.mark.parametrize("vocabulary", [20, 200, 1000])
 @pytest.mark.parametrize("error", [0.0, 0.3, 50.0])
-def test_it_chooses_as_exact_scores_do(
-    tmp_path: Path, vocabulary: int, error: float
-) -> None:
+def test_it_chooses_as_exact_scores_do(vocabulary: int, error: float) -> None:
     draw = np.random.default_rng(vocabulary)
     weight = draw.standard_normal((vocabulary, WIDTH), np.float32)
     decoded = draw.standard_normal((50, WIDTH), np.float32)
     exact = decoded @ weight.T
     off = draw.uniform(-error, error, exact.shape).astype(np.float32)
-    ours = screen(tmp_path, weight, decoded, np.full(50, 1.01 * error, np.float32))
+    ours = screen(weight, decoded, np.full(50, 1.01 * error, np.float32))
 
     for rough in (True, False):
         chosen = ours.highest(exact + off, rough)
         np.testing.assert_array_equal(chosen, exact.argmax(axis=1))
 
 
-def test_the_smaller_of_equals_is_chosen(tmp_path: Path) -> None:
+def test_the_smaller_of_equals_is_chosen() -> None:
     weight = np.ones((100, WIDTH), np.float32)
     decoded = np.ones((2, WIDTH), np.float32)
     rough = np.zeros((2, 100), np.float32)
     rough[:, 70] = 0.1  # the highest, but for what is lost in it
-    ours = screen(tmp_path, weight, decoded, np.full(2, 0.1, np.float32))
+    ours = screen(weight, decoded, np.full(2, 0.1, np.float32))
 
     assert ours.highest(rough, rough=True).tolist() == [0, 0]
     assert ours.highest(rough, rough=False).tolist() == [0, 0]
 
 
-def test_a_row_without_numbers_disturbs_no_other(tmp_path: Path) -> None:
+def test_a_row_without_numbers_disturbs_no_other() -> None:
     draw = np.random.default_rng(5)
     weight = draw.standard_normal((100, WIDTH), np.float32)
     decoded = draw.standard_normal((3, WIDTH), np.float32)
     exact = decoded @ weight.T
-    ours = screen(tmp_path, weight, decoded, np.full(3, 0.1, np.float32))
+    ours = screen(weight, decoded, np.full(3, 0.1, np.float32))
     rough = exact.copy()
     rough[1] = np.nan
 
@@ -117,14 +100,14 @@ def test_a_row_without_numbers_disturbs_no_other(tmp_path: Path) -> None:
     assert 0 <= chosen[1] < 100
 
 
-def test_who_wins_a_close_race_does_not_depend_on_the_company(tmp_path: Path) -> None:
+def test_who_wins_a_close_race_does_not_depend_on_the_company() -> None:
     """Twenty tokens that differ by rounding only, alone and among others."""
     draw = np.random.default_rng(6)
     weight = draw.standard_normal((100, 512), np.float32)
     decoded = draw.standard_normal((40, 512), np.float32)
     weight[50:70] = decoded[7] * (1 + draw.uniform(-1e-7, 1e-7, (20, 512)))
-    together = screen(tmp_path, weight, decoded, np.full(40, 0.5, np.float32))
-    alone = screen(tmp_path, weight, decoded[7:8], np.full(1, 0.01, np.float32))
+    together = screen(weight, decoded, np.full(40, 0.5, np.float32))
+    alone = screen(weight, decoded[7:8], np.full(1, 0.01, np.float32))
     exact = decoded @ weight.T
     off = draw.uniform(-0.4, 0.4, exact.shape).astype(np.float32)
 
@@ -134,11 +117,9 @@ def test_who_wins_a_close_race_does_not_depend_on_the_company(tmp_path: Path) ->
     assert alone.highest(exact[7:8], rough=False)[0] == chosen
 
 
-def test_few_rows_of_a_small_vocabulary_are_scored_at_once(tmp_path: Path) -> None:
+def test_few_rows_of_a_small_vocabulary_are_scored_at_once() -> None:
     weight = np.zeros((1000, WIDTH), np.float32)
-    ours = screen(
-        tmp_path, weight, np.zeros((1, WIDTH), np.float32), np.zeros(1, np.float32)
-    )
+    ours = screen(weight, np.zeros((1, WIDTH), np.float32), np.zeros(1, np.float32))
 
     assert not ours.pays(1)
     assert ours.pays(WORTH_IT // weight.size)
