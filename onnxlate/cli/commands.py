@@ -96,7 +96,7 @@ COMMANDS = (
     ),
     Command(
         "evaluate",
-        "Translate a test set and score it with BLEU and chrF.",
+        "Translate test sets and score them, one system or several side by side.",
         "onnxlate.cli.evaluate",
         extra="evaluate",
     ),

@@ -1,139 +1,170 @@
-"""`onnxlate evaluate`: how well a server or a bundle translates a test set."""
+"""`onnxlate evaluate`: how well systems translate test sets, side by side."""
 
 import json
-import time
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any
 
-import typer
-from rich.console import Console
-from rich.table import Table
+from onnxlate.errors import ConfigError
+from onnxlate.evaluation.comparison import compare
+from onnxlate.evaluation.metrics import MetricName, metric
+from onnxlate.evaluation.records import records
+from onnxlate.evaluation.report import SystemOutput
+from onnxlate.evaluation.significance import Test
+from onnxlate.evaluation.test_set import TestSet, read_test_sets
 
-from onnxlate.client import Client
-from onnxlate.evaluation import Scores, TestSet, read_test_set, score
-from onnxlate.finish import FinishReason
-from onnxlate.messages import CallOptions, Translation
-
+from . import evaluate_options as own
 from . import options as shared
-from .files import output_file
-from .lines import one_line
-from .pipeline import translated
-from .progress import Counter
-from .servers import asked
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """A test set's scores and what they were reached with."""
-
-    scores: Scores
-    sentences: int
-    seconds: float
-    model: str
-    digest: str
-    beam_size: int | None
-    """None where the server's default was used."""
-    lowercase: bool
-    truncated: int
-    """Sources that were too long and cut."""
-    unfinished: int
-    """Translations that ended at their longest and not by themselves."""
-
-    def record(self) -> dict[str, Any]:
-        fields = asdict(self)
-        return {**fields.pop("scores"), **fields}
+from .evaluation_text import show
+from .files import output_file, output_folder
+from .systems import from_files, translate, translating
 
 
 def evaluate(
-    source: Annotated[
-        Path, typer.Option(help="The sentences, a line each; plain or .gz.")
-    ],
-    reference: Annotated[
-        Path, typer.Option(help="Their translations, in the same order.")
-    ],
-    server: shared.EitherServer = None,
-    bundle: shared.OrBundle = None,
-    model: shared.Model = None,
+    bundles: own.Bundles = None,
+    source: own.Sources = None,
+    reference: own.References = None,
+    server: own.Servers = None,
+    bundle: own.MoreBundles = None,
+    hypotheses: own.Hypotheses = None,
+    model: own.Models = None,
     beam_size: shared.BeamSize = None,
-    lowercase: Annotated[
-        bool, typer.Option("--lowercase", help="Score without regard to case.")
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="The figures as one JSON object.")
-    ] = False,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="File for the translations, a line each."),
-    ] = None,
+    names: own.Metrics = None,
+    lowercase: own.Lowercase = False,
+    target_language: own.TargetLanguage = None,
+    baseline: own.Baseline = None,
+    significance: own.Significance = Test.BOOTSTRAP,
+    resamples: own.Resamples = None,
+    lengths: own.Lengths = None,
+    worst: own.Worst = 10,
+    as_json: own.AsJson = False,
+    json_file: own.JsonFile = None,
+    html: own.Html = None,
+    output: own.Output = None,
     timeout_s: shared.TimeoutS = 300.0,
 ) -> None:
-    """Translate a test set and score it with BLEU and chrF.
+    """Translate test sets and score them, one system or several side by side.
 
-    A source that is too long is cut, and counted in the report.
+    Scores with their confidence intervals and signatures, significance of
+    differences, scores by length of the source, and the worst sentences.
+    A source that is too long is cut, and counted.
     """
-    test_set = read_test_set(source, reference)
-    score(["a"], ["a"])  # a missing sacrebleu is better found before than after
-    options = CallOptions(model=model, beam_size=beam_size, truncate_source=True)
-    with (
-        asked(server, bundle) as address,
-        Client(address, timeout_s=timeout_s) as client,
-    ):
-        digest = client.model(model or "").digest
-        start = time.monotonic()
-        translations = _translate(client, test_set, options)
-        seconds = time.monotonic() - start
-    lines = [one_line(each.text) for each in translations]
-    if output:
-        with output_file(output) as file:
-            file.write("".join(line + "\n" for line in lines).encode())
-    evaluation = Evaluation(
-        scores=score(lines, test_set.references, lowercase),
-        sentences=len(lines),
-        seconds=round(seconds, 3),
-        model=translations[0].model,
-        digest=digest,
-        beam_size=beam_size,
-        lowercase=lowercase,
-        truncated=sum(each.truncated for each in translations),
-        unfinished=sum(
-            each.finish_reason is FinishReason.LENGTH for each in translations
-        ),
-    )
+    test_sets = _test_sets(source or [], reference or [])
+    models = translating([*(bundles or []), *(bundle or [])], server or [], model or [])
+    files = from_files(hypotheses or [], len(test_sets))
+    named = [each.name for each in models] + [each.name for each in files]
+    systems = _ordered(named, baseline)
+    edges = _edges(lengths)
+    # What is missing or wrong is better found before translating than after.
+    metric(MetricName.CHRF)
+    if html:
+        from onnxlate.evaluation.page import page
+    outputs = {each.name: each.outputs(test_sets) for each in files}
+    languages = [each.target_language(timeout_s) for each in models]
+    target_language = target_language or next(iter(languages), None)
+    metrics = [
+        metric(name, lowercase, target_language)
+        for name in dict.fromkeys(names or [MetricName.BLEU, MetricName.CHRF])
+    ]
+    with ExitStack() as stack:
+        json_out = json_file and stack.enter_context(output_file(json_file))
+        html_out = html and stack.enter_context(output_file(html))
+        keep = _Keep(output, several=len(models) * len(test_sets) > 1)
+        for each in models:
+            outputs[each.name] = translate(each, test_sets, beam_size, timeout_s)
+            keep(outputs[each.name], test_sets)
+        report = compare(
+            _by_test_set(test_sets, systems, outputs),
+            metrics,
+            lowercase,
+            significance,
+            resamples,
+            edges,
+        )
+        lines = "".join(json.dumps(each) + "\n" for each in records(report, worst))
+        if json_out:
+            json_out.write(lines.encode())
+        if html_out:
+            html_out.write(page(report, worst).encode())
     if as_json:
-        print(json.dumps(evaluation.record()))
+        print(lines, end="")
     else:
-        Console(highlight=False).print(_table(evaluation))
+        show(report, worst)
 
 
-def _translate(
-    client: Client, test_set: TestSet, options: CallOptions
-) -> list[Translation]:
-    total = sum(len(line.encode()) + 1 for line in test_set.sources)
-    translations: list[Translation] = []
-    with Counter(total, visible=True) as counter:
-        for batch, answers in translated(client, iter([test_set.sources]), options):
-            translations += answers
-            counter.add(batch.lines)
-    return translations
+class _Keep:
+    """Writes translations as soon as they are there; making them takes long."""
+
+    def __init__(self, output: Path | None, several: bool) -> None:
+        self._output = output
+        self._several = several
+        if output and several:
+            output_folder(output)
+
+    def __call__(
+        self, outputs: Sequence[SystemOutput], test_sets: Sequence[TestSet]
+    ) -> None:
+        if self._output is None:
+            return
+        for each, test_set in zip(outputs, test_sets, strict=True):
+            name = f"{test_set.name}.{each.system}".replace("/", "_")
+            path = self._output / name if self._several else self._output
+            with output_file(path) as file:
+                file.write("".join(line + "\n" for line in each.hypotheses).encode())
 
 
-def _table(evaluation: Evaluation) -> Table:
-    scores = evaluation.scores
-    table = Table(
-        title=f"{evaluation.sentences} sentences by {evaluation.model}",
-        title_justify="left",
-    )
-    for heading in ("metric", "score", "signature"):
-        table.add_column(heading, overflow="fold")
-    table.add_row("BLEU", f"{scores.bleu:.2f}", scores.bleu_signature)
-    table.add_row("chrF2", f"{scores.chrf:.2f}", scores.chrf_signature)
-    rate = evaluation.sentences / max(evaluation.seconds, 1e-3)
-    table.add_row("speed", f"{rate:.1f}", "sentences a second")
-    table.add_row(
-        "unfinished", str(evaluation.unfinished), "reached the longest target"
-    )
-    table.add_row(
-        "truncated", str(evaluation.truncated), "sources longer than the model reads"
-    )
-    return table
+def _test_sets(sources: list[Path], references: list[Path]) -> list[TestSet]:
+    if not sources or len(sources) != len(references):
+        raise ConfigError(
+            f"there are {len(sources)} --source and {len(references)} --reference; "
+            "give both once for each test set"
+        )
+    return read_test_sets(sources, references)
+
+
+def _ordered(names: list[str], baseline: str | None) -> list[str]:
+    """The names with the baseline first."""
+    if not names:
+        raise ConfigError(
+            "there is nothing to evaluate; give a BUNDLE, --server HOST:PORT or "
+            "--hypotheses FILE"
+        )
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(
+                f"{names.count(name)} systems are called {name}; "
+                "tell them apart with NAME=, as in NAME=BUNDLE"
+            )
+    if baseline is None:
+        return names
+    if baseline not in names:
+        raise ConfigError(
+            f"--baseline {baseline} is none of the systems; those are "
+            + ", ".join(names)
+        )
+    return [baseline, *(name for name in names if name != baseline)]
+
+
+def _edges(lengths: str | None) -> list[int] | None:
+    if lengths is None:
+        return None
+    try:
+        edges = [int(each) for each in lengths.split(",")]
+    except ValueError:
+        edges = []
+    if not edges or edges[0] < 1 or sorted(set(edges)) != edges:
+        raise ConfigError(
+            f"--lengths {lengths} must be ascending numbers of words, as 10,20,30"
+        )
+    return edges
+
+
+def _by_test_set(
+    test_sets: Sequence[TestSet],
+    systems: Sequence[str],
+    outputs: Mapping[str, Sequence[SystemOutput]],
+) -> list[tuple[TestSet, list[SystemOutput]]]:
+    return [
+        (test_set, [outputs[system][index] for system in systems])
+        for index, test_set in enumerate(test_sets)
+    ]

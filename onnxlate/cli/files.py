@@ -57,6 +57,12 @@ def output_file(path: Path | None) -> Iterator[BinaryIO]:
             written.unlink(missing_ok=True)
 
 
+def output_folder(path: Path) -> None:
+    """Makes it where it is not there yet."""
+    with _refusals(f"cannot write {path}"):
+        path.mkdir(parents=True, exist_ok=True)
+
+
 def _opened(path: Path | None) -> RawIOBase | BufferedIOBase:
     if path is None or path in _STANDARD:
         return open(0, "rb", buffering=0, closefd=False)

@@ -4,19 +4,22 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 
 class Counter:
     """Counts lines, and draws a bar where `total` bytes are to be read.
 
-    On a terminal only; nothing is drawn into logs and pipes.
+    On a terminal only; nothing is drawn into logs and pipes. The label stands first.
     """
 
-    def __init__(self, total: int | None, visible: bool) -> None:
+    def __init__(self, total: int | None, visible: bool, label: str = "") -> None:
         self._console = Console(stderr=True)
+        name = (TextColumn(escape(label)),) if label else ()
         bar = (BarColumn(), TimeRemainingColumn()) if total else ()
         self._progress = Progress(
+            *name,
             *bar,
             TextColumn("{task.fields[lines]} lines"),
             TextColumn("{task.fields[rate]:.0f} a second"),

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from onnxlate.cli import app
-from onnxlate.errors import ConfigError, CorpusError, OnnxlateError
+from onnxlate.errors import CorpusError, OnnxlateError
 from onnxlate.evaluation import read_test_set, score
 from onnxlate.parallel_text import read_text
 
@@ -50,6 +50,10 @@ def test_a_server_is_scored_and_its_translations_are_kept(
     assert 70 < figures["bleu"] < 100
     assert "case:mixed" in figures["bleu_signature"]
     assert figures["digest"] == "0123456789abcdef"
+    assert (figures["model"], figures["beam_size"]) == ("parrot", None)
+    assert (figures["sentences"], figures["unfinished"]) == (2, 0)
+    assert figures["lowercase"] is False
+    assert figures["seconds"] > 0
 
 
 def test_case_counts_unless_it_is_asked_not_to() -> None:
@@ -93,15 +97,6 @@ def test_files_that_are_no_pair_are_refused(tmp_path: Path) -> None:
         read_text(damaged)
     with pytest.raises(CorpusError, match=r"there is no .*nowhere"):
         read_text(tmp_path / "nowhere")
-
-
-def test_either_a_server_or_a_bundle(files: tuple[Path, Path]) -> None:
-    source, reference = files
-    both = ("--server", "127.0.0.1:1", "--bundle", "b")
-
-    for choice in ((), both):
-        with pytest.raises(ConfigError, match="either --server HOST:PORT or --bundle"):
-            run(*("evaluate", "--source", source, "--reference", reference), *choice)
 
 
 def test_bench_counts_every_sentence(tmp_path: Path) -> None:

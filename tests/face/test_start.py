@@ -33,6 +33,8 @@ sys.meta_path[:] = [Without(finder) for finder in sys.meta_path]
 
 HEAVY = {"torch", "numpy", "onnxruntime", "onnx", "sentencepiece", "grpc", "sacrebleu"}
 
+V1 = str(Path(__file__).parents[1] / "bundles" / "v1")
+
 COMMANDS = (
     *("train", "export", "serve", "translate"),
     *("evaluate", "bench", "inspect", "models"),
@@ -113,7 +115,14 @@ def test_what_no_command_is_called_is_a_mistake() -> None:
         ("torch", ("export", "run", "-o", "b"), "export"),
         ("onnxruntime", ("serve", "b"), "serve"),
         ("sacrebleu", ("evaluate", "--server", "h:1"), "evaluate"),
-        ("onnxruntime", ("evaluate", "--bundle", "b"), "serve"),
+        ("jinja2", ("evaluate", "--html", "never"), "evaluate"),
+        ("matplotlib", ("evaluate", "--html", "never"), "evaluate"),
+        (
+            "sacremoses",
+            ("evaluate", "--metric", "moses-bleu", "--target-language", "de"),
+            "evaluate",
+        ),
+        ("onnxruntime", ("evaluate", V1), "serve"),
         ("onnxruntime", ("bench", "--bundle", "b"), "serve"),
     ],
 )
@@ -123,13 +132,14 @@ def test_what_is_missing_is_named_with_the_extra_that_brings_it(
     text = tmp_path / "text"
     text.write_text("a\n")
     files = (
-        ("--source", str(text), "--reference", str(text))
+        ("--source", text, "--reference", text, "--hypotheses", text)
         if arguments[0] == "evaluate"
         else ()
     )
 
     done = python(
-        *("-m", "onnxlate", *arguments, *files), PYTHONPATH=without(tmp_path, missing)
+        *("-m", "onnxlate", *arguments, *map(str, files)),
+        PYTHONPATH=without(tmp_path, missing),
     )
 
     assert done.returncode == 2, done.stderr
@@ -139,11 +149,10 @@ def test_what_is_missing_is_named_with_the_extra_that_brings_it(
 
 
 def test_a_bundle_is_inspected_without_the_export_extra(tmp_path: Path) -> None:
-    bundle = Path(__file__).parents[1] / "bundles" / "v1"
     names = ("torch", "onnx", "onnxruntime", "onnxlate_export")
     bare = without(tmp_path, *names)
 
-    shown = python("-m", "onnxlate", "inspect", str(bundle), PYTHONPATH=bare)
+    shown = python("-m", "onnxlate", "inspect", V1, PYTHONPATH=bare)
     missing = python("-m", "onnxlate", "inspect", "nowhere", PYTHONPATH=bare)
 
     assert shown.returncode == 0, shown.stderr

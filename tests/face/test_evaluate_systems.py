@@ -1,0 +1,146 @@
+"""`onnxlate evaluate` with several systems and test sets, from the command line."""
+
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from onnxlate.errors import ConfigError, CorpusError, OnnxlateError
+
+from .parrot import Parrot, serving
+from .test_evaluate import run
+
+V1 = Path(__file__).parents[1] / "bundles" / "v1"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with serving(Parrot()) as address:
+        yield address
+
+
+@pytest.fixture
+def tests(tmp_path: Path) -> list[str | Path]:
+    """Two test sets, four sentences and one, that a parrot translates without fault."""
+    options: list[str | Path] = []
+    for name, words in (("long", "a dog runs in the park"), ("short", "birds sing")):
+        lines = [words] if name == "short" else [f"{words} {n}" for n in "abcd"]
+        source, reference = tmp_path / f"{name}.en", tmp_path / f"{name}.xx.gz"
+        source.write_text("".join(f"{line}\n" for line in lines))
+        text = "".join(f"{line.upper()}\n" for line in lines)
+        reference.write_bytes(gzip.compress(text.encode()))
+        options += ["--source", source, "--reference", reference]
+    return options
+
+
+def figures(*arguments: str | Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in run("evaluate", *arguments).splitlines()]
+
+
+def test_servers_and_files_stand_side_by_side_on_every_test_set(
+    server: str, tests: list[str | Path], tmp_path: Path
+) -> None:
+    long, short = tmp_path / "long.said", tmp_path / "short.said"
+    long.write_text("A DOG RUNS IN THE PARK X\n" * 4)
+    short.write_text("BIRDS SING\n")
+    files = [f"--hypotheses=other={each}" for each in (long, short)]
+    kept, page, lines = tmp_path / "kept", tmp_path / "p.html", tmp_path / "lines"
+
+    found = figures(
+        *("--server", f"parrot={server}", *files, "--baseline", "other", *tests),
+        *("--json", "--json-file", lines, "--html", page, "-o", kept),
+    )
+
+    assert [(each["test_set"], each["system"]) for each in found] == [
+        *(("long", "other"), ("long", "parrot")),
+        *(("short", "other"), ("short", "parrot")),
+    ]
+    other, parrot = found[:2]
+    assert other["bleu_p_value"] is None
+    assert other["bleu"] < parrot["bleu"] == pytest.approx(100)
+    assert parrot["bleu_p_value"] < 0.05
+    assert (parrot["baseline"], parrot["model"]) == ("other", "parrot")
+    assert "model" not in other
+    assert [json.loads(line) for line in lines.read_text().splitlines()] == found
+    assert page.read_text().startswith("<!doctype html>")
+    assert sorted(each.name for each in kept.iterdir()) == [
+        *("long.parrot", "short.parrot")
+    ]
+    assert (kept / "short.parrot").read_text() == "BIRDS SING\n"
+
+
+def test_text_has_every_figure_whatever_names_look_like(
+    server: str, tests: list[str | Path]
+) -> None:
+    printed = run(
+        *("evaluate", "--server", f"[red] x[/]={server}", "--server", server, *tests)
+    )
+
+    assert "[red] x[/]" in printed
+    assert printed.count("100.00") >= 8
+    assert "tok:13a" in printed
+    assert "sentences a second" in printed
+
+
+def test_bundles_are_called_like_their_folders(
+    tests: list[str | Path], tmp_path: Path
+) -> None:
+    (tmp_path / "copy").symlink_to(V1)
+
+    first, second = figures(
+        *(V1, f"again={tmp_path / 'copy'}", *tests[:4], "--json", "--beam-size", "1"),
+        *("--metric", "moses-bleu"),
+    )
+
+    assert (first["system"], second["system"]) == ("v1", "again")
+    assert first["digest"] == second["digest"]
+    assert first["moses_bleu"] == second["moses_bleu"]
+    assert "tok:sacremoses" in first["moses_bleu_signature"]
+    assert "bleu" not in first
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "there is nothing to evaluate"),
+        (("--server", "h:1", "--server", "h:1"), "2 systems are called h:1"),
+        (("--server", "=h:1"), "is not NAME=VALUE"),
+        (("--server", "h:1", "--baseline", "b"), "is none of the systems; those are h"),
+        (("--server", "h:1", "--lengths", "9,x"), "--lengths 9,x must be ascending"),
+        (("--server", "h:1", "--lengths", "9,5"), "--lengths 9,5 must be ascending"),
+        (("--hypotheses", "a=b"), "a has 1 files of hypotheses and there are 2 test"),
+        (("/nowhere/bundle",), "/nowhere/bundle is not a directory"),
+    ],
+)
+def test_a_mistake_is_told_before_anything_is_translated(
+    tests: list[str | Path], arguments: tuple[str, ...], words: str
+) -> None:
+    with pytest.raises(OnnxlateError, match=words):
+        run("evaluate", *tests, *arguments)
+
+
+def test_a_source_must_have_its_reference(tests: list[str | Path]) -> None:
+    for given, words in (
+        (tests[:0], "0 --source and 0 --reference"),
+        (tests[:2], "1 --source and 0 --reference"),
+        (tests[2:], "1 --source and 2 --reference"),
+    ):
+        with pytest.raises(ConfigError, match=f"{words}; give both once for each"):
+            run("evaluate", "--server", "h:1", *given)
+
+
+def test_nothing_is_written_where_something_fails(
+    server: str, tests: list[str | Path], tmp_path: Path
+) -> None:
+    page = tmp_path / "page.html"
+    asked = ("evaluate", "--server", server, *tests, "--html", page)
+
+    with pytest.raises(CorpusError, match=r"there is no .*gone"):
+        run(*asked, "--hypotheses", "a=gone", "--hypotheses", "a=gone")
+    with pytest.raises(ConfigError, match="cannot write"):
+        run(*asked, "--json-file", tmp_path / "no" / "file")
+
+    assert not page.exists()
