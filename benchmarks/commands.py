@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from importlib.metadata import version
+from importlib.util import find_spec
 from typing import cast, get_args
 
 import typer
@@ -94,7 +95,7 @@ def _command(benchmarks: Sequence[Benchmark]) -> Callable[..., None]:
             sweep_seconds=sweep_seconds,
             limit_ms=limit_ms,
             console=console,
-            peers=_known(peers, PEERS, "--peers"),
+            peers=_peers(peers),
         )
         figures = _measured(suite, benchmarks)
         console.print(machine(), markup=False)
@@ -116,7 +117,7 @@ def _measured(suite: Suite, benchmarks: Sequence[Benchmark]) -> Figures:
         machine=machine(),
         text=suite.text_name,
         day=date.today(),
-        software=", ".join(f"{name} {version(name)}" for name in SOFTWARE),
+        software=_software(suite.peers),
         cells=cells,
     )
 
@@ -127,6 +128,22 @@ def _known(given: str, known: Sequence[str], option: str) -> tuple[str, ...]:
         if name not in known:
             raise ConfigError(f"{option} {name!r} is none of {', '.join(known)}")
     return names
+
+
+def _peers(given: str) -> tuple[str, ...]:
+    peers = _known(given, PEERS, "--peers")
+    if "marian" in peers and not find_spec("transformers"):
+        raise ConfigError(
+            "--peers marian needs transformers, which is not installed; "
+            "pip install -c constraints.txt -e '.[bench]'"
+        )
+    return peers
+
+
+def _software(peers: Sequence[str]) -> str:
+    """With versions, which the figures depend on."""
+    names = [*SOFTWARE, "transformers"] if "marian" in peers else SOFTWARE
+    return ", ".join(f"{name} {version(name)}" for name in names)
 
 
 def _numbers(given: str) -> tuple[int, ...]:

@@ -14,16 +14,11 @@ from .analysis_cells import FloorCell, FootprintCell, ScalingCell
 from .cell import Cell
 from .settings import (
     CTranslate2ServerSettings,
-    CTranslate2Settings,
     Memory,
     OursSettings,
-    PyTorchSettings,
     Record,
+    TheirSettings,
 )
-
-TheirSettings = Annotated[
-    CTranslate2Settings | PyTorchSettings, Field(discriminator="engine")
-]
 
 
 class OfflineCell(Cell):

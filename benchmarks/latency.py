@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 
 from .figures import LatencyCell, num_equal, search_name
-from .settings import CTranslate2Settings, Job
+from .peers import Aim, peers
+from .settings import Job, TheirSettings
 from .side_by_side import in_turn
 from .stats import median, percentile
 from .suite import Case, Suite
-from .sweep import best_settings
 from .sweep import latency as total_latency
 from .worker_process import WorkerProcess
 from .workload import job_of
@@ -19,21 +19,18 @@ MAX_SENTENCES = 300
 
 def latency(suite: Suite) -> Iterator[LatencyCell]:
     for case in suite.cases():
-        yield measure(suite, case)
+        for settings in peers(suite, case, AIM):
+            yield measure(suite, case, settings)
 
 
-def swept(suite: Suite, case: Case) -> CTranslate2Settings:
-    path = case.model.ctranslate2(case.precision)
-    with WorkerProcess(CTranslate2Settings(model=path)) as worker:
-        job = _job(suite, case, suite.sweep_seconds, [worker])
-    return best_settings(path, case.precision, job, total_latency)
+def tried(suite: Suite, case: Case, worker: WorkerProcess) -> Job:
+    return _job(suite, case, suite.sweep_seconds, [worker])
 
 
-def measure(suite: Suite, case: Case) -> LatencyCell:
-    first = CTranslate2Settings(model=case.model.ctranslate2(case.precision))
-    settings = suite.kept(
-        f"latency, {case.name}", first, lambda: swept(suite, case)
-    ).at(first.model)
+AIM = Aim("latency", total_latency, tried)
+
+
+def measure(suite: Suite, case: Case, settings: TheirSettings) -> LatencyCell:
     our_settings = suite.ours_for(case.model, case.precision)
     with (
         WorkerProcess(our_settings) as ours,
@@ -54,6 +51,7 @@ def measure(suite: Suite, case: Case) -> LatencyCell:
         precision=case.precision,
         search=search_name(case.beam_size),
         batch=1,
+        peer=settings.engine,
         ours=median(our_ms),
         theirs=median(their_ms),
         ratio=median(their_ms) / median(our_ms),

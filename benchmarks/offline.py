@@ -2,46 +2,30 @@
 
 from collections.abc import Iterator, Sequence
 
-from onnxlate_serving.cpus import available_cpus
-
-from .figures import OfflineCell, TheirSettings, num_equal, search_name
-from .settings import CTranslate2Settings, PyTorchSettings, Round
+from .figures import OfflineCell, num_equal, search_name
+from .peers import Aim, peers
+from .settings import Job, Round, TheirSettings
 from .side_by_side import in_turn, job_that_takes
 from .stats import median
 from .suite import Case, Suite
-from .sweep import best_settings, throughput
+from .sweep import throughput
 from .worker_process import WorkerProcess
 
 
 def offline(suite: Suite) -> Iterator[OfflineCell]:
     for case in suite.cases():
-        for settings in peers(suite, case):
+        for settings in peers(suite, case, AIM):
             yield measure(suite, case, settings)
 
 
-def peers(suite: Suite, case: Case) -> Iterator[TheirSettings]:
-    """Each at its best; PyTorch is asked in fp32 only, which is what it has."""
-    if "ctranslate2" in suite.peers:
-        yield best(suite, case)
-    if "pytorch" in suite.peers and case.precision == "fp32":
-        yield PyTorchSettings(model=case.model.folder, threads=available_cpus())
-
-
-def best(suite: Suite, case: Case) -> CTranslate2Settings:
-    """CTranslate2 as it is quickest, looked for or remembered."""
-    first = CTranslate2Settings(model=case.model.ctranslate2(case.precision))
-    found = suite.kept(f"offline, {case.name}", first, lambda: swept(suite, case))
-    return found.at(first.model)
-
-
-def swept(suite: Suite, case: Case) -> CTranslate2Settings:
-    path = case.model.ctranslate2(case.precision)
+def tried(suite: Suite, case: Case, worker: WorkerProcess) -> Job:
     sources = suite.sources(case.model)
-    with WorkerProcess(CTranslate2Settings(model=path)) as worker:
-        job = job_that_takes(
-            suite.sweep_seconds, case.model, sources, case.beam_size, [worker]
-        )
-    return best_settings(path, case.precision, job, throughput)
+    return job_that_takes(
+        suite.sweep_seconds, case.model, sources, case.beam_size, [worker]
+    )
+
+
+AIM = Aim("offline", throughput, tried)
 
 
 def measure(suite: Suite, case: Case, settings: TheirSettings) -> OfflineCell:

@@ -32,7 +32,8 @@ BeamSizes = Annotated[
 Peers = Annotated[
     str,
     typer.Option(
-        help="Whom `offline` compares with, with commas between: ctranslate2, pytorch."
+        help="Whom `offline` and `latency` compare with, with commas between: "
+        "ctranslate2, pytorch, marian."
     ),
 ]
 Rounds = Annotated[

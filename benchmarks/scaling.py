@@ -14,8 +14,9 @@ from onnxlate.text import EOS_ID
 from .analysis_cells import FootprintCell, ScalingCell, Varied
 from .figures import search_name
 from .footprint import footprint
-from .offline import best
+from .offline import AIM
 from .pair import Pair, Room, opened_pair
+from .peers import best_ctranslate2
 from .settings import CTranslate2Settings, Job
 from .side_by_side import in_turn
 from .stats import median
@@ -61,7 +62,7 @@ def scaling(suite: Suite, axes: Axes = AXES) -> Iterator[ScalingCell | Footprint
     for model in suite.models():
         for precision in suite.precisions:
             case = Case(model, precision, beam_size=1)
-            peer = best(suite, case)
+            peer = best_ctranslate2(suite, case, AIM)
             yield from _with_one_model(suite, case, peer, axes)
             for size in axes.vocabularies if model.name in RANDOM_MODELS else ():
                 yield _with_vocabulary(suite, case, peer, size)

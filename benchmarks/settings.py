@@ -106,10 +106,26 @@ class PyTorchSettings(Record):
         return {"OMP_NUM_THREADS": str(self.threads)}
 
 
-Settings = Annotated[
-    OursSettings | CTranslate2Settings | PyTorchSettings,
+class MarianSettings(Record):
+    engine: Literal["marian"] = "marian"
+    model: Path
+    """A folder of timing_models.py, with the weights."""
+
+    threads: PositiveInt = 1
+    max_batch_size: PositiveInt = 32
+    """Sentences in one call of `generate`."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"OMP_NUM_THREADS": str(self.threads)}
+
+
+TheirSettings = Annotated[
+    CTranslate2Settings | PyTorchSettings | MarianSettings,
     Field(discriminator="engine"),
 ]
+
+Settings = Annotated[OursSettings | TheirSettings, Field(discriminator="engine")]
 
 
 class Job(Record):

@@ -32,7 +32,7 @@ class SweepWhen(StrEnum):
     never = "never"
 
 
-PEERS = ("ctranslate2", "pytorch")
+PEERS = ("ctranslate2", "pytorch", "marian")
 
 R = TypeVar("R", bound=Record)
 
@@ -79,7 +79,7 @@ class Suite:
 
     console: Console
     peers: tuple[str, ...] = ("ctranslate2",)
-    """Whom `offline` compares with."""
+    """Whom `offline` and `latency` compare with."""
 
     def models(self) -> Iterator[TimingModel]:
         """Made when their turn comes."""
@@ -126,7 +126,7 @@ class Suite:
         found = find()
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(found.model_dump_json(indent=2))
-        self.notice(f"{name}: found CTranslate2's best settings")
+        self.notice(f"{name}: found the best settings")
         return found
 
     def notice(self, what: str) -> None:

@@ -1,16 +1,16 @@
-"""Which settings CTranslate2 is quickest with, for each cell of a table its own.
+"""Which settings a peer is quickest with, for each cell of a table its own.
 
 Not every combination: threads and number type first, then batches with the best of
 those, then the libraries that multiply, then the call. Each setting gets a process of
 its own, a warm-up and a short round.
 """
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 from onnxlate_serving.cpus import available_cpus
 
-from .settings import CTranslate2Settings, Job
+from .settings import CTranslate2Settings, Job, MarianSettings
 from .timing_models import Precision
 from .worker_process import WorkerProcess
 
@@ -24,6 +24,9 @@ COMPUTE_TYPES: dict[Precision, tuple[str, ...]] = {
 
 EXAMPLES, TOKENS = (16, 32, 64), (1024, 2048, 4096)
 
+SENTENCES = (32, 64, 128, 256)
+"""In one call of Marian's, which costs the same Python for each step."""
+
 HOPELESS = 1.3
 """Times the least cost so far."""
 
@@ -31,16 +34,17 @@ Cost = Callable[[WorkerProcess], float]
 """How long a worker takes for what is wanted; less is better."""
 
 
+S = TypeVar("S", CTranslate2Settings, MarianSettings)
+
+Stage = Callable[[S, Precision], Iterator[S]]
+"""What to try next, given the best so far."""
+
+
 def best_settings(
-    model: Path, precision: Precision, job: Job, cost: Cost
-) -> CTranslate2Settings:
+    first: S, stages: Sequence[Stage[S]], precision: Precision, job: Job, cost: Cost
+) -> S:
     """The settings with the least cost."""
-    stages = [thread_settings, _batches, _libraries, _calls]
-    if cost is latency:  # one sentence is one batch, however it is called
-        stages = [thread_settings, _libraries]
-    elif job.forced:  # translate_iterable would end one length before the next
-        stages = [thread_settings, _batches, _libraries]
-    best = CTranslate2Settings(model=model)
+    best = first
     least = float("inf")
     for stage in stages:
         for settings in stage(best, precision):
@@ -52,6 +56,20 @@ def best_settings(
     return best
 
 
+def ctranslate2_stages(cost: Cost, forced: bool) -> list[Stage[CTranslate2Settings]]:
+    if cost is latency:  # one sentence is one batch, however it is called
+        return [thread_settings, _libraries]
+    if forced:  # translate_iterable would end one length before the next
+        return [thread_settings, _batches, _libraries]
+    return [thread_settings, _batches, _libraries, _calls]
+
+
+def marian_stages(cost: Cost) -> list[Stage[MarianSettings]]:
+    if cost is latency:
+        return [_marian_threads]
+    return [_marian_threads, _marian_batches]
+
+
 def throughput(worker: WorkerProcess) -> float:
     return worker.round().seconds
 
@@ -60,9 +78,7 @@ def latency(worker: WorkerProcess) -> float:
     return sum(worker.latencies().seconds)
 
 
-def _measured(
-    settings: CTranslate2Settings, job: Job, cost: Cost, least: float
-) -> float:
+def _measured(settings: S, job: Job, cost: Cost, least: float) -> float:
     with WorkerProcess(settings) as worker:
         worker.prepare(job.first(8))
         cost(worker)  # the first one makes room, and does not count
@@ -110,3 +126,17 @@ def _calls(
     settings: CTranslate2Settings, precision: Precision
 ) -> Iterator[CTranslate2Settings]:
     yield settings.model_copy(update={"call": "iterable"})
+
+
+def _marian_threads(
+    settings: MarianSettings, precision: Precision
+) -> Iterator[MarianSettings]:
+    for threads in sorted({1, available_cpus()}, reverse=True):
+        yield settings.model_copy(update={"threads": threads})
+
+
+def _marian_batches(
+    settings: MarianSettings, precision: Precision
+) -> Iterator[MarianSettings]:
+    for size in SENTENCES:
+        yield settings.model_copy(update={"max_batch_size": size})

@@ -22,6 +22,7 @@ from .settings import (
     CTranslate2Settings,
     Job,
     Latencies,
+    MarianSettings,
     Open,
     OursSettings,
     Prepare,
@@ -98,6 +99,10 @@ def open_engine(settings: Settings) -> Engine:
         from .ctranslate2_engine import CTranslate2
 
         return CTranslate2(settings)
+    if isinstance(settings, MarianSettings):
+        from .marian_engine import Marian
+
+        return Marian(settings)
     from .pytorch_engine import PyTorch
 
     return PyTorch(settings)

@@ -99,6 +99,7 @@ def test_a_calls_time_is_accounted_for(figures: Figures) -> None:
 def test_a_mistake_is_one_line_and_exit_status_two(tmp_path: Path) -> None:
     for option, value in (
         ("--models", "huge"),
+        ("--peers", "somebody"),
         ("--beams", "x"),
         ("--text", "nowhere"),
     ):
