@@ -125,8 +125,11 @@ def _machine(measured: Sequence[Measured]) -> str:
 
 
 def _software(measured: Sequence[Measured]) -> str:
-    known = sorted({each.figures.software for each in measured} - {""})
-    return f"{'; '.join(known)}." if known else ""
+    said = ", ".join(
+        each.figures.software for each in measured if each.figures.software
+    )
+    known = _names(each for each in said.split(", ") if each)
+    return f"{', '.join(known)}." if known else ""
 
 
 def _runs(measured: Sequence[Measured]) -> Rows:

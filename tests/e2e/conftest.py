@@ -52,6 +52,7 @@ validate_every = 160
 save_every = 160
 keep_last = 1
 average = "none"
+threads = 1
 """
 
 
