@@ -113,15 +113,28 @@ def move_out(
     """Leaves in the graphs only where a weight is; what it is goes into one file.
 
     The embedding is large and in both graphs, and onnxruntime reads of a file only
-    the pages that it needs.
+    the pages that it needs. In the graphs it is called like the file, and nothing else
+    is: a server says by that name where it is.
     """
     content = weight.detach().numpy().tobytes()
-    for graph in built.values():
-        for each in graph.graph.initializer:
+    for graph in (each.graph for each in built.values()):
+        for each in graph.initializer:
             if each.raw_data == content:
                 set_external_data(each, file, offset=0, length=len(content))
                 each.ClearField("raw_data")
+                _rename(graph, each.name, file)
+                each.name = file
     return content
+
+
+def _rename(graph: onnx.GraphProto, old: str, new: str) -> None:
+    """Where a value goes in, branches included."""
+    for node in graph.node:
+        for at, name in enumerate(node.input):
+            if name == old:
+                node.input[at] = new
+        for attribute in node.attribute:
+            _rename(attribute.g, old, new)
 
 
 def _products(loaded: LoadedModel, precision: Precision, sample: Sample) -> Products:

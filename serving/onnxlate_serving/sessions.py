@@ -20,13 +20,6 @@ log = logging.getLogger(__name__)
 
 Device = Literal["cpu", "cuda"]
 
-GENERATOR_NAMES = (
-    "generator.weight",
-    "target_embedding.weight",
-    "source_embedding.weight",
-)
-"""What the generator's weights may be called in a graph; there they have one name."""
-
 ERRORS_ONLY = 3
 """onnxruntime's severity; its warnings are about graphs, and its users are not."""
 
@@ -50,8 +43,8 @@ class Sessions:
         if bundle.generator:
             self.generator = _mapped(bundle.generator, manifest.model)
             self._shared = ort.OrtValue.ortvalue_from_numpy(self.generator)
-            for name in GENERATOR_NAMES:
-                self._options.add_initializer(name, self._shared)
+            # In the graphs, whichever have it, it is called like its file.
+            self._options.add_initializer(bundle.generator.name, self._shared)
         self.encoder = self._open(bundle.encoder, manifest.encoder, self.device)
         self.decoder = self._open(bundle.decoder, manifest.decoder, self.device)
 
