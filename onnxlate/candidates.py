@@ -38,8 +38,7 @@ def likeliest(logits: Floats, width: int) -> Ints:
     columns = vocabulary // FOLDS
     if columns <= width:
         return _best(logits, width)
-    folded = logits[:, : FOLDS * columns].reshape(num_rows, FOLDS, columns)
-    peaks = folded.max(axis=1)  # (R, N)
+    peaks, _ = folded(logits)
     highest, tied = _largest(peaks, width)  # (R, C)
 
     folds = np.arange(0, FOLDS * columns, columns)
@@ -53,6 +52,16 @@ def likeliest(logits: Floats, width: int) -> Ints:
         least = peaks[row, highest[row]].min()
         tokens[row] = _ranked(logits[row], least)[:width]
     return tokens
+
+
+def folded(logits: Floats) -> tuple[Floats, Floats]:
+    """Peaks of the columns, and what is left over behind the last fold: (R, V) ->
+    (R, N), (R, V - F * N)."""
+    num_rows, vocabulary = logits.shape
+    columns = vocabulary // FOLDS
+    size = FOLDS * columns
+    folds = logits[:, :size].reshape(num_rows, FOLDS, columns)
+    return folds.max(axis=1), logits[:, size:]
 
 
 class LogProbs(Protocol):

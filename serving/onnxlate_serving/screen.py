@@ -11,7 +11,7 @@ Axes: R rows, V vocabulary, D width, F folds, N = V // F columns, C tokens in qu
 import numpy as np
 import onnxruntime as ort
 
-from onnxlate.candidates import FOLDS, along
+from onnxlate.candidates import FOLDS, along, folded
 from onnxlate.search import Floats, Ints
 
 from .binding import bind_array_input, bind_array_output
@@ -69,13 +69,10 @@ def within_reach(logits: Floats, error: Floats) -> tuple[Ints, Ints]:
 
     Rows in ascending order, at least one token for each.
     """
-    num_rows, vocabulary = logits.shape
-    columns = vocabulary // FOLDS
-    # As in candidates.py: only in columns with a high peak are tokens looked at one by
-    # one, and in the few that are left over behind the last fold.
-    folded = logits[:, : FOLDS * columns].reshape(num_rows, FOLDS, columns)
-    peaks = folded.max(axis=1)  # (R, N)
-    rest = logits[:, FOLDS * columns :]
+    # Only in columns with a high peak are tokens looked at one by one, and in the few
+    # that are left over behind the last fold.
+    peaks, rest = folded(logits)
+    vocabulary, columns = logits.shape[1], peaks.shape[1]
     highest = peaks.max(axis=1, initial=-np.inf)
     np.maximum(highest, rest.max(axis=1, initial=-np.inf), out=highest)
     least = highest - 2 * error

@@ -3,12 +3,11 @@
 import random
 from typing import Any
 
-import torch
-
 from onnxlate.search import Hypothesis, SearchOptions
 from onnxlate.text import EOS_ID
 from onnxlate_training.decode import TorchStepper, decode
 from onnxlate_training.model import ModelConfig, Transformer
+from tests.export.models import random_model as with_random_weights
 
 VOCABULARY, LONGEST = 60, 40
 
@@ -23,16 +22,9 @@ VARIANTS: list[dict[str, Any]] = [
 
 def random_model(source_vocabulary: int = VOCABULARY, **variant: Any) -> Transformer:
     """Weights so large that its tokens vary, and that some of its sentences end."""
-    torch.manual_seed(0)
     sizes = {"width": 16, "heads": 2, "feed_forward": 24, "max_positions": 64}
     config = ModelConfig(encoder_layers=2, decoder_layers=2, **sizes, **variant)
-    model = Transformer(config, source_vocabulary, VOCABULARY).eval()
-    for name, parameter in model.named_parameters():
-        if name.endswith("bias"):
-            torch.nn.init.normal_(parameter, std=0.3)
-        elif "norm" not in name:
-            parameter.data.mul_(2)
-    return model
+    return with_random_weights(config, source_vocabulary, VOCABULARY)
 
 
 def random_sources(count: int, vocabulary: int = VOCABULARY) -> list[list[int]]:
