@@ -97,6 +97,9 @@ class Training:
 
     process: "multiprocessing.context.ForkServerProcess"
     output: Path
+    run: Path
+    found: int
+    """The newest update that the run had saved before."""
 
     @classmethod
     def start(
@@ -113,8 +116,9 @@ class Training:
             args=(arguments(recipe, run, *options), output, dict(environment or {})),
             daemon=True,
         )
+        found = _saved(run)
         process.start()
-        return cls(process, output)
+        return cls(process, output, run, found)
 
     def wait(self) -> tuple[int, str]:
         """Its exit status, and what it said."""
@@ -126,10 +130,10 @@ class Training:
         assert self.process.exitcode is not None
         return self.process.exitcode, self.output.read_text()
 
-    def reach(self, run: Path, update: int) -> None:
-        """Waits until the run has a checkpoint of `update` or later."""
+    def get_going(self) -> None:
+        """Waits until it has saved a checkpoint of its own."""
         deadline = time.monotonic() + 120
-        while not _reached(run, update) and time.monotonic() < deadline:
+        while _saved(self.run) <= self.found and time.monotonic() < deadline:
             assert self.process.is_alive(), self.output.read_text()
             time.sleep(0.01)
 
@@ -186,9 +190,9 @@ def errors(said: str) -> list[str]:
     return [line for line in said.splitlines() if line.startswith("error: ")]
 
 
-def _reached(run: Path, update: int) -> bool:
-    updates = [each.update for each in RunFolder(run).checkpoints()]
-    return max(updates, default=0) >= update
+def _saved(run: Path) -> int:
+    checkpoints = RunFolder(run).checkpoints()
+    return max((each.update for each in checkpoints), default=0)
 
 
 def _train(options: list[str], output: Path, environment: dict[str, str]) -> None:

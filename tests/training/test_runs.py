@@ -39,13 +39,11 @@ def whole(recipe: Path) -> Path:
     return run
 
 
-def interrupt(
-    training: Training, run: Path, update: int, number: signal.Signals
-) -> tuple[int, str]:
-    """Signals it some time after it saved that update; its status and words."""
-    training.reach(run, update)
-    # No moment is special, so any will do.
-    time.sleep(random.uniform(0, 0.1))
+def interrupt(training: Training, number: signal.Signals) -> tuple[int, str]:
+    """Signals it some time after it first saved; its status and words."""
+    training.get_going()
+    # No moment is special, so any will do, as long as there are updates left.
+    time.sleep(random.uniform(0, 0.03))
     training.send(number)
     return training.wait()
 
@@ -71,10 +69,10 @@ def test_a_run_killed_stopped_and_resumed_ends_in_the_same_weights(
 ) -> None:
     run = tmp_path / "run"
 
-    status, _ = interrupt(Training.start(recipe, run), run, 5, signal.SIGKILL)
+    status, _ = interrupt(Training.start(recipe, run), signal.SIGKILL)
     assert status == -signal.SIGKILL
     resumed = Training.start(recipe, run, "--resume")
-    status, said = interrupt(resumed, run, 15, signal.SIGTERM)
+    status, said = interrupt(resumed, signal.SIGTERM)
     assert status == 143, said
     assert "stopped and saved at update" in said
     status, said = train(recipe, run, "--resume")
@@ -91,7 +89,7 @@ def test_a_run_that_is_interrupted_at_the_keyboard_saves_first(
 ) -> None:
     run = tmp_path / "run"
 
-    status, said = interrupt(Training.start(recipe, run), run, 5, signal.SIGINT)
+    status, said = interrupt(Training.start(recipe, run), signal.SIGINT)
 
     assert status == 130
     assert "Traceback" not in said

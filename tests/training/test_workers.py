@@ -74,7 +74,7 @@ def test_a_signal_to_one_stops_and_saves_all(recipe: Path, tmp_path: Path) -> No
     endless = ("--set", "batch.accumulate=2", "--set", "train.max_updates=3000")
 
     processes = several(recipe, run, endless, endless)
-    processes[0].reach(run, 5)
+    processes[0].get_going()
     processes[1].send(signal.SIGTERM)
     (first, said), (second, _) = (each.wait() for each in processes)
 
@@ -89,7 +89,7 @@ def test_the_death_of_one_ends_the_others_in_one_line(
     endless = ("--set", "batch.accumulate=2", "--set", "train.max_updates=3000")
 
     processes = several(recipe, run, endless, endless)
-    processes[0].reach(run, 5)
+    processes[0].get_going()
     processes[1].send(signal.SIGKILL)
     code, said = processes[0].wait()
 
