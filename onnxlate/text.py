@@ -4,7 +4,8 @@ Special ids are the same in every model of ours: padding 0, unknown 1, beginning
 end 3. Manifests state them all the same, so that other programs need not guess.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import sentencepiece
@@ -34,10 +35,29 @@ class Tokenizer:
 
     def encode(self, text: str) -> list[int]:
         """Ids of the text with the end-of-sentence id behind; [] for blank text."""
-        # A lone surrogate cannot be encoded; it reads as "not a character".
-        clean = text.encode("utf-8", "replace").decode("utf-8")
-        ids = list(self._model.encode(clean))
+        ids = list(self._model.encode(_clean(text)))
         return [*ids, EOS_ID] if ids else []
+
+    def encode_all(
+        self, texts: Iterable[str], dropout: float, seed: int
+    ) -> list[list[int]]:
+        """Ids of each as `encode` gives them, but with a share of merges left out.
+
+        BPE-dropout (Provilkov et al. 2020); what is left out follows from the seed.
+        """
+
+        def encode(text: str) -> list[int]:
+            ids = self._model.encode(
+                _clean(text), enable_sampling=True, alpha=dropout, nbest_size=-1
+            )
+            return [*ids, EOS_ID] if ids else []
+
+        # SentencePiece's generator is a thread's own, and seeded when first used.
+        sentencepiece.set_random_generator_seed(seed)
+        with ThreadPoolExecutor(max_workers=1) as thread:
+            return list(
+                thread.submit(lambda: [encode(text) for text in texts]).result()
+            )
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of the ids; special ids are silent, unknown ones become U+2047."""
@@ -47,6 +67,11 @@ class Tokenizer:
     def piece(self, token_id: int) -> str:
         """The id as its SentencePiece spelling, for displays: "▁Haus"."""
         return str(self._model.id_to_piece(token_id))
+
+
+def _clean(text: str) -> str:
+    # A lone surrogate cannot be encoded; it reads as "not a character".
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 class Detokenizer:

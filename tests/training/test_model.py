@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from onnxlate_training.loss import smoothed_loss
+from onnxlate_training.loss import consistent_loss, smoothed_loss
 from onnxlate_training.model import (
     SIZES,
     Dropout,
@@ -217,6 +217,52 @@ def test_the_sliced_loss_is_cross_entropy(smoothing: float) -> None:
         strict=True,
     ):
         torch.testing.assert_close(mine, reference, atol=1e-4, rtol=1e-4)
+
+
+def test_the_sliced_loss_of_two_guesses_is_the_formula() -> None:
+    torch.manual_seed(0)
+    vectors = torch.randn(1400, 8, requires_grad=True)
+    weight = torch.randn(30, 8, requires_grad=True)
+    targets = torch.randint(30, (700,))
+
+    ours = consistent_loss(vectors, weight, targets, 0.1, 3.0)
+    logits = vectors @ weight.T
+    entropy = nn.functional.cross_entropy(
+        logits, targets.repeat(2), reduction="sum", label_smoothing=0.1
+    )
+    one, other = logits.log_softmax(dim=1).chunk(2)
+    there = nn.functional.kl_div(one, other, reduction="sum", log_target=True)
+    back = nn.functional.kl_div(other, one, reduction="sum", log_target=True)
+    theirs = entropy / 2 + 3.0 / 4 * (there + back)
+
+    torch.testing.assert_close(ours, theirs)
+    for mine, reference in zip(
+        torch.autograd.grad(3 * ours, (vectors, weight)),
+        torch.autograd.grad(3 * theirs, (vectors, weight)),
+        strict=True,
+    ):
+        torch.testing.assert_close(mine, reference, atol=1e-4, rtol=1e-4)
+
+
+def test_the_loss_in_half_precision_is_near_that_in_whole() -> None:
+    torch.manual_seed(0)
+    vectors = torch.randn(1100, 64, requires_grad=True)
+    weight = torch.randn(300, 64, requires_grad=True)
+    targets = torch.randint(300, (550,))
+
+    whole = consistent_loss(vectors, weight, targets, 0.1, 3.0)
+    with torch.autocast("cpu", torch.bfloat16):
+        half = consistent_loss(vectors, weight, targets, 0.1, 3.0)
+
+    assert half.dtype == torch.float32
+    torch.testing.assert_close(half, whole, rtol=1e-3, atol=0.0)
+    for rough, exact in zip(
+        torch.autograd.grad(half, (vectors, weight)),
+        torch.autograd.grad(whole, (vectors, weight)),
+        strict=True,
+    ):
+        assert rough.dtype == torch.float32
+        assert (rough - exact).norm() < 0.05 * exact.norm()
 
 
 def test_the_masks_are_what_they_are_called() -> None:

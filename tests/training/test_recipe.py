@@ -55,6 +55,8 @@ def test_changes_on_the_command_line_have_the_types_of_toml(tmp_path: Path) -> N
         ('[tokenizer]\nkind = "split"\n', "tying.*joint"),
         ("[batch]\nmax_tokens = 100\n", "does not fit a batch of 100"),
         ("[model]\nmax_positions = 50\n", "50 positions"),
+        ("[augment]\nplaceholders = 0.1\n", "needs symbols"),
+        ('[tokenizer]\nalgorithm = "unigram"\ndropout = 0.1\n', 'needs .*"bpe"'),
         ("name =", "cannot be read as TOML"),
     ],
 )

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from onnxlate.errors import TrainingError
+from onnxlate.errors import ConfigError, TrainingError
 from onnxlate.text import Tokenizer
 from onnxlate_training.checkpoint import Progress, RunFolder
-from onnxlate_training.corpus import tokenize
+from onnxlate_training.corpus import CutAnew, tokenize
 from onnxlate_training.generated import pairs
 from onnxlate_training.model import ModelConfig, Transformer
 from onnxlate_training.optimizer import build_optimizer, load_moments, moments_of
@@ -61,7 +61,7 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> Texts:
     lines = [text for pair in training for text in pair]
     train_subwords(lines, path, TokenizerConfig(vocabulary=350), seed=1)
     tokenizer = Tokenizer(path)
-    examples, _ = tokenize(training, tokenizer, tokenizer, FilterConfig())
+    _, examples, _ = tokenize(training, tokenizer, tokenizer, FilterConfig())
     shortest = sorted(training, key=lambda pair: len(pair[0]))
     return Texts(examples, shortest[:2], tokenizer, tokenizer)
 
@@ -283,6 +283,7 @@ def test_an_update_counts_real_target_tokens(texts: Texts, tmp_path: Path) -> No
 
     assert learner.run()
 
+    assert isinstance(texts.training, list)
     tokens = sum(len(example.target) for example in texts.training)
     assert learner.progress.num_target_tokens == 6 * tokens
 
@@ -300,3 +301,82 @@ def test_sentences_without_tokens_are_left_out_of_the_validation_loss(
 
     assert np.isfinite(more.column("bleu", "valid")).all()
     assert more.column("loss", "valid") == pytest.approx(notes.column("loss", "valid"))
+
+
+def test_every_epoch_cuts_the_text_anew_and_a_resumed_one_alike(
+    texts: Texts, tmp_path: Path
+) -> None:
+    assert isinstance(texts.training, list)
+    pairs = [
+        (
+            texts.source_tokenizer.decode(example.source.tolist()),
+            texts.target_tokenizer.decode(example.target.tolist()),
+        )
+        for example in texts.training
+    ]
+    tokenizers = texts.source_tokenizer, texts.target_tokenizer
+    anew = CutAnew(pairs, texts.training, *tokenizers, 0.3, 60, seed=1)
+    cut = dataclasses.replace(texts, training=anew)
+    few = recipe(batch={"max_tokens": 2000})
+
+    whole, at_once = trainer(few, cut, tmp_path / "whole")
+    assert whole.run()
+    stopped, before = trainer(few, cut, tmp_path / "run", stop_at=2)
+    assert not stopped.run()
+    resumed, after = trainer(few, cut, tmp_path / "run")
+    assert resumed.resume()
+    assert resumed.run()
+
+    losses = [*before.column("loss"), *after.column("loss")]
+    assert losses == at_once.column("loss")
+    first, second = anew(0), anew(1)
+    assert any(
+        one.source.tolist() != other.source.tolist()
+        for one, other in zip(first, second, strict=True)
+    )
+    for usual, one in zip(texts.training, first, strict=True):
+        assert len(one.source) <= max(60, len(usual.source))
+    assert whole.progress.num_target_tokens > 6 / 4 * sum(
+        len(example.target) for example in texts.training
+    )
+
+
+def test_two_guesses_of_a_batch_are_compared_from_an_update_on(
+    texts: Texts, tmp_path: Path
+) -> None:
+    def losses(name: str, **train: float) -> list[float]:
+        shaken = recipe(model={"dropout": 0.3}, train=train)
+        learner, notes = trainer(shaken, texts, tmp_path / name)
+        assert learner.run()
+        return notes.column("loss")
+
+    plain = losses("plain")
+    compared = losses("compared", consistency=5.0, consistency_after=4)
+
+    assert compared[:4] == plain[:4]
+    assert compared[4] != plain[4]
+    # Both guesses are the same where nothing is dropped.
+    still, notes = trainer(recipe(train={"consistency": 5.0}), texts, tmp_path / "s")
+    alone, lonely = trainer(recipe(), texts, tmp_path / "alone")
+    assert still.run()
+    assert alone.run()
+    assert notes.column("loss") == pytest.approx(lonely.column("loss"), rel=1e-4)
+
+
+def test_half_precision_on_a_cpu_is_trained_in_or_refused(
+    texts: Texts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    half = recipe(train={"precision": "bf16"})
+    whole, exact = trainer(recipe(), texts, tmp_path / "whole")
+    assert whole.run()
+
+    # It is right on any CPU, if not quick.
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+    able, rough = trainer(half, texts, tmp_path / "able")
+    assert able.run()
+    assert rough.column("loss") == pytest.approx(exact.column("loss"), rel=0.01)
+    assert rough.column("loss") != exact.column("loss")
+
+    monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
+    with pytest.raises(ConfigError, match=r"train\.precision=fp32"):
+        trainer(half, texts, tmp_path / "unable")

@@ -3,7 +3,7 @@
 That is what makes a resumed run exact: where it stood is two numbers.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +33,17 @@ class Batch:
     """(B, T), True at real positions."""
     num_tokens: int
     """Real target tokens, the end of sentence included."""
+
+    def twice(self) -> "Batch":
+        """Each sentence again, behind all of them: (2B, S) and (2B, T)."""
+        return Batch(
+            source_ids=self.source_ids.repeat(2, 1),
+            source_visible=self.source_visible.repeat(2, 1),
+            target_ids=self.target_ids.repeat(2, 1),
+            next_ids=self.next_ids.repeat(2, 1),
+            target_visible=self.target_visible.repeat(2, 1),
+            num_tokens=2 * self.num_tokens,
+        )
 
     def to(self, device: torch.device) -> "Batch":
         if device.type == "cpu":
@@ -75,12 +86,18 @@ class BatchPlan:
     """Which examples go together, for every epoch of a corpus."""
 
     def __init__(
-        self, examples: Sequence[Example], max_tokens: int, accumulate: int, seed: int
+        self,
+        examples: Sequence[Example] | Callable[[int], Sequence[Example]],
+        max_tokens: int,
+        accumulate: int,
+        seed: int,
     ) -> None:
-        """`max_tokens` bounds the padded tokens of a batch's longer side."""
-        self._examples = examples
-        self._sources = np.array([len(example.source) for example in examples])
-        self._targets = np.array([len(example.target) for example in examples])
+        """`max_tokens` bounds the padded tokens of a batch's longer side.
+
+        Examples that are a function are an epoch's own.
+        """
+        self._of_epoch = examples if callable(examples) else None
+        self._take(() if callable(examples) else examples)
         self._max_tokens = max_tokens
         self._accumulate = accumulate
         self._seed = seed
@@ -88,8 +105,10 @@ class BatchPlan:
     def updates(self, epoch: int) -> list[list[list[int]]]:
         """The epoch's updates, each some batches, each some example numbers.
 
-        The last update of an epoch may have fewer batches than the others.
+        X
         """
+        if self._of_epoch:
+            self._take(self._of_epoch(epoch))
         random = np.random.default_rng([self._seed, epoch])
         order = random.permutation(len(self._examples))
         # Stable sorts of a shuffled list: like lengths together, in a new company
@@ -107,6 +126,11 @@ class BatchPlan:
     def num_tokens(self, members: Sequence[int]) -> int:
         """Real target tokens of a batch, without building it."""
         return int(self._targets[np.asarray(members)].sum())
+
+    def _take(self, examples: Sequence[Example]) -> None:
+        self._examples = examples
+        self._sources = np.array([len(example.source) for example in examples])
+        self._targets = np.array([len(example.target) for example in examples])
 
     def _cut(self, order: npt.NDArray[np.int64]) -> Iterator[list[int]]:
         batch: list[int] = []

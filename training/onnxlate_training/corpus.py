@@ -1,8 +1,8 @@
 """Parallel text: reading it, leaving out what would do harm, and saying so."""
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -62,12 +62,16 @@ class CleaningReport:
     """Reason -> pairs."""
     source_tokens: int
     target_tokens: int
+    added: dict[str, int] = field(default_factory=dict)
+    """Kind -> pairs made on top; those too long were dropped again."""
 
     def __str__(self) -> str:
         reasons = ", ".join(f"{count:,} {why}" for why, count in self.dropped.items())
         tokens = f"{self.source_tokens:,} source and {self.target_tokens:,} target"
+        kinds = ", ".join(f"{count:,} {kind}" for kind, count in self.added.items())
+        made = f" and {kinds} made" if kinds else ""
         return (
-            f"{self.kept:,} of {self.read:,} pairs kept ({tokens} tokens); "
+            f"{self.kept:,} of {self.read:,} pairs{made} kept ({tokens} tokens); "
             f"dropped: {reasons or 'none'}"
         )
 
@@ -99,12 +103,13 @@ def tokenize(
     source_tokenizer: Tokenizer,
     target_tokenizer: Tokenizer,
     config: FilterConfig,
-) -> tuple[list[Example], Counter[str]]:
-    """Token ids, and what was dropped for its length: the examples, and why not."""
+) -> tuple[list[Pair], list[Example], Counter[str]]:
+    """The pairs that stay, as text and as ids, and what was dropped for its length."""
+    kept: list[Pair] = []
     examples: list[Example] = []
     dropped: Counter[str] = Counter()
-    for source, target in pairs:
-        one, other = source_tokenizer.encode(source), target_tokenizer.encode(target)
+    for pair in pairs:
+        one, other = source_tokenizer.encode(pair[0]), target_tokenizer.encode(pair[1])
         shorter, longer = sorted((len(one), len(other)))
         if not shorter:  # text such as zero-width spaces has no tokens
             dropped["with an empty side"] += 1
@@ -113,5 +118,41 @@ def tokenize(
         elif longer > config.max_ratio * shorter + 10:
             dropped[f"of lengths over {config.max_ratio:g} to 1"] += 1
         else:
+            kept.append(pair)
             examples.append(Example(np.array(one, np.int32), np.array(other, np.int32)))
-    return examples, dropped
+    return kept, examples, dropped
+
+
+@dataclass(frozen=True)
+class CutAnew:
+    """Pairs whose tokens every epoch cuts anew, with a share of merges left out.
+
+    Validation and decoding cut them as ever. A side that gets too long so does too.
+    """
+
+    pairs: Sequence[Pair]
+    examples: Sequence[Example]
+    """The pairs, cut as ever."""
+    source: Tokenizer
+    target: Tokenizer
+    dropout: float
+    max_tokens: int
+    seed: int
+
+    def __call__(self, epoch: int) -> list[Example]:
+        seeds = np.random.SeedSequence((self.seed, epoch)).generate_state(2)
+        sources, targets = zip(*self.pairs, strict=True)
+        return [
+            Example(
+                self._bounded(one, usual.source), self._bounded(other, usual.target)
+            )
+            for one, other, usual in zip(
+                self.source.encode_all(sources, self.dropout, int(seeds[0])),
+                self.target.encode_all(targets, self.dropout, int(seeds[1])),
+                self.examples,
+                strict=True,
+            )
+        ]
+
+    def _bounded(self, ids: Sequence[int], usual: Ids) -> Ids:
+        return np.array(ids, np.int32) if len(ids) <= self.max_tokens else usual

@@ -196,10 +196,22 @@ class MultiHeadAttention(nn.Module):
 
     def forward(self, x: Tensor, memory: Tensor, visible: Tensor) -> Tensor:
         # x: (B, Q, D)   memory: (B, K, D)   visible: (B or 1, 1, Q or 1, K)
-        queries = self.split(self.query(x))  # (B, H, Q, E)
-        keys, values = self.keys_values(memory)  # (B, H, K, E)
+        if memory is x:
+            queries, keys, values = self.together(x, self.query, self.key, self.value)
+        else:
+            (queries,) = self.together(x, self.query)  # (B, H, Q, E)
+            keys, values = self.together(memory, self.key, self.value)  # (B, H, K, E)
         mixed = attention(queries, keys, values, visible, self.dropout)
         return self.out(self.join(mixed))  # (B, Q, D)
+
+    def together(self, x: Tensor, *linears: nn.Linear) -> list[Tensor]:
+        """What each makes of x, split into heads: in training one wide product."""
+        if not self.training:  # where somebody may listen to each of them
+            return [self.split(linear(x)) for linear in linears]
+        weight = torch.cat([linear.weight for linear in linears])
+        bias = torch.cat([linear.bias for linear in linears])
+        made = functional.linear(x, weight, bias).chunk(len(linears), dim=-1)
+        return [self.split(each) for each in made]
 
     def keys_values(self, memory: Tensor) -> tuple[Tensor, Tensor]:
         """What can be looked at, and what is seen there: twice (B, H, K, E)."""
@@ -248,6 +260,18 @@ class FeedForward(nn.Module):
 # --------------------------------------------------------------------- layers
 
 
+def lowered(x: Tensor) -> Tensor:
+    """x in the type of the products that come next: once, not before each of them.
+
+    Only mixed precision has another one than float32. LayerNorm's result is float32
+    there, and every projection would convert it anew.
+    """
+    kind = x.device.type
+    if not torch.is_autocast_enabled(kind):
+        return x
+    return x.to(torch.get_autocast_dtype(kind))
+
+
 class Residual(nn.Module):
     """x + sublayer(x), with a LayerNorm before the sub-layer or after the sum.
 
@@ -264,7 +288,7 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor, sublayer: Callable[[Tensor], Tensor]) -> Tensor:
         if self.pre:
-            return x + self.dropout(sublayer(self.norm(x)))
+            return x + self.dropout(sublayer(lowered(self.norm(x))))
         return self.norm(x + self.dropout(sublayer(x)))
 
 
@@ -377,7 +401,8 @@ class Encoder(nn.Module):
     def forward(self, x: Tensor, visible: Tensor) -> Tensor:
         for layer in self.layers:
             x = layer(x, visible)
-        return self.norm(x) if self.norm else x
+        # All decoder layers look at it.
+        return lowered(self.norm(x) if self.norm else x)
 
 
 class Decoder(nn.Module):

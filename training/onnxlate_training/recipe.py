@@ -70,6 +70,19 @@ class FilterConfig(_Section):
     """Whether pairs whose target is the source are dropped."""
 
 
+class AugmentConfig(_Section):
+    """Training pairs that are made on top; the run reports how many."""
+
+    placeholders: NonNegativeFloat = Field(default=0.0, le=1)
+    """Share of the pairs with names or numbers that both sides have, which come again
+    with placeholder symbols in their place (tokenizer.placeholders)."""
+    plain: NonNegativeFloat = Field(default=0.0, le=1)
+    """Share that comes again with the source in small letters and without closing
+    punctuation, as people type."""
+    joined: NonNegativeFloat = Field(default=0.0, le=1)
+    """Share that comes again behind one or two others, as one longer text."""
+
+
 class TokenizerConfig(_Section):
     kind: Literal["joint", "split"] = "joint"
     """One SentencePiece model for both languages, or one each."""
@@ -81,6 +94,17 @@ class TokenizerConfig(_Section):
     byte_fallback: bool = True
     """Whether characters without a token are spelt in bytes, so that none is
     unknown; costs 256 tokens."""
+    placeholders: NonNegativeInt = Field(default=0, le=100)
+    """Symbols, ⟦0⟧ and on, that stand for what is not to be translated."""
+    dropout: NonNegativeFloat = Field(default=0.0, lt=1)
+    """Share of BPE's merges left out at random while training, so that every epoch
+    cuts the text anew: BPE-dropout, Provilkov et al. 2020."""
+
+    @model_validator(mode="after")
+    def _only_merges_are_dropped(self) -> "TokenizerConfig":
+        if self.dropout and self.algorithm != "bpe":
+            raise ValueError(f'dropout needs algorithm "bpe", not "{self.algorithm}"')
+        return self
 
 
 class BatchConfig(_Section):
@@ -104,6 +128,12 @@ class OptimizerConfig(_Section):
 class TrainConfig(_Section):
     max_updates: PositiveInt = 8000
     label_smoothing: NonNegativeFloat = Field(default=0.1, lt=1)
+    consistency: NonNegativeFloat = 0.0
+    """R-Drop's alpha: every sentence runs twice, and what dropout makes of it is
+    pulled together. Twice the cost; 1 to 5 is usual. Liang et al. 2021."""
+    consistency_after: NonNegativeInt = 0
+    """Updates that go without it: what it is good against, learning the text by
+    heart, is no danger yet."""
     validate_every: PositiveInt = 500
     """Updates between validations; each also saves a checkpoint."""
     save_every: PositiveInt = 500
@@ -124,8 +154,9 @@ class TrainConfig(_Section):
     """CPU threads per process; 0 leaves it to torch."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    """Of the arithmetic on a GPU; "auto" is bf16 where the card has it, else fp16.
-    On a CPU it is always fp32."""
+    """Of the products in training. On a GPU "auto" is bf16 where the card has it, else
+    fp16. On a CPU it is fp32; bf16 is quicker where the CPU multiplies it itself
+    (AVX512-BF16 or AMX)."""
 
     @model_validator(mode="after")
     def _best_ones_are_kept(self) -> "TrainConfig":
@@ -152,6 +183,7 @@ class Recipe(_Section):
     seed: NonNegativeInt = 1
     data: DataConfig
     filter: FilterConfig = FilterConfig()
+    augment: AugmentConfig = AugmentConfig()
     tokenizer: TokenizerConfig = TokenizerConfig()
     model: ModelConfig = ModelConfig()
     batch: BatchConfig = BatchConfig()
@@ -177,6 +209,10 @@ class Recipe(_Section):
     def _belongs_together(self) -> "Recipe":
         if self.model.tying == "all" and self.tokenizer.kind == "split":
             raise ValueError('model.tying "all" needs tokenizer.kind "joint"')
+        if self.augment.placeholders and not self.tokenizer.placeholders:
+            raise ValueError(
+                "augment.placeholders needs symbols: tokenizer.placeholders is 0"
+            )
         if self.filter.max_tokens > self.model.max_positions:
             raise ValueError(
                 f"filter.max_tokens is {self.filter.max_tokens}, but the model has "

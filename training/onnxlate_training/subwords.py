@@ -10,6 +10,7 @@ import sentencepiece
 from onnxlate.errors import ConfigError, CorpusError
 from onnxlate.text import BOS_ID, EOS_ID, PAD_ID, UNK_ID
 
+from .augment import placeholder
 from .recipe import TokenizerConfig
 from .storage import write_atomically
 
@@ -36,6 +37,7 @@ def train_subwords(
             unk_id=UNK_ID,
             bos_id=BOS_ID,
             eos_id=EOS_ID,
+            user_defined_symbols=[placeholder(i) for i in range(config.placeholders)],
             # Compatibility forms (NFKC) are folded, so that "ﬁ" and "fi" are one.
             normalization_rule_name="nmt_nfkc",
             num_threads=1,

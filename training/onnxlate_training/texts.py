@@ -7,9 +7,11 @@ from dataclasses import asdict, dataclass
 from onnxlate.errors import CorpusError
 from onnxlate.text import Tokenizer
 
+from .augment import augment
 from .checkpoint import RunFolder
 from .corpus import (
     CleaningReport,
+    CutAnew,
     Example,
     Pair,
     clean,
@@ -27,7 +29,7 @@ from .workers import Worker, together
 class Texts:
     """A corpus made ready."""
 
-    training: Sequence[Example]
+    training: Sequence[Example] | CutAnew
     validation: Sequence[Pair]
     source_tokenizer: Tokenizer
     target_tokenizer: Tokenizer
@@ -47,13 +49,22 @@ def prepare(
         pairs, dropped = clean(raw, recipe.filter)
         if worker.leads:
             _train_tokenizers(recipe, run, pairs)
+        more, added = augment(
+            pairs,
+            recipe.augment,
+            recipe.tokenizer.placeholders,
+            (recipe.data.source_language, recipe.data.target_language),
+            recipe.seed,
+        )
+        pairs += more
     with together(worker):
         source, target = map(Tokenizer, run.tokenizers(recipe.tokenizer.kind))
-        examples, too_long = tokenize(pairs, source, target, recipe.filter)
+        pairs, examples, too_long = tokenize(pairs, source, target, recipe.filter)
         report = CleaningReport(
             read=len(raw),
             kept=len(examples),
             dropped=dict(dropped + too_long),
+            added=dict(added),
             source_tokens=sum(len(example.source) for example in examples),
             target_tokens=sum(len(example.target) for example in examples),
         )
@@ -61,7 +72,13 @@ def prepare(
             raise CorpusError(f"no training pair is left: {report}")
         if worker.leads:
             _keep(report, run)
-    return Texts(examples, validation, source, target), report
+    training: Sequence[Example] | CutAnew = examples
+    if dropout := recipe.tokenizer.dropout:
+        longest = recipe.filter.max_tokens
+        training = CutAnew(
+            pairs, examples, source, target, dropout, longest, recipe.seed
+        )
+    return Texts(training, validation, source, target), report
 
 
 def _train_tokenizers(recipe: Recipe, run: RunFolder, pairs: Sequence[Pair]) -> None:

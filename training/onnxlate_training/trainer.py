@@ -17,14 +17,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from onnxlate.errors import TrainingError
+from onnxlate.errors import ConfigError, TrainingError
 
 from .batches import Batch, BatchPlan
 from .checkpoint import Progress, RunFolder
-from .loss import smoothed_loss
+from .loss import consistent_loss, smoothed_loss
 from .model import Transformer
 from .optimizer import build_optimizer, load_moments, moments_of
-from .recipe import Recipe
+from .recipe import Recipe, TrainConfig
 from .reporting import Reporter
 from .texts import Texts
 from .validation import Validation
@@ -35,21 +35,27 @@ from .workers import Worker, agreed, together, total
 class BatchLoss(nn.Module):
     """A batch's loss in one call, which is what data parallelism wraps."""
 
-    def __init__(self, model: Transformer, smoothing: float) -> None:
+    def __init__(self, model: Transformer, config: TrainConfig) -> None:
         super().__init__()
         self.model = model
-        self.smoothing = smoothing
+        self.smoothing = config.label_smoothing
+        self.consistency = config.consistency
+        self.consistency_after = config.consistency_after
 
-    def forward(self, batch: Batch) -> Tensor:
+    def forward(self, batch: Batch, update: int) -> Tensor:
         """Sum over the batch's real target tokens, in nats."""
-        vectors = self.model(batch.source_ids, batch.source_visible, batch.target_ids)
+        consistent = self.consistency and update > self.consistency_after
+        twice = batch.twice() if consistent else batch
+        vectors = self.model(twice.source_ids, twice.source_visible, twice.target_ids)
         # Padding is dropped before the vocabulary, the dearest layer, sees it.
-        return smoothed_loss(
-            vectors[batch.target_visible],
-            self.model.generator.weight,
-            batch.next_ids[batch.target_visible],
-            self.smoothing,
-        )
+        vectors = vectors[twice.target_visible]
+        targets = batch.next_ids[batch.target_visible]
+        weight = self.model.generator.weight
+        if consistent:
+            return consistent_loss(
+                vectors, weight, targets, self.smoothing, self.consistency
+            )
+        return smoothed_loss(vectors, weight, targets, self.smoothing)
 
 
 @dataclass
@@ -120,7 +126,7 @@ class Trainer:
         self._scaler = torch.amp.GradScaler(
             worker.device.type, enabled=self._precision is torch.float16
         )
-        batch_loss: nn.Module = BatchLoss(self._model, train.label_smoothing)
+        batch_loss: nn.Module = BatchLoss(self._model, train)
         self._batch_loss = (
             DistributedDataParallel(batch_loss) if worker.world > 1 else batch_loss
         )
@@ -265,7 +271,7 @@ class Trainer:
         with torch.autocast(
             device.type, self._precision, enabled=self._precision is not None
         ):
-            loss: Tensor = self._batch_loss(batch.to(device))
+            loss: Tensor = self._batch_loss(batch.to(device), update)
         return loss
 
     def _quiet(self, last: bool) -> AbstractContextManager[None]:
@@ -365,9 +371,22 @@ def batch_seed(seed: int, update: int, index: int) -> int:
 
 
 def _precision(recipe: Recipe, worker: Worker) -> torch.dtype | None:
-    """What a GPU multiplies in; None is float32."""
+    """What training multiplies in; None is float32.
+
+    Raises ConfigError where the CPU has no arithmetic of that kind.
+    """
     wanted = recipe.train.precision
-    if worker.device.type == "cpu" or wanted == "fp32":
+    if worker.device.type == "cpu":
+        if wanted in ("auto", "fp32"):
+            return None
+        able = torch.cpu.get_capabilities()
+        if wanted == "fp16" or not (able.get("avx512_bf16") or able.get("amx_bf16")):
+            raise ConfigError(
+                f'train.precision is "{wanted}", which this CPU does not multiply; '
+                "--set train.precision=fp32"
+            )
+        return torch.bfloat16
+    if wanted == "fp32":
         return None
     if wanted == "auto":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16

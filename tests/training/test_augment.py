@@ -1,0 +1,90 @@
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from onnxlate.text import EOS_ID, Tokenizer
+from onnxlate_training.augment import augment, placeholder
+from onnxlate_training.corpus import Pair
+from onnxlate_training.recipe import AugmentConfig, TokenizerConfig
+from onnxlate_training.subwords import train_subwords
+
+LANGUAGES = ("en", "de")
+
+PAIRS = [
+    ("Tom saw Anna at 2:30.", "Tom sah Anna um 2:30."),
+    ("In Winter it snows.", "In Winter schneit es."),
+    ("The winter is cold in Rome.", "Der Winter ist kalt in Rom."),
+    ("Tom likes Tom.", "Tom mag Tom."),
+    ("Come in!", "Komm herein!"),
+]
+
+
+def made(pairs: list[Pair], config: AugmentConfig, seed: int = 1) -> list[Pair]:
+    more, added = augment(pairs, config, 3, LANGUAGES, seed)
+    assert added.total() == len(more)
+    return more
+
+
+def test_names_and_numbers_that_both_sides_have_once_give_way_to_symbols() -> None:
+    more = made(PAIRS, AugmentConfig(placeholders=1.0))
+
+    # Not "In" and "Winter", which are common words; not "Tom", which is there twice.
+    [(source, target)] = more
+    symbols = [placeholder(i) for i in range(3)]
+    assert Counter(symbols) == Counter(word for word in symbols if word in source)
+    first, second, third = sorted(symbols, key=source.index)
+    assert source == f"{first} saw {second} at {third}."
+    assert target == f"{first} sah {second} um {third}."
+
+
+def test_symbols_are_tokens_of_their_own_and_come_back_as_they_were(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "joint.spm"
+    config = TokenizerConfig(vocabulary=320, placeholders=3)
+    train_subwords([side for pair in PAIRS for side in pair], path, config, seed=1)
+    tokenizer = Tokenizer(path)
+    text = "Komm, \u27e62\u27e7, in\u27e60\u27e7!"
+
+    ids = tokenizer.encode(text)
+
+    assert tokenizer.decode(ids) == text
+    assert [ids.count(EOS_ID + 1 + i) for i in range(3)] == [1, 0, 1]
+
+
+def test_a_plain_source_stands_for_the_same_target() -> None:
+    assert ("come in", "Komm herein!") in made(PAIRS, AugmentConfig(plain=1.0))
+    assert made([("so be it", "sei es so")], AugmentConfig(plain=1.0)) == []
+
+
+def test_joined_pairs_are_whole_pairs_in_one_order() -> None:
+    sides = dict(PAIRS)
+    for source, target in made(PAIRS, AugmentConfig(joined=1.0)):
+        parts = [part for part in PAIRS if part[0] in source]
+        assert len(source) == sum(
+            source.count(one) * (len(one) + 1) for one, _ in parts
+        ) - len(" ")
+        assert len(target.split()) == sum(
+            source.count(one) * len(other.split()) for one, other in parts
+        )
+        assert target.endswith(next(sides[p] for p, _ in parts if source.endswith(p)))
+
+
+def test_chinese_is_joined_without_spaces() -> None:
+    pairs = [("你好。", "Hi."), ("再见。", "Bye.")]
+    more, _ = augment(pairs, AugmentConfig(joined=1.0), 0, ("zh", "en"), seed=1)
+
+    assert all(" " not in source and " " in target for source, target in more)
+
+
+@pytest.mark.parametrize("kind", ["placeholders", "plain", "joined"])
+def test_what_is_made_follows_from_the_seed(kind: str) -> None:
+    pairs = [(f"Tom saw {i}.", f"Tom sah {i}.") for i in range(100)]
+
+    half = AugmentConfig.model_validate({kind: 0.5})
+
+    assert made(pairs, half) == made(pairs, half)
+    assert made(pairs, half) != made(pairs, half, seed=2)
+    assert 30 < len(made(pairs, half)) < 70
+    assert made(pairs, AugmentConfig()) == []
