@@ -78,6 +78,12 @@ COMMANDS = (
         extra="train",
     ),
     Command(
+        "curves",
+        "Draw losses, scores and learning rates of training runs.",
+        "onnxlate_training.curves",
+        extra="train",
+    ),
+    Command(
         "export",
         "Turn a trained run into a bundle, if onnxruntime decodes it alike.",
         "onnxlate_export.cli",
