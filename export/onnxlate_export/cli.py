@@ -35,6 +35,10 @@ def export(
         Path | None,
         typer.Option(help="Where the run's corpus is now, if it has moved."),
     ] = None,
+    card: Annotated[
+        Path | None,
+        typer.Option(help="A text about the model: README.md in the bundle."),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="The gate's figures as one line of JSON.")
     ] = False,
@@ -49,7 +53,9 @@ def export(
     require_free(output)
     loaded = load_model(run, data)
     with _Reported(console) as progress:
-        bundle = export_bundle(loaded, output, precision.value, version, progress.tell)
+        bundle = export_bundle(
+            loaded, output, precision.value, version, progress.tell, card=card
+        )
     gate = bundle.manifest.gate
     size = sum(info.bytes for info in bundle.manifest.files.values())
     console.print(

@@ -27,7 +27,7 @@ from onnxlate.bundle import (
     file_info,
     read_manifest,
 )
-from onnxlate.errors import BundleError, ExportError
+from onnxlate.errors import BundleError, ConfigError, ExportError
 from onnxlate.text import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Tokenizer
 from onnxlate_training.checkpoint import LoadedModel
 
@@ -46,6 +46,7 @@ from .ranges import measure_ranges
 from .stepper import OrtStepper
 
 ENCODER, DECODER = "encoder.onnx", "decoder.onnx"
+CARD = "README.md"
 GENERATOR = "generator.float32"
 
 
@@ -56,13 +57,16 @@ def export_bundle(
     version: str = "1",
     on_progress: Progress = lambda what, done, total: None,
     max_sentences: int = MAX_SENTENCES,
+    card: Path | None = None,
 ) -> Bundle:
     """Writes the bundle, all of it or nothing, and opens it.
 
-    A bundle that is there already is replaced. Raises ExportError if something else
-    is, if the gate refuses, or if the disk does.
+    `card` is a text about the model that goes with it. A bundle that is there already
+    is replaced. Raises ExportError if something else is, if the gate refuses, or if
+    the disk does; ConfigError if there is no card.
     """
     require_free(path)
+    about = read_card(card)
     sample = draw_sample(loaded, precision, max_sentences)
     built = build_graphs(loaded, precision, sample, on_progress)
     content = {name: graph.SerializeToString() for name, graph in built.items()}
@@ -77,10 +81,22 @@ def export_bundle(
             (folder / name).write_bytes(data)
         for tokenizer in {loaded.source_tokenizer, loaded.target_tokenizer}:
             shutil.copyfile(tokenizer, folder / tokenizer.name)
+        if about is not None:
+            (folder / CARD).write_bytes(about)
         manifest = _manifest(loaded, built, gate, precision, version, folder)
         text = manifest.model_dump_json(indent=2) + "\n"
         (folder / MANIFEST_NAME).write_text(text, encoding="utf-8")
     return Bundle.open(path)
+
+
+def read_card(path: Path | None) -> bytes | None:
+    """Raises ConfigError if it cannot be read."""
+    try:
+        return path.read_bytes() if path else None
+    except OSError as cause:
+        raise ConfigError(
+            f"the card {path} cannot be read: {cause.strerror}"
+        ) from cause
 
 
 def build_graphs(

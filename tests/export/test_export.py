@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from onnxlate.bundle import Bundle
-from onnxlate.errors import ExportError
+from onnxlate.errors import ConfigError, ExportError
 from onnxlate_export.description import describe
 from onnxlate_export.export import export_bundle, new_folder
 from onnxlate_export.stepper import OrtStepper
-from onnxlate_training.checkpoint import LoadedModel
+from onnxlate_training.checkpoint import LoadedModel, load_model
 from onnxlate_training.decode import pad
 
 from .models import random_run
@@ -108,15 +108,27 @@ def test_the_command_writes_a_bundle_and_replaces_it(tmp_path: Path) -> None:
     assert figures["digest"] == Bundle.open(bundle).manifest.digest()
     assert figures["gate"]["greedy_equal"] == figures["gate"]["sentences"] == 40
 
-    second = command(
-        "onnxlate_export", run, "-o", bundle, "--precision", "int8", "--json"
-    )
+    card = tmp_path / "card.md"
+    card.write_text("Made of random numbers.")
+    options = ("--precision", "int8", "--json", "--card", card)
+    second = command("onnxlate_export", run, "-o", bundle, *options)
     assert second.returncode == 0, second.stderr
     assert Bundle.open(bundle).manifest.precision == "int8"
     assert json.loads(second.stdout)["bytes"] < figures["bytes"]
-    assert describe(Bundle.open(bundle))["operators"]["decoder.onnx"][
-        "MatMulIntegerToFloat"
-    ]
+    described = describe(Bundle.open(bundle))
+    assert described["operators"]["decoder.onnx"]["MatMulIntegerToFloat"]
+    assert (bundle / "README.md").read_bytes() == card.read_bytes()
+    assert "README.md" in Bundle.open(bundle).manifest.files
+
+
+def test_a_card_that_is_not_there_is_missed_before_the_work(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"card .*gone cannot be read: No such file"):
+        export_bundle(
+            load_model(random_run(tmp_path)),
+            tmp_path / "bundle",
+            on_progress=lambda *_: pytest.fail("it began"),
+            card=tmp_path / "gone",
+        )
 
 
 def test_mistakes_are_one_line_and_exit_status_2(tmp_path: Path) -> None:
