@@ -28,7 +28,7 @@ from onnxlate.bundle import (
     read_manifest,
 )
 from onnxlate.errors import BundleError, ConfigError, ExportError
-from onnxlate.text import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Tokenizer
+from onnxlate.text import BOS_ID, EOS_ID, PAD_ID, UNK_ID
 from onnxlate_training.checkpoint import LoadedModel
 
 from . import fused, graphs
@@ -42,7 +42,7 @@ from .gate import (
     pass_gate,
 )
 from .products import FloatProducts, Int8Products, Products
-from .ranges import measure_ranges
+from .ranges import calibration, measure_ranges
 from .stepper import OrtStepper
 
 ENCODER, DECODER = "encoder.onnx", "decoder.onnx"
@@ -156,10 +156,7 @@ def _rename(graph: onnx.GraphProto, old: str, new: str) -> None:
 def _products(loaded: LoadedModel, precision: Precision, sample: Sample) -> Products:
     if precision == "fp32":
         return FloatProducts()
-    longest = loaded.max_target_tokens
-    target = Tokenizer(loaded.target_tokenizer)
-    targets = [target.encode(each)[:longest] for each in sample.references]
-    return Int8Products(measure_ranges(loaded.model, sample.sources, targets))
+    return Int8Products(measure_ranges(loaded.model, *calibration(loaded, sample)))
 
 
 def graph_info(file: str, graph: onnx.ModelProto) -> GraphInfo:

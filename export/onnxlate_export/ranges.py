@@ -6,13 +6,43 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from onnxlate.text import BOS_ID
+from onnxlate.text import BOS_ID, Tokenizer
+from onnxlate_training.augment import augment, count_placeholders
+from onnxlate_training.checkpoint import LoadedModel
 from onnxlate_training.decode import pad
 from onnxlate_training.model import Generator, Transformer
+from onnxlate_training.recipe import AugmentConfig
 
+from .gate import MAX_SENTENCES, Sample
 from .products import Floats
 
 BATCH = 32
+
+
+def calibration(
+    loaded: LoadedModel, sample: Sample
+) -> tuple[list[list[int]], list[list[int]]]:
+    """Sources and targets to measure on, in ids: the sample's, and some with symbols.
+
+    Placeholder symbols stand in no real text, yet must not be met unprepared.
+    """
+    source, target = map(Tokenizer, (loaded.source_tokenizer, loaded.target_tokenizer))
+    pairs = list(
+        zip(loaded.validation_source, loaded.validation_reference, strict=True)
+    )
+    with_symbols, _ = augment(
+        pairs[:MAX_SENTENCES],
+        AugmentConfig(placeholders=1.0),
+        min(map(count_placeholders, (source, target))),
+        (loaded.source_language, loaded.target_language),
+        seed=1,
+    )
+    sources = sample.sources + [source.encode(one) for one, _ in with_symbols]
+    texts = sample.references + [other for _, other in with_symbols]
+    return (
+        [each[: loaded.max_source_tokens] for each in sources],
+        [target.encode(each)[: loaded.max_target_tokens] for each in texts],
+    )
 
 
 @torch.inference_mode()

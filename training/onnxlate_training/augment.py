@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from onnxlate.text import EOS_ID, Tokenizer
+
 from .corpus import Pair
 from .recipe import AugmentConfig
 
@@ -28,6 +30,12 @@ def placeholder(number: int) -> str:
     normalisation leaves them alone.
     """
     return f"\u27e6{number}\u27e7"
+
+
+def count_placeholders(tokenizer: Tokenizer) -> int:
+    """Symbols that a tokenizer has; they stand behind the special ids."""
+    ids = range(EOS_ID + 1, len(tokenizer))
+    return next(i for i, at in enumerate(ids) if tokenizer.piece(at) != placeholder(i))
 
 
 def augment(

@@ -105,7 +105,8 @@ class BatchPlan:
     def updates(self, epoch: int) -> list[list[list[int]]]:
         """The epoch's updates, each some batches, each some example numbers.
 
-        X
+        What else is asked is about the epoch that was asked for last. The last update
+        of an epoch may have fewer batches than the others.
         """
         if self._of_epoch:
             self._take(self._of_epoch(epoch))
