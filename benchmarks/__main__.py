@@ -10,6 +10,7 @@ from onnxlate.errors import OnnxlateError
 from .commands import add_side_by_side
 from .report import report
 from .server import server
+from .training_command import training
 
 app = typer.Typer(
     name="benchmarks",
@@ -20,6 +21,7 @@ app = typer.Typer(
 )
 add_side_by_side(app)
 app.command()(server)
+app.command()(training)
 app.command()(report)
 
 

@@ -3,7 +3,14 @@
 from collections.abc import Callable
 
 from .analysis_cells import FloorCell, FootprintCell, ScalingCell
-from .figures import AnyCell, LatencyCell, OfflineCell, OverheadCell, ServingCell
+from .figures import (
+    AnyCell,
+    LatencyCell,
+    OfflineCell,
+    OverheadCell,
+    ServingCell,
+    TrainingCell,
+)
 
 
 def columns(cell: AnyCell) -> list[tuple[str, str]]:
@@ -12,11 +19,10 @@ def columns(cell: AnyCell) -> list[tuple[str, str]]:
 
 
 def _circumstances(cell: AnyCell) -> list[tuple[str, str]]:
-    return [
-        ("model", cell.model),
-        ("precision", cell.precision),
-        ("search", cell.search),
-    ]
+    named = [("model", cell.model), ("precision", cell.precision)]
+    if isinstance(cell, TrainingCell):
+        return [*named, ("dropout", f"{cell.dropout:g}")]
+    return [*named, ("search", cell.search)]
 
 
 def _figures(cell: AnyCell) -> list[tuple[str, str]]:
@@ -100,6 +106,20 @@ def _figures(cell: AnyCell) -> list[tuple[str, str]]:
                 ("ratio", ratio(cell.ratio)),
                 ("our start s", milliseconds(cell.our_startup_s)),
                 ("their start s", milliseconds(cell.their_startup_s)),
+            ]
+        case TrainingCell():
+            return [
+                ("ours", count(cell.ours)),
+                (cell.peer, count(cell.theirs)),
+                ("ratio", ratio(cell.ratio)),
+                ("our loss", f"{cell.our_loss:.3f}"),
+                ("their loss", f"{cell.their_loss:.3f}"),
+                ("updates", str(cell.updates)),
+                ("tokens", count(cell.tokens)),
+                ("our cores", f"{cell.our_cores:.2f}"),
+                ("their cores", f"{cell.their_cores:.2f}"),
+                ("our MB", megabytes(cell.our_memory.resident)),
+                ("their MB", megabytes(cell.their_memory.resident)),
             ]
 
 

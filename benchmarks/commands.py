@@ -78,12 +78,12 @@ def _command(benchmarks: Sequence[Benchmark]) -> Callable[..., None]:
             texts=texts_of(text),
             text_name=text.name if text else "generated number words",
             cache=cache,
-            model_names=_known(models, tuple(RANDOM_MODELS), "--models"),
+            model_names=known(models, tuple(RANDOM_MODELS), "--models"),
             run=run,
             data=data,
             precisions=cast(
                 "tuple[Precision, ...]",
-                _known(precisions, get_args(Precision), "--precisions"),
+                known(precisions, get_args(Precision), "--precisions"),
             ),
             beam_sizes=_numbers(beams),
             rounds=rounds,
@@ -110,40 +110,59 @@ def _measured(suite: Suite, benchmarks: Sequence[Benchmark]) -> Figures:
     cells: list[AnyCell] = []
     for benchmark in benchmarks:
         measured = list(benchmark(suite))
-        for each in tables(measured):
-            suite.console.print(rich_table(each))
+        show(measured, suite.console)
         cells += measured
+    return figures_of(cells, suite.text_name, _software(suite.peers))
+
+
+def show(cells: Sequence[AnyCell], console: Console) -> None:
+    for each in tables(cells):
+        console.print(rich_table(each))
+
+
+def figures_of(cells: Sequence[AnyCell], text: str, software: str) -> Figures:
+    """With where and when they were made, which is here and now."""
     return Figures(
         machine=machine(),
-        text=suite.text_name,
+        text=text,
         day=date.today(),
-        software=_software(suite.peers),
-        cells=cells,
+        software=software,
+        cells=list(cells),
     )
 
 
-def _known(given: str, known: Sequence[str], option: str) -> tuple[str, ...]:
+def known(given: str, choices: Sequence[str], option: str) -> tuple[str, ...]:
+    """Names with commas between; raises ConfigError for one that is no choice."""
     names = tuple(name.strip() for name in given.split(",") if name.strip())
     for name in names:
-        if name not in known:
-            raise ConfigError(f"{option} {name!r} is none of {', '.join(known)}")
+        if name not in choices:
+            raise ConfigError(f"{option} {name!r} is none of {', '.join(choices)}")
     return names
 
 
 def _peers(given: str) -> tuple[str, ...]:
-    peers = _known(given, PEERS, "--peers")
-    if "marian" in peers and not find_spec("transformers"):
-        raise ConfigError(
-            "--peers marian needs transformers, which is not installed; "
-            "pip install -c constraints.txt -e '.[bench]'"
-        )
+    peers = known(given, PEERS, "--peers")
+    if "marian" in peers:
+        require("transformers", "--peers marian")
     return peers
 
 
+def require(package: str, what: str) -> None:
+    """Raises ConfigError if the package that something needs is not installed."""
+    if not find_spec(package):
+        raise ConfigError(
+            f"{what} needs {package}, which is not installed; "
+            "pip install -c constraints.txt -e '.[bench]'"
+        )
+
+
 def _software(peers: Sequence[str]) -> str:
-    """With versions, which the figures depend on."""
-    names = [*SOFTWARE, "transformers"] if "marian" in peers else SOFTWARE
-    return ", ".join(f"{name} {version(name)}" for name in names)
+    return versions([*SOFTWARE, "transformers"] if "marian" in peers else SOFTWARE)
+
+
+def versions(packages: Iterable[str]) -> str:
+    """What the figures depend on."""
+    return ", ".join(f"{name} {version(name)}" for name in packages)
 
 
 def _numbers(given: str) -> tuple[int, ...]:

@@ -19,6 +19,7 @@ from .settings import (
     Record,
     TheirSettings,
 )
+from .trainer_settings import OursTrainerSettings, TheirTrainerSettings
 
 
 class OfflineCell(Cell):
@@ -139,6 +140,36 @@ class OverheadCell(Cell):
     our_settings: OursSettings
 
 
+class TrainingCell(Cell):
+    """Real target tokens learnt from in a second, by trainers with the same weights,
+    batches, optimiser and learning rates."""
+
+    benchmark: Literal["training"] = "training"
+    search: str = "none"
+    dropout: float
+    updates: int
+    """Made by each, those included that were not timed."""
+
+    tokens: int
+    """In all updates that were timed."""
+
+    our_loss: float
+    """Nats a token, mean over the updates of the last round, with smoothed labels;
+    without dropout both should have the same."""
+
+    their_loss: float
+    our_rounds: list[float]
+    """Tokens a second."""
+
+    their_rounds: list[float]
+    our_cores: float
+    their_cores: float
+    our_memory: Memory
+    their_memory: Memory
+    our_settings: OursTrainerSettings
+    their_settings: TheirTrainerSettings
+
+
 AnyCell = Annotated[
     OfflineCell
     | LatencyCell
@@ -146,7 +177,8 @@ AnyCell = Annotated[
     | OverheadCell
     | FloorCell
     | ScalingCell
-    | FootprintCell,
+    | FootprintCell
+    | TrainingCell,
     Field(discriminator="benchmark"),
 ]
 

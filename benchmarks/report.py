@@ -26,6 +26,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "overhead": ("overhead",),
     "floor": ("floor",),
     "scaling": ("scaling", "footprint"),
+    "training": ("training",),
 }
 """Whose cells are in which section of the page."""
 

@@ -6,9 +6,9 @@ from typing import Self
 
 from onnxlate import local_server
 
+from .line_process import ROOT
 from .process_memory import memory
 from .settings import Memory
-from .worker_process import ROOT
 
 
 class ServerProcess(local_server.ServerProcess):

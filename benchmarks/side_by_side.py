@@ -16,11 +16,12 @@ MIN_SENTENCES = 64
 """In a round, however long it takes: fewer are no batches."""
 
 T = TypeVar("T")
+W = TypeVar("W")
 
 
 def in_turn(
-    workers: Sequence[WorkerProcess],
-    work: Callable[[WorkerProcess], T],
+    workers: Sequence[W],
+    work: Callable[[W], T],
     num_rounds: int,
 ) -> list[list[T]]:
     """What came of the work, by worker; one and the other in turn, so that whatever

@@ -1,18 +1,15 @@
 """What all benchmarks are told: models, text, how long to measure, where to say so."""
 
-import hashlib
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import ValidationError
 from rich.console import Console
 
 from .figures import search_name
-from .machine import machine
+from .remembered import SweepWhen as SweepWhen
+from .remembered import remembered
 from .settings import OursSettings, Record
 from .timing_models import (
     RANDOM_MODELS,
@@ -22,15 +19,6 @@ from .timing_models import (
     trained_model,
 )
 from .workload import readable
-
-
-class SweepWhen(StrEnum):
-    """Whether to look for a peer's best settings."""
-
-    missing = "missing"
-    anew = "anew"
-    never = "never"
-
 
 PEERS = ("ctranslate2", "pytorch", "marian")
 
@@ -113,21 +101,14 @@ class Suite:
         return self.ours.model_copy(update={"model": model.bundle(precision)})
 
     def kept(self, name: str, first: R, find: Callable[[], R]) -> R:
-        """What `find` finds, or found for that name here the last time; `first`
-        where nothing is to be looked for."""
-        if self.sweep is SweepWhen.never:
-            return first
-        key = f"{name}, {machine()}"
-        mark = hashlib.sha256(key.encode()).hexdigest()[:16]
-        path = self.cache / "settings" / f"{mark}.json"
-        if path.exists() and self.sweep is SweepWhen.missing:
-            with suppress(ValidationError):  # of another version of ours
-                return type(first).model_validate_json(path.read_bytes())
-        found = find()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(found.model_dump_json(indent=2))
-        self.notice(f"{name}: found the best settings")
-        return found
+        """As `remembered` has it, and it says what was found."""
+
+        def found() -> R:
+            best = find()
+            self.notice(f"{name}: found the best settings")
+            return best
+
+        return remembered(self.cache, self.sweep, name, first, found)
 
     def notice(self, what: str) -> None:
         self.console.print(what, style="dim", markup=False)

@@ -18,6 +18,7 @@ TITLES = {
     "floor": "Floor: one step of the decoder, and what one core could do at best",
     "scaling": "Scaling: tokens a second of one batch, in one thread",
     "footprint": "Footprint: memory and start-up of a process",
+    "training": "Training: target tokens a second",
 }
 
 CTRANSLATE2 = "ctranslate2"

@@ -109,7 +109,7 @@ def open_engine(settings: Settings) -> Engine:
 
 
 def main() -> None:
-    replies = _own_stdout()
+    replies = own_stdout()
     worker = Worker()
     for line in sys.stdin:
         reply = worker.obey(COMMAND.validate_json(line))
@@ -118,7 +118,7 @@ def main() -> None:
     worker.close()
 
 
-def _own_stdout() -> TextIO:
+def own_stdout() -> TextIO:
     """Standard output for us alone; what a library prints there goes to stderr."""
     replies = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)

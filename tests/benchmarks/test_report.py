@@ -44,6 +44,7 @@ def test_every_benchmark_has_its_table() -> None:
     assert "| 8 | 10.0 | 36.0 | 50.0 | 90.0 | 0.200 | 0.400 | 0.500 | 80.0% |" in text
     assert "| source tokens | 128 | 16 | 8,000 | 4,000 | 2.00 |" in text
     assert "| 100 | 100 | 100 | 150 | 1.50 | 1.25 | 0.75 |" in text
+    assert "| tiny | fp32 | 0.1 | 6,000 | 3,000 | 2.00 | 5.432 | 5.433 | 60 |" in text
     assert NOT_MEASURED not in text
 
 
