@@ -77,6 +77,12 @@ def serve(
     reflection: Annotated[
         bool, typer.Option("--reflection", help="Tell clients the services' schema.")
     ] = False,
+    hang_seconds: Annotated[
+        float,
+        typer.Option(
+            min=0.1, help="How long one step may take before the server gives up."
+        ),
+    ] = 30.0,
     announce_seconds: Annotated[
         float,
         typer.Option(
@@ -103,6 +109,7 @@ def serve(
             ),
             max_cached=max_cached,
             reflection=reflection,
+            hang_seconds=hang_seconds,
             announce_seconds=announce_seconds,
             drain_seconds=drain_seconds,
         )

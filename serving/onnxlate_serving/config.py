@@ -8,6 +8,7 @@ from pydantic import (
     ConfigDict,
     NonNegativeFloat,
     NonNegativeInt,
+    PositiveFloat,
     PositiveInt,
     model_validator,
 )
@@ -103,6 +104,10 @@ class ServerConfig(_Settings):
 
     reflection: bool = False
     """Whether clients may ask which services and messages there are."""
+
+    hang_seconds: PositiveFloat = 30.0
+    """How long one step of a model may take before its engine counts as dead and the
+    server ends; a step is one token of every row, and takes milliseconds."""
 
     announce_seconds: NonNegativeFloat = 1.0
     """How long health says NOT_SERVING before new calls are refused, so that load

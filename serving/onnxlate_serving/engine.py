@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from threading import Condition, Thread
@@ -41,9 +42,18 @@ class Engine:
     session.run holds no interpreter lock, the loop converts, sends and receives.
     """
 
-    def __init__(self, scheduler: Scheduler, runner: Runner, name: str = "") -> None:
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        runner: Runner,
+        name: str = "",
+        probe: Request | None = None,
+    ) -> None:
+        """`probe` is a request that a sound runner answers; asked after a failure."""
         self._scheduler = scheduler
         self._runner = runner
+        self._probe = probe
+        self._step_began: float | None = None
         self._changed = Condition()  # its lock guards the scheduler and _running
         self._running = False
         self._outboxes: dict[Request, Outbox] = {}
@@ -59,6 +69,18 @@ class Engine:
     def load(self) -> int:
         """Rows that are taken or waited for."""
         return self._load
+
+    @property
+    def seconds_at_step(self) -> float:
+        """How long the step under way has taken; 0 between steps."""
+        began = self._step_began
+        return 0.0 if began is None else time.monotonic() - began
+
+    def abandon(self) -> None:
+        """Gives the thread up, as if it had died: it hangs, and cannot be helped."""
+        log.error("%s hangs and is given up", self._thread.name)
+        self._running = False
+        self._die()
 
     def start(self) -> None:
         """Starts the thread; to be called in the event loop that will do the asking."""
@@ -125,18 +147,41 @@ class Engine:
 
     def _obey(self, step: Step) -> None:
         try:
-            pieces = self._runner.run(step)
+            pieces = self._run(step)
         except Exception as cause:
             log.exception("a step with %d texts failed", len(step.decode))
             self._runner.reset()
-            failure = ServerFailure("the model failed")
-            failure.__cause__ = cause
-            self._finish(step.decode)
-            self._report(self._give_up, step, failure)
+            if len(step.decode) > 1:
+                self._part(step)
+            else:
+                self._give_up(step, cause)
             return
         if pieces:
             self._finish([each.request for each in pieces if each.hypotheses])
             self._report(self._publish, pieces)
+
+    def _run(self, step: Step) -> Sequence[Piece]:
+        self._step_began = time.monotonic()
+        try:
+            return self._runner.run(step)
+        finally:
+            self._step_began = None
+
+    def _part(self, step: Step) -> None:
+        """One text's fault is not its neighbours': who is to blame will turn out."""
+        with self._changed:
+            self._scheduler.part(step.decode)
+        self._report(self._begin_again, step)
+
+    def _give_up(self, step: Step, cause: Exception) -> None:
+        """Fails the one text of a step; raises if no other would fare better."""
+        failure = ServerFailure("the model failed")
+        failure.__cause__ = cause
+        self._finish(step.decode)
+        self._report(self._fail, step, failure)
+        if self._probe:
+            self._run(Step(encode=(self._probe,), decode=(self._probe,)))
+            self._runner.reset()
 
     def _finish(self, requests: Sequence[Request]) -> None:
         with self._changed:
@@ -152,7 +197,12 @@ class Engine:
             if outbox := self._outboxes.get(piece.request):  # else: hung up meanwhile
                 outbox.put(piece)
 
-    def _give_up(self, step: Step, failure: ServerFailure) -> None:
+    def _begin_again(self, step: Step) -> None:
+        for request in step.decode:
+            if outbox := self._outboxes.get(request):
+                outbox.begin_again()
+
+    def _fail(self, step: Step, failure: ServerFailure) -> None:
         for request in step.decode:
             if outbox := self._outboxes.get(request):
                 outbox.fail(failure)

@@ -22,11 +22,19 @@ class Outbox:
         self._hypotheses: tuple[Hypothesis, ...] = ()
         self._failure: OnnxlateError | None = None
         self._arrival = asyncio.Event()
+        self._num_put = 0
+        self._num_known = 0
 
     def put(self, piece: Piece) -> None:
-        self._tokens += piece.tokens
+        self._tokens += piece.tokens[self._num_known :]
+        self._num_known = max(0, self._num_known - len(piece.tokens))
+        self._num_put += len(piece.tokens)
         self._hypotheses = piece.hypotheses
         self._arrival.set()
+
+    def begin_again(self) -> None:
+        """The tokens put so far will be put once more, and are not said twice."""
+        self._num_known, self._num_put = self._num_put, 0
 
     def fail(self, failure: OnnxlateError) -> None:
         self._failure = failure

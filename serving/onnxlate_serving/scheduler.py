@@ -25,10 +25,14 @@ class Scheduler:
         # Dictionaries as ordered sets: leaving must not cost a search.
         self._running: dict[Request, None] = {}
         self._num_rows = 0
+        # Groups of those whose step failed, the next one last; while one of them runs
+        # nobody else does.
+        self._suspects: list[list[Request]] = []
+        self._apart = False
 
     @property
     def num_waiting(self) -> int:
-        return len(self._waiting)
+        return len(self._waiting) + sum(map(len, self._suspects))
 
     @property
     def num_rows(self) -> int:
@@ -55,7 +59,9 @@ class Scheduler:
 
     def schedule(self) -> Step:
         """Everyone running decodes; whoever fits joins them, in order of arrival."""
-        joining = self._admit()
+        joining = self._next_suspects() if self._suspects or self._apart else []
+        if not self._apart:
+            joining = self._admit()
         self._running.update(dict.fromkeys(joining))
         self._num_rows += sum(request.num_rows for request in joining)
         return Step(encode=tuple(joining), decode=tuple(self._running))
@@ -67,6 +73,32 @@ class Scheduler:
             self._num_rows -= request.num_rows
         elif request in self._waiting:
             self._waiting.remove(request)
+        else:
+            for group in self._suspects:
+                if request in group:
+                    group.remove(request)
+
+    def part(self, requests: Sequence[Request]) -> None:
+        """Has those of a failed step start again, in two halves that do not meet.
+
+        Whichever half fails is parted again, until one is left that fails alone.
+        """
+        staying = [request for request in requests if request in self._running]
+        for request in staying:
+            self.finish(request)
+        middle = len(staying) // 2
+        self._suspects += [staying[middle:], staying[:middle]]
+
+    def _next_suspects(self) -> list[Request]:
+        """The next group, once those before are through; says whether all are."""
+        if self._running and self._apart:
+            return []
+        while self._suspects:
+            if group := self._suspects.pop():
+                self._apart = True
+                return group
+        self._apart = False
+        return []
 
     def _admit(self) -> list[Request]:
         joining: list[Request] = []

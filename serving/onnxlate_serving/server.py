@@ -12,6 +12,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from onnxlate.bundle import Bundle
 from onnxlate.errors import BundleError, ConfigError, InvalidRequest, OnnxlateError
+from onnxlate.search import SearchOptions
 from onnxlate.v1 import translation_pb2_grpc as pb_grpc
 
 from . import service
@@ -24,6 +25,7 @@ from .engine import Engine
 from .memory import give_large_blocks_back
 from .models import Models
 from .options import TranslateOptions
+from .request import Request
 from .runner import OnnxRunner
 from .scheduler import Scheduler
 from .service import TranslationService
@@ -86,9 +88,16 @@ class Server:
         return Address(self._address.host, port)
 
     async def broken(self) -> None:
-        """Waits until an engine has died, which only a new process can mend."""
+        """Waits until an engine has died or hangs; only a new process can mend it."""
+        limit = self._config.hang_seconds
         deaths = [asyncio.create_task(engine.dead.wait()) for engine in self._engines]
-        await asyncio.wait(deaths, return_when=asyncio.FIRST_COMPLETED)
+        while not any(death.done() for death in deaths):
+            for engine in self._engines:
+                if engine.seconds_at_step > limit:
+                    engine.abandon()
+            await asyncio.wait(
+                deaths, timeout=limit / 4, return_when=asyncio.FIRST_COMPLETED
+            )
 
     async def drain(self) -> None:
         """Says NOT_SERVING, then refuses new calls, then waits for those under way."""
@@ -164,11 +173,14 @@ def build_engines(
     share = -(-config.max_waiting // sessions.workers)
     config = config.model_copy(update={"max_waiting": share})
     width = bundle.manifest.model.width
+    eos = bundle.manifest.special_ids.eos
+    probe = Request((eos,), SearchOptions(max_target_tokens=1))
     return [
         Engine(
             Scheduler(config, width),
             OnnxRunner(bundle, sessions, config.rows(width)),
             f"{bundle.manifest.name} {number}",
+            probe,
         )
         for number in range(sessions.workers)
     ]

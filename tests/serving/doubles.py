@@ -63,3 +63,25 @@ class Gated(Echo):
         if not self._gate.acquire(timeout=10):
             raise TimeoutError("nobody said go")
         return super().run(step)
+
+
+class LatelyAllergic(Allergic):
+    """Bears the token for some steps before it breaks down."""
+
+    def __init__(self, after: int) -> None:
+        super().__init__()
+        self._after = after
+
+    def run(self, step: Step) -> Sequence[Piece]:
+        bearable = all(self.said.get(each, -1) < self._after for each in step.decode)
+        return Echo.run(self, step) if bearable else super().run(step)
+
+
+class GatedAllergic(Gated):
+    """Breaks down on 13, one step for every `go`."""
+
+    def run(self, step: Step) -> Sequence[Piece]:
+        pieces = super().run(step)
+        if any(13 in request.source_ids for request in step.decode):
+            raise RuntimeError("13")
+        return pieces

@@ -12,7 +12,7 @@ from onnxlate_serving.piece import Piece
 from onnxlate_serving.request import Request
 from onnxlate_serving.scheduler import Scheduler
 
-from .doubles import Allergic, Echo, Gated
+from .doubles import Allergic, Echo, Gated, GatedAllergic, LatelyAllergic
 
 
 def request(*source_ids: int) -> Request:
@@ -110,22 +110,94 @@ async def test_a_cancelled_task_leaves_the_queue_too() -> None:
     assert len(gated.steps) == 2
 
 
-async def test_a_failed_step_fails_its_requests_and_nobody_else() -> None:
+async def test_who_makes_a_step_fail_fails_alone() -> None:
     allergic = Allergic(token=13)
-    async with running(allergic, rows=2) as engine:
-        calls = [(13,), (4, 5), (6, 7), (8, 9)]
+    texts = [(4, 5), (6, 7), (8, 13), (9,), (10, 11), (12, 14), (15, 16)]
+    async with running(allergic, rows=4) as engine:
         results = await asyncio.gather(
-            *(answer(engine, request(*ids)) for ids in calls), return_exceptions=True
+            *(answer(engine, request(*ids)) for ids in texts), return_exceptions=True
         )
         later = await answer(engine, request(4))
 
-    poisoned, neighbour, *rest = results
+    poisoned = results.pop(2)
     assert isinstance(poisoned, ServerFailure)
-    assert isinstance(neighbour, ServerFailure)
     assert Allergic.WORDS not in str(poisoned)
-    assert rest == [[(6, 7)], [(8, 9)]]
+    assert results == [[ids] for ids in texts if 13 not in ids]
     assert later == [(4,)]
-    assert allergic.resets == 1
+    # Four, then two of them, then one.
+    assert allergic.resets == 3
+
+
+async def test_what_was_streamed_before_a_failure_is_not_said_twice() -> None:
+    late = LatelyAllergic(after=3)
+    async with running(late) as engine:
+        bad = request(13, 4, 5, 6, 7)
+        with engine.decoding([request(1, 2, 3, 4, 5, 6), bad]) as (good, poisoned):
+            said: list[int] = []
+            while True:
+                piece = await good.get()
+                said += piece.tokens
+                if piece.hypotheses:
+                    break
+            with pytest.raises(ServerFailure):
+                await poisoned.outcome()
+
+    assert said == [1, 2, 3, 4, 5, 6]
+    assert piece.hypotheses[0].tokens == (1, 2, 3, 4, 5, 6)
+
+
+async def test_suspects_whose_callers_leave_are_not_tried_again() -> None:
+    gated = GatedAllergic()
+    leaving, bad, other = request(4, 5), request(13), request(6)
+    async with running(gated) as engine:
+        first = asyncio.create_task(answer(engine, leaving))
+        poisoned = asyncio.create_task(answer(engine, bad))
+        waiting = asyncio.create_task(answer(engine, other))
+        await asyncio.sleep(0.02)
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        gated.go(9)
+
+        assert await waiting == [(6,)]
+        with pytest.raises(ServerFailure):
+            await poisoned
+
+    tried = [step.decode for step in gated.steps if leaving in step.decode]
+    assert len(tried) <= 1
+
+
+async def test_a_runner_that_nothing_can_be_decoded_with_is_dead() -> None:
+    probe = request(1)
+    for token, dies in ((13, False), (1, True)):
+        # It cannot bear what is asked for, or not even the probe.
+        allergic = Allergic(token)
+        engine = Engine(Scheduler(SchedulerConfig()), allergic, probe=probe)
+        engine.start()
+        try:
+            with pytest.raises((ServerFailure, Unavailable)):
+                await answer(engine, request(token))
+            if dies:
+                await asyncio.wait_for(engine.dead.wait(), timeout=5)
+            else:
+                assert await answer(engine, request(4)) == [(4,)]
+            assert engine.dead.is_set() == dies
+        finally:
+            await engine.stop()
+
+
+async def test_an_engine_that_hangs_is_noticed_and_given_up() -> None:
+    gated = Gated()
+    async with running(gated) as engine:
+        assert engine.seconds_at_step == 0
+        task = asyncio.create_task(answer(engine, request(4)))
+        await until(lambda: engine.seconds_at_step > 0.05)
+        engine.abandon()
+
+        with pytest.raises(Unavailable):
+            await task
+        assert engine.dead.is_set()
+        gated.go()
+        await until(lambda: engine.seconds_at_step == 0)
 
 
 async def test_a_slow_reader_gets_fewer_and_larger_pieces() -> None:

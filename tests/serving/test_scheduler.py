@@ -127,3 +127,39 @@ def test_a_beam_wider_than_the_batch_is_refused_at_once() -> None:
         scheduler.add([request(), request(beam=5)])
 
     assert scheduler.num_waiting == 0
+
+
+def test_those_of_a_failed_step_start_again_in_halves_and_apart() -> None:
+    scheduler = Scheduler(SchedulerConfig(max_rows=8))
+    one, two, three, late = (request() for _ in range(4))
+    scheduler.add([one, two, three])
+    failed = scheduler.schedule()
+    scheduler.add([late])
+
+    scheduler.part(failed.decode)
+
+    assert scheduler.num_waiting == 4
+    assert scheduler.schedule() == Step(encode=(one,), decode=(one,))
+    assert scheduler.schedule() == Step(encode=(), decode=(one,))
+    scheduler.finish(one)
+    assert scheduler.schedule() == Step(encode=(two, three), decode=(two, three))
+    scheduler.finish(two)
+    assert scheduler.schedule() == Step(encode=(), decode=(three,))
+    scheduler.finish(three)
+    assert scheduler.schedule() == Step(encode=(late,), decode=(late,))
+    scheduler.finish(late)
+    assert not scheduler.schedule()
+    assert scheduler.num_rows == 0
+
+
+def test_a_suspect_that_leaves_is_not_waited_for() -> None:
+    scheduler = Scheduler(SchedulerConfig(max_rows=8))
+    one, two, late = (request() for _ in range(3))
+    scheduler.add([one, two])
+    scheduler.part(scheduler.schedule().decode)
+    scheduler.add([late])
+
+    scheduler.finish(one)
+    scheduler.finish(two)
+
+    assert scheduler.schedule() == Step(encode=(late,), decode=(late,))

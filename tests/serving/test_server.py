@@ -116,6 +116,25 @@ async def test_a_dead_engine_is_heard_of(bundle: Bundle) -> None:
     await server.stop()
 
 
+async def test_an_engine_that_hangs_is_heard_of_too(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = ServerConfig(bundles=(bundle.path,), listen=ANYWHERE, hang_seconds=0.2)
+    server = Server(config)
+    await server.start()
+    broken = asyncio.create_task(server.broken())
+    engine, gated = server._engines[0], Gated()
+    monkeypatch.setattr(engine, "_runner", gated)
+
+    with engine.decoding([Request((4,), SearchOptions(max_target_tokens=5))]) as [box]:
+        with pytest.raises(Unavailable):
+            await asyncio.wait_for(box.outcome(), timeout=5)
+        await asyncio.wait_for(broken, timeout=5)
+
+    gated.go()
+    await server.stop()
+
+
 def rewrite(bundle: Path, old: str, new: str) -> None:
     """Changes what the manifest says; it has no hash of itself."""
     manifest = bundle / "manifest.json"
