@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import grpc
 from google.protobuf.message import DecodeError
+from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc.aio import AbortError, ServerInterceptor
+from grpc_status import rpc_status
 
 from onnxlate.errors import (
     DeadlineExceeded,
@@ -44,6 +46,18 @@ RESOURCE_EXHAUSTED."""
 
 RETRY_AFTER_MS = 300
 """When a refused client may ask again: some tens of steps from now."""
+
+
+def come_back_later(details: str) -> tuple[tuple[str, str | bytes], ...]:
+    """Trailers that say when: to gRPC's own retries, and as google.rpc.RetryInfo."""
+    retry = error_details_pb2.RetryInfo()
+    retry.retry_delay.FromMilliseconds(RETRY_AFTER_MS)
+    status = status_pb2.Status(code=code_pb2.RESOURCE_EXHAUSTED, message=details)
+    status.details.add().Pack(retry)
+    return (
+        ("grpc-retry-pushback-ms", str(RETRY_AFTER_MS)),
+        *rpc_status.to_status(status).trailing_metadata,
+    )
 
 
 class Unreadable:
@@ -148,6 +162,6 @@ async def _answer(
         await context.abort(code, f"internal error; request id {request_id}")
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
         log.warning("refused: %s", error)
-        later = (("grpc-retry-pushback-ms", str(RETRY_AFTER_MS)),)
-        await context.abort(code, str(error)[:MAX_DETAILS], later)
+        details = str(error)[:MAX_DETAILS]
+        await context.abort(code, details, come_back_later(details))
     await context.abort(code, str(error)[:MAX_DETAILS])

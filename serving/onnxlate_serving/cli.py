@@ -59,6 +59,9 @@ def serve(
     max_waiting: Annotated[
         int, typer.Option(min=1, help="Texts that may wait before calls are refused.")
     ] = 1024,
+    max_waiting_tokens: Annotated[
+        int, typer.Option(min=1, help="Source tokens that may wait, all in all.")
+    ] = 131072,
     max_texts: Annotated[int, typer.Option(min=1, help="Texts in one call.")] = 256,
     max_text_bytes: Annotated[
         int, typer.Option(min=1, help="UTF-8 bytes of one text.")
@@ -98,7 +101,11 @@ def serve(
         config = ServerConfig(
             bundles=tuple(bundles or ()),
             listen=listen,
-            scheduler=SchedulerConfig(max_rows=max_rows, max_waiting=max_waiting),
+            scheduler=SchedulerConfig(
+                max_rows=max_rows,
+                max_waiting=max_waiting,
+                max_waiting_tokens=max_waiting_tokens,
+            ),
             limits=RequestLimits(
                 max_texts=max_texts,
                 max_text_bytes=max_text_bytes,

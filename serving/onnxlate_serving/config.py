@@ -39,6 +39,10 @@ class SchedulerConfig(_Settings):
     refused as a whole: while fewer than this are waiting, all of its texts are
     taken, so that a call larger than the room left is not refused for ever."""
 
+    max_waiting_tokens: PositiveInt = 128 * 1024
+    """Source tokens of texts that may wait, in the same way: what waiting costs is
+    time, and that goes by tokens."""
+
     max_encode_tokens: PositiveInt = 4096
     """Source tokens that join at once while nobody is being decoded."""
 

@@ -23,7 +23,9 @@ class Crew:
         self._engines = list(engines)
 
     @contextmanager
-    def decoding(self, requests: Sequence[Request]) -> Iterator[list[Outbox]]:
+    def decoding(
+        self, requests: Sequence[Request], seconds_left: float | None = None
+    ) -> Iterator[list[Outbox]]:
         """Shares the requests of one call out; as Engine.decoding in all else.
 
         Raises what that does; nobody keeps a part of a call that another refused.
@@ -33,7 +35,7 @@ class Crew:
         with ExitStack() as stack:
             for engine, share in zip(self._engines, shares, strict=True):
                 if share:
-                    theirs = stack.enter_context(engine.decoding(share))
+                    theirs = stack.enter_context(engine.decoding(share, seconds_left))
                     outboxes.update(zip(share, theirs, strict=True))
             yield [outboxes[request] for request in requests]
 

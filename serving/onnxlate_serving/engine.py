@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from threading import Condition, Thread
 from typing import Protocol
 
-from onnxlate.errors import ServerFailure, Unavailable
+from onnxlate.errors import DeadlineExceeded, ServerFailure, Unavailable
 
 from .outbox import Outbox
 from .piece import Piece
@@ -17,6 +17,9 @@ from .scheduler import Scheduler
 from .step import Step
 
 log = logging.getLogger(__name__)
+
+MEMORY = 0.1
+"""What one answer counts for in the mean of how long they take."""
 
 STEP_LIMIT_S = 10.0
 """How long stopping waits for the step under way; most take milliseconds."""
@@ -54,6 +57,8 @@ class Engine:
         self._runner = runner
         self._probe = probe
         self._step_began: float | None = None
+        self._joined: dict[Request, float] = {}
+        self._seconds_on_rows = 0.0
         self._changed = Condition()  # its lock guards the scheduler and _running
         self._running = False
         self._outboxes: dict[Request, Outbox] = {}
@@ -102,13 +107,17 @@ class Engine:
         self._fail_all()
 
     @contextmanager
-    def decoding(self, requests: Sequence[Request]) -> Iterator[list[Outbox]]:
+    def decoding(
+        self, requests: Sequence[Request], seconds_left: float | None = None
+    ) -> Iterator[list[Outbox]]:
         """Takes the requests of one call; leaving frees their rows at the next step.
 
-        Raises what Scheduler.add raises, and Unavailable when stopped.
+        Raises what Scheduler.add raises, DeadlineExceeded if the caller's time will
+        be up before a row is free, and Unavailable when stopped.
         """
         if self._loop is None:
             raise Unavailable("the server is stopping")
+        self._check_deadline(seconds_left)
         outboxes = [Outbox(request) for request in requests]
         num_rows = sum(request.num_rows for request in requests)
         self._load += num_rows
@@ -123,9 +132,22 @@ class Engine:
             with self._changed:
                 for request in requests:
                     self._scheduler.finish(request)
+                    self._joined.pop(request, None)
             self._load -= num_rows
             for request in requests:
                 del self._outboxes[request]
+
+    def _check_deadline(self, seconds_left: float | None) -> None:
+        """Refuses at once who would only wait in vain, and make others wait."""
+        if seconds_left is None:
+            return
+        with self._changed:
+            turns = self._scheduler.turns_ahead
+        if (seconds := turns * self._seconds_on_rows) > seconds_left:
+            raise DeadlineExceeded(
+                f"its turn would come in about {seconds:.1f} s, and the call's time "
+                f"is up in {seconds_left:.1f} s"
+            )
 
     def _work(self) -> None:
         """The thread: step after step, until it is stopped."""
@@ -141,6 +163,8 @@ class Engine:
         with self._changed:
             while self._running:
                 if step := self._scheduler.schedule():
+                    now = time.monotonic()
+                    self._joined.update(dict.fromkeys(step.encode, now))
                     return step
                 self._changed.wait()
         return None
@@ -157,7 +181,9 @@ class Engine:
                 self._give_up(step, cause)
             return
         if pieces:
-            self._finish([each.request for each in pieces if each.hypotheses])
+            finished = [each.request for each in pieces if each.hypotheses]
+            self._finish(finished)
+            self._remember(finished)
             self._report(self._publish, pieces)
 
     def _run(self, step: Step) -> Sequence[Piece]:
@@ -187,6 +213,14 @@ class Engine:
         with self._changed:
             for request in requests:
                 self._scheduler.finish(request)
+
+    def _remember(self, finished: Sequence[Request]) -> None:
+        """How long rows were taken, in the mean over the latest answers."""
+        now = time.monotonic()
+        for request in finished:
+            if joined := self._joined.get(request):
+                news = now - joined - self._seconds_on_rows
+                self._seconds_on_rows += news * (MEMORY if self._seconds_on_rows else 1)
 
     def _report(self, *call: object) -> None:
         if loop := self._loop:

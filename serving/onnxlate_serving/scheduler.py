@@ -22,6 +22,7 @@ class Scheduler:
         self._config = config
         self._max_rows = config.rows(width)
         self._waiting: deque[Request] = deque()
+        self._waiting_tokens = self._waiting_rows = 0
         # Dictionaries as ordered sets: leaving must not cost a search.
         self._running: dict[Request, None] = {}
         self._num_rows = 0
@@ -39,6 +40,11 @@ class Scheduler:
         """Rows that are taken."""
         return self._num_rows
 
+    @property
+    def turns_ahead(self) -> int:
+        """How often all rows must have become free before those waiting now run."""
+        return self._waiting_rows // self._max_rows
+
     def add(self, requests: Sequence[Request]) -> None:
         """Takes the requests of one call, all of them or none.
 
@@ -55,7 +61,12 @@ class Scheduler:
             raise Overloaded(
                 f"{len(self._waiting)} texts are waiting already; try again later"
             )
+        if requests and self._waiting_tokens >= self._config.max_waiting_tokens:
+            raise Overloaded(
+                f"{self._waiting_tokens} tokens are waiting already; try again later"
+            )
         self._waiting.extend(requests)
+        self._count(requests, 1)
 
     def schedule(self) -> Step:
         """Everyone running decodes; whoever fits joins them, in order of arrival."""
@@ -73,6 +84,7 @@ class Scheduler:
             self._num_rows -= request.num_rows
         elif request in self._waiting:
             self._waiting.remove(request)
+            self._count([request], -1)
         else:
             for group in self._suspects:
                 if request in group:
@@ -117,4 +129,11 @@ class Scheduler:
                 break  # nobody overtakes, so nobody starves
             joining.append(self._waiting.popleft())
             free_rows -= request.num_rows
+        self._count(joining, -1)
         return joining
+
+    def _count(self, requests: Sequence[Request], times: int) -> None:
+        """What waits, after these have come (1) or gone (-1)."""
+        for request in requests:
+            self._waiting_tokens += times * len(request.source_ids)
+            self._waiting_rows += times * request.num_rows

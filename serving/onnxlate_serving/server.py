@@ -169,9 +169,12 @@ class Server:
 def build_engines(
     bundle: Bundle, sessions: Sessions, config: SchedulerConfig
 ) -> list[Engine]:
-    """As many as there are workers; each may keep its share of the texts waiting."""
-    share = -(-config.max_waiting // sessions.workers)
-    config = config.model_copy(update={"max_waiting": share})
+    """As many as there are workers; each may keep its share of what waits."""
+    shares = {
+        name: -(-getattr(config, name) // sessions.workers)
+        for name in ("max_waiting", "max_waiting_tokens")
+    }
+    config = config.model_copy(update=shares)
     width = bundle.manifest.model.width
     eos = bundle.manifest.special_ids.eos
     probe = Request((eos,), SearchOptions(max_target_tokens=1))

@@ -42,7 +42,9 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
         with self._calls.one():
             translator = self._models.find(request.model)
             options = options_of(request.options)
-            translations = await translator.translate(request.texts, options)
+            translations = await translator.translate(
+                request.texts, options, context.time_remaining()
+            )
             return pb.TranslateResponse(
                 results=map(result, translations), model=translator.manifest.name
             )
@@ -54,7 +56,9 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
     ) -> AsyncGenerator[pb.TranslateStreamResponse, None]:
         with self._calls.one():
             translator = self._models.find(request.model)
-            pieces = translator.stream(request.text, options_of(request.options))
+            pieces = translator.stream(
+                request.text, options_of(request.options), context.time_remaining()
+            )
             # A client that hangs up cancels us in here. Closing the generator, now
             # and not when it is collected, is how the engine hears of it.
             async with aclosing(pieces):

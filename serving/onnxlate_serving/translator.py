@@ -39,11 +39,15 @@ class Translator:
         self._target_tokenizer = Tokenizer(bundle.target_tokenizer)
 
     async def translate(
-        self, texts: Sequence[str], options: TranslateOptions
+        self,
+        texts: Sequence[str],
+        options: TranslateOptions,
+        seconds_left: float | None = None,
     ) -> list[Translation]:
         """One translation per text, in order; decoded side by side.
 
-        Raises InvalidRequest, SourceTooLong, Overloaded, Unavailable, ServerFailure.
+        `seconds_left` is how long the caller waits. Raises InvalidRequest,
+        SourceTooLong, Overloaded, DeadlineExceeded, Unavailable, ServerFailure.
         """
         if not 1 <= len(texts) <= self._limits.max_texts:
             raise InvalidRequest(
@@ -56,7 +60,9 @@ class Translator:
             for index, text in enumerate(texts)
         ]
         questions = [self._question(each, options) for each in sources]
-        answers = await self._answers(dict.fromkeys(each for each in questions if each))
+        answers = await self._answers(
+            dict.fromkeys(each for each in questions if each), seconds_left
+        )
         return [
             self._write(source, answers[question], options)
             if question
@@ -65,7 +71,7 @@ class Translator:
         ]
 
     async def stream(
-        self, text: str, options: TranslateOptions
+        self, text: str, options: TranslateOptions, seconds_left: float | None = None
     ) -> AsyncGenerator[TextPiece, None]:
         """The translation as it is decided; its pieces concatenate to the whole.
 
@@ -84,7 +90,7 @@ class Translator:
             return
         request = Request(question.source_ids, question.options, streamed=True)
         detokenizer = Detokenizer(self._target_tokenizer)
-        with self._crew.decoding([request]) as (outbox,):
+        with self._crew.decoding([request], seconds_left) as (outbox,):
             while True:
                 piece = await outbox.get()
                 said = detokenizer.add(piece.tokens)
@@ -96,7 +102,9 @@ class Translator:
         said += detokenizer.finish()
         yield TextPiece(said, self._write(source, piece.hypotheses, options))
 
-    async def _answers(self, questions: Iterable[Question]) -> dict[Question, Answer]:
+    async def _answers(
+        self, questions: Iterable[Question], seconds_left: float | None
+    ) -> dict[Question, Answer]:
         """Remembers what it can, and has the rest decoded side by side."""
         answers: dict[Question, Answer] = {}
         unknown = []
@@ -107,7 +115,7 @@ class Translator:
             else:
                 answers[question] = answer
         requests = [Request(each.source_ids, each.options) for each in unknown]
-        with self._crew.decoding(requests) as outboxes:
+        with self._crew.decoding(requests, seconds_left) as outboxes:
             for question, outbox in zip(unknown, outboxes, strict=True):
                 answers[question] = await outbox.outcome()
                 self._cache.put(question, answers[question])

@@ -6,10 +6,12 @@ from typing import Any
 
 import grpc
 import pytest
+from google.rpc import error_details_pb2, status_pb2
 
 from onnxlate.bundle import Bundle
 from onnxlate.text import Tokenizer
 from onnxlate.v1 import translation_pb2 as pb
+from onnxlate_serving.border import RETRY_AFTER_MS
 from onnxlate_serving.config import SchedulerConfig
 
 from .doubles import Allergic, Echo, Gated
@@ -91,6 +93,11 @@ async def test_a_full_server_says_when_to_come_back(bundle: Bundle) -> None:
     # grpc-stubs calls a sequence of pairs what is a mapping as well.
     trailers: Any = caught.value.trailing_metadata()
     assert int(trailers["grpc-retry-pushback-ms"]) > 0
+    status = status_pb2.Status.FromString(trailers["grpc-status-details-bin"])
+    retry = error_details_pb2.RetryInfo()
+    assert status.details[0].Unpack(retry)
+    assert retry.retry_delay.ToMilliseconds() == RETRY_AFTER_MS
+    assert status.message == caught.value.details()
 
 
 @pytest.mark.parametrize("ending", ["cancel", "deadline"])

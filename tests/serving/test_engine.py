@@ -4,7 +4,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from onnxlate.errors import Overloaded, ServerFailure, Unavailable
+from onnxlate.errors import DeadlineExceeded, Overloaded, ServerFailure, Unavailable
 from onnxlate.search import SearchOptions
 from onnxlate_serving.config import SchedulerConfig
 from onnxlate_serving.engine import Engine, Runner
@@ -198,6 +198,29 @@ async def test_an_engine_that_hangs_is_noticed_and_given_up() -> None:
         assert engine.dead.is_set()
         gated.go()
         await until(lambda: engine.seconds_at_step == 0)
+
+
+async def test_who_cannot_be_served_in_time_is_refused_at_once() -> None:
+    gated = Gated()
+    async with running(gated, rows=1) as engine:
+        first = asyncio.create_task(answer(engine, request(4)))
+        await asyncio.sleep(0.2)
+        gated.go()
+        assert await first == [(4,)]
+
+        # One takes the row and two wait: two turns of 0.2 s to come.
+        calls = [asyncio.create_task(answer(engine, request(n))) for n in (5, 6, 7)]
+        await asyncio.sleep(0.02)
+        with (
+            pytest.raises(DeadlineExceeded, match=r"in about \d\.\d s"),
+            engine.decoding([request(8)], seconds_left=0.1),
+        ):
+            pass
+        with engine.decoding([request(9)], seconds_left=10) as (outbox,):
+            gated.go(4)
+            assert (await outbox.outcome())[0].tokens == (9,)
+        assert [await call for call in calls] == [[(5,)], [(6,)], [(7,)]]
+    assert len(gated.steps) == 5
 
 
 async def test_a_slow_reader_gets_fewer_and_larger_pieces() -> None:

@@ -163,3 +163,20 @@ def test_a_suspect_that_leaves_is_not_waited_for() -> None:
     scheduler.finish(two)
 
     assert scheduler.schedule() == Step(encode=(late,), decode=(late,))
+
+
+def test_waiting_is_bounded_in_tokens_too() -> None:
+    scheduler = Scheduler(SchedulerConfig(max_rows=1, max_waiting_tokens=10))
+    scheduler.add([request(words=8)])
+    scheduler.add([request(words=20)])  # there was room, so it is taken whole
+    with pytest.raises(Overloaded, match="28 tokens are waiting"):
+        scheduler.add([request(words=1)])
+
+    scheduler.finish(scheduler.schedule().decode[0])  # 8 of them
+    with pytest.raises(Overloaded, match="20 tokens"):
+        scheduler.add([request(words=1)])
+    scheduler.schedule()
+
+    scheduler.add([leaving := request(words=10)])
+    scheduler.finish(leaving)
+    scheduler.add([request(words=1)])
