@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
+from .caller import ANYBODY, Caller
 from .engine import Engine
 from .outbox import Outbox
 from .request import Request
@@ -24,7 +25,7 @@ class Crew:
 
     @contextmanager
     def decoding(
-        self, requests: Sequence[Request], seconds_left: float | None = None
+        self, requests: Sequence[Request], caller: Caller = ANYBODY
     ) -> Iterator[list[Outbox]]:
         """Shares the requests of one call out; as Engine.decoding in all else.
 
@@ -35,7 +36,7 @@ class Crew:
         with ExitStack() as stack:
             for engine, share in zip(self._engines, shares, strict=True):
                 if share:
-                    theirs = stack.enter_context(engine.decoding(share, seconds_left))
+                    theirs = stack.enter_context(engine.decoding(share, caller))
                     outboxes.update(zip(share, theirs, strict=True))
             yield [outboxes[request] for request in requests]
 

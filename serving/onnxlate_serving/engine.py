@@ -10,6 +10,7 @@ from typing import Protocol
 
 from onnxlate.errors import DeadlineExceeded, ServerFailure, Unavailable
 
+from .caller import ANYBODY, Caller
 from .outbox import Outbox
 from .piece import Piece
 from .request import Request
@@ -108,7 +109,7 @@ class Engine:
 
     @contextmanager
     def decoding(
-        self, requests: Sequence[Request], seconds_left: float | None = None
+        self, requests: Sequence[Request], caller: Caller = ANYBODY
     ) -> Iterator[list[Outbox]]:
         """Takes the requests of one call; leaving frees their rows at the next step.
 
@@ -117,7 +118,7 @@ class Engine:
         """
         if self._loop is None:
             raise Unavailable("the server is stopping")
-        self._check_deadline(seconds_left)
+        self._check_deadline(caller.seconds_left)
         outboxes = [Outbox(request) for request in requests]
         num_rows = sum(request.num_rows for request in requests)
         self._load += num_rows
@@ -125,7 +126,7 @@ class Engine:
         self._outboxes.update(zip(requests, outboxes, strict=True))
         try:
             with self._changed:
-                self._scheduler.add(requests)
+                self._scheduler.add(requests, caller.name)
                 self._changed.notify()
             yield outboxes
         finally:  # refused, finished, failed or cancelled, all alike

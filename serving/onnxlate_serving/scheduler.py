@@ -4,7 +4,6 @@ The scheduler deals in rows and tokens. It holds no arrays, reads no clock and
 awaits nothing, so every decision it can make is a plain function call in a test.
 """
 
-from collections import deque
 from collections.abc import Sequence
 
 from onnxlate.errors import InvalidRequest, Overloaded
@@ -12,6 +11,7 @@ from onnxlate.errors import InvalidRequest, Overloaded
 from .config import SchedulerConfig
 from .request import Request
 from .step import Step
+from .waiting import Waiting
 
 
 class Scheduler:
@@ -21,8 +21,7 @@ class Scheduler:
         """`width` is the model's; the number of rows depends on it if nobody says."""
         self._config = config
         self._max_rows = config.rows(width)
-        self._waiting: deque[Request] = deque()
-        self._waiting_tokens = self._waiting_rows = 0
+        self._waiting = Waiting()
         # Dictionaries as ordered sets: leaving must not cost a search.
         self._running: dict[Request, None] = {}
         self._num_rows = 0
@@ -43,13 +42,13 @@ class Scheduler:
     @property
     def turns_ahead(self) -> int:
         """How often all rows must have become free before those waiting now run."""
-        return self._waiting_rows // self._max_rows
+        return self._waiting.num_rows // self._max_rows
 
-    def add(self, requests: Sequence[Request]) -> None:
+    def add(self, requests: Sequence[Request], caller: str = "") -> None:
         """Takes the requests of one call, all of them or none.
 
-        Raises InvalidRequest for a beam that never fits, Overloaded if too many are
-        waiting already.
+        Raises InvalidRequest for a beam that never fits, Overloaded if too much is
+        waiting already, unless less than others have waits for this caller.
         """
         for request in requests:
             if request.num_rows > self._max_rows:
@@ -57,19 +56,27 @@ class Scheduler:
                     f"beam_size is {request.num_rows}; "
                     f"this server decodes {self._max_rows} rows"
                 )
-        if requests and len(self._waiting) >= self._config.max_waiting:
-            raise Overloaded(
-                f"{len(self._waiting)} texts are waiting already; try again later"
-            )
-        if requests and self._waiting_tokens >= self._config.max_waiting_tokens:
-            raise Overloaded(
-                f"{self._waiting_tokens} tokens are waiting already; try again later"
-            )
-        self._waiting.extend(requests)
-        self._count(requests, 1)
+        if requests:
+            self._check_room(caller)
+        self._waiting.add(requests, caller)
+
+    def _check_room(self, caller: str) -> None:
+        waiting, config = self._waiting, self._config
+        texts = len(waiting) / config.max_waiting
+        tokens = waiting.num_tokens / config.max_waiting_tokens
+        fullness = max(texts, tokens)
+        # Nobody is kept out by others who have filled it, up to a second bound.
+        if fullness < 1 or (fullness < 2 and not waiting.has_its_share(caller)):
+            return
+        what = (
+            f"{len(waiting)} texts"
+            if texts >= tokens
+            else (f"{waiting.num_tokens} tokens")
+        )
+        raise Overloaded(f"{what} are waiting already; try again later")
 
     def schedule(self) -> Step:
-        """Everyone running decodes; whoever fits joins them, in order of arrival."""
+        """Everyone running decodes; whoever fits joins them, by turns."""
         joining = self._next_suspects() if self._suspects or self._apart else []
         if not self._apart:
             joining = self._admit()
@@ -84,7 +91,6 @@ class Scheduler:
             self._num_rows -= request.num_rows
         elif request in self._waiting:
             self._waiting.remove(request)
-            self._count([request], -1)
         else:
             for group in self._suspects:
                 if request in group:
@@ -122,18 +128,11 @@ class Scheduler:
             else self._config.max_encode_tokens
         )
         while self._waiting:
-            request = self._waiting[0]
+            request = self._waiting.next()
             room -= len(request.source_ids)
             # A lone source always fits, or it would wait for ever.
             if request.num_rows > free_rows or (room < 0 and joining):
                 break  # nobody overtakes, so nobody starves
-            joining.append(self._waiting.popleft())
+            joining.append(self._waiting.take())
             free_rows -= request.num_rows
-        self._count(joining, -1)
         return joining
-
-    def _count(self, requests: Sequence[Request], times: int) -> None:
-        """What waits, after these have come (1) or gone (-1)."""
-        for request in requests:
-            self._waiting_tokens += times * len(request.source_ids)
-            self._waiting_rows += times * request.num_rows

@@ -13,6 +13,7 @@ from onnxlate.finish import FinishReason
 from onnxlate.v1 import translation_pb2 as pb
 from onnxlate.v1 import translation_pb2_grpc as pb_grpc
 
+from .caller import Caller, host_of
 from .calls import Calls
 from .models import Models
 from .options import TranslateOptions
@@ -43,7 +44,7 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
             translator = self._models.find(request.model)
             options = options_of(request.options)
             translations = await translator.translate(
-                request.texts, options, context.time_remaining()
+                request.texts, options, caller_of(context)
             )
             return pb.TranslateResponse(
                 results=map(result, translations), model=translator.manifest.name
@@ -57,7 +58,7 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
         with self._calls.one():
             translator = self._models.find(request.model)
             pieces = translator.stream(
-                request.text, options_of(request.options), context.time_remaining()
+                request.text, options_of(request.options), caller_of(context)
             )
             # A client that hangs up cancels us in here. Closing the generator, now
             # and not when it is collected, is how the engine hears of it.
@@ -104,6 +105,10 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
             ),
             is_default=translator is self._models.default,
         )
+
+
+def caller_of(context: ServicerContext[Any, Any]) -> Caller:
+    return Caller(host_of(context.peer()), context.time_remaining())
 
 
 def options_of(options: pb.TranslateOptions) -> TranslateOptions:

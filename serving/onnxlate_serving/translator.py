@@ -8,6 +8,7 @@ from onnxlate.errors import InvalidRequest, SourceTooLong
 from onnxlate.search import FinishReason, Hypothesis
 from onnxlate.text import Detokenizer, Tokenizer
 
+from .caller import ANYBODY, Caller
 from .config import RequestLimits
 from .crew import Crew
 from .options import TranslateOptions
@@ -42,12 +43,12 @@ class Translator:
         self,
         texts: Sequence[str],
         options: TranslateOptions,
-        seconds_left: float | None = None,
+        caller: Caller = ANYBODY,
     ) -> list[Translation]:
         """One translation per text, in order; decoded side by side.
 
-        `seconds_left` is how long the caller waits. Raises InvalidRequest,
-        SourceTooLong, Overloaded, DeadlineExceeded, Unavailable, ServerFailure.
+        Raises InvalidRequest, SourceTooLong, Overloaded, DeadlineExceeded,
+        Unavailable, ServerFailure.
         """
         if not 1 <= len(texts) <= self._limits.max_texts:
             raise InvalidRequest(
@@ -61,7 +62,7 @@ class Translator:
         ]
         questions = [self._question(each, options) for each in sources]
         answers = await self._answers(
-            dict.fromkeys(each for each in questions if each), seconds_left
+            dict.fromkeys(each for each in questions if each), caller
         )
         return [
             self._write(source, answers[question], options)
@@ -71,7 +72,7 @@ class Translator:
         ]
 
     async def stream(
-        self, text: str, options: TranslateOptions, seconds_left: float | None = None
+        self, text: str, options: TranslateOptions, caller: Caller = ANYBODY
     ) -> AsyncGenerator[TextPiece, None]:
         """The translation as it is decided; its pieces concatenate to the whole.
 
@@ -90,7 +91,7 @@ class Translator:
             return
         request = Request(question.source_ids, question.options, streamed=True)
         detokenizer = Detokenizer(self._target_tokenizer)
-        with self._crew.decoding([request], seconds_left) as (outbox,):
+        with self._crew.decoding([request], caller) as (outbox,):
             while True:
                 piece = await outbox.get()
                 said = detokenizer.add(piece.tokens)
@@ -103,7 +104,7 @@ class Translator:
         yield TextPiece(said, self._write(source, piece.hypotheses, options))
 
     async def _answers(
-        self, questions: Iterable[Question], seconds_left: float | None
+        self, questions: Iterable[Question], caller: Caller
     ) -> dict[Question, Answer]:
         """Remembers what it can, and has the rest decoded side by side."""
         answers: dict[Question, Answer] = {}
@@ -115,7 +116,7 @@ class Translator:
             else:
                 answers[question] = answer
         requests = [Request(each.source_ids, each.options) for each in unknown]
-        with self._crew.decoding(requests, seconds_left) as outboxes:
+        with self._crew.decoding(requests, caller) as outboxes:
             for question, outbox in zip(unknown, outboxes, strict=True):
                 answers[question] = await outbox.outcome()
                 self._cache.put(question, answers[question])

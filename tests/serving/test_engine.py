@@ -6,6 +6,7 @@ import pytest
 
 from onnxlate.errors import DeadlineExceeded, Overloaded, ServerFailure, Unavailable
 from onnxlate.search import SearchOptions
+from onnxlate_serving.caller import Caller
 from onnxlate_serving.config import SchedulerConfig
 from onnxlate_serving.engine import Engine, Runner
 from onnxlate_serving.piece import Piece
@@ -213,10 +214,10 @@ async def test_who_cannot_be_served_in_time_is_refused_at_once() -> None:
         await asyncio.sleep(0.02)
         with (
             pytest.raises(DeadlineExceeded, match=r"in about \d\.\d s"),
-            engine.decoding([request(8)], seconds_left=0.1),
+            engine.decoding([request(8)], Caller(seconds_left=0.1)),
         ):
             pass
-        with engine.decoding([request(9)], seconds_left=10) as (outbox,):
+        with engine.decoding([request(9)], Caller(seconds_left=10)) as (outbox,):
             gated.go(4)
             assert (await outbox.outcome())[0].tokens == (9,)
         assert [await call for call in calls] == [[(5,)], [(6,)], [(7,)]]

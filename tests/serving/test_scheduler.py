@@ -180,3 +180,16 @@ def test_waiting_is_bounded_in_tokens_too() -> None:
     scheduler.add([leaving := request(words=10)])
     scheduler.finish(leaving)
     scheduler.add([request(words=1)])
+
+
+def test_one_who_has_filled_the_queue_keeps_nobody_else_out() -> None:
+    scheduler = Scheduler(SchedulerConfig(max_rows=1, max_waiting=4))
+    scheduler.add([request() for _ in range(6)], "greedy")
+    with pytest.raises(Overloaded):
+        scheduler.add([request()], "greedy")
+
+    scheduler.add([request()], "modest")
+
+    scheduler.add([request()], "third")  # eight wait now, twice the bound
+    with pytest.raises(Overloaded):
+        scheduler.add([request()], "fourth")
