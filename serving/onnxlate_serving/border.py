@@ -10,7 +10,8 @@ import inspect
 import logging
 import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import grpc
@@ -28,7 +29,11 @@ from onnxlate.errors import (
     Unavailable,
 )
 
+from .metrics import Metrics, Observed
+
 log = logging.getLogger(__name__)
+
+Observe = Callable[[Any], AbstractContextManager[Observed]]
 
 STATUS_CODES: dict[type[Exception], grpc.StatusCode] = {
     InvalidRequest: grpc.StatusCode.INVALID_ARGUMENT,
@@ -74,6 +79,9 @@ else:
 class Border(Interceptor):
     """Stands around every method of every service."""
 
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
     async def intercept_service(
         self,
         continuation: Callable[
@@ -87,15 +95,16 @@ class Border(Interceptor):
             return handler
         readable = _readable(handler.request_deserializer)
         behaviour: Any = handler.unary_stream or handler.unary_unary
+        observe = partial(self._metrics.call, handler_call_details.method)
         if not handler.response_streaming:
             return grpc.unary_unary_rpc_method_handler(
-                _guarded(behaviour), readable, handler.response_serializer
+                _guarded(behaviour, observe), readable, handler.response_serializer
             )
         # A stream is an asynchronous generator, or (health's) a plain coroutine.
         generator = inspect.isasyncgenfunction(behaviour)
-        guarded = _guarded_stream(behaviour) if generator else _guarded(behaviour)
+        guard = _guarded_stream if generator else _guarded
         return grpc.unary_stream_rpc_method_handler(
-            guarded, readable, handler.response_serializer
+            guard(behaviour, observe), readable, handler.response_serializer
         )
 
 
@@ -112,35 +121,40 @@ def _readable(parse: Callable[[bytes], Any] | None) -> Callable[[bytes], Any] | 
     return readable
 
 
-def _guarded(behaviour: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+def _guarded(
+    behaviour: Callable[..., Awaitable[Any]], observe: Observe
+) -> Callable[..., Awaitable[Any]]:
     async def guarded(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-        try:
-            _refuse_unreadable(request)
-            return await behaviour(request, context)
-        except AbortError:
-            raise
-        except Exception as error:
-            await _answer(error, context)
+        with observe(context):
+            try:
+                _refuse_unreadable(request)
+                return await behaviour(request, context)
+            except AbortError:
+                raise
+            except Exception as error:
+                await _answer(error, context)
 
     return guarded
 
 
 def _guarded_stream(
-    behaviour: Callable[..., AsyncGenerator[Any, None]],
+    behaviour: Callable[..., AsyncGenerator[Any, None]], observe: Observe
 ) -> Callable[..., AsyncGenerator[Any, None]]:
     async def guarded(
         request: Any, context: grpc.aio.ServicerContext[Any, Any]
     ) -> AsyncGenerator[Any, None]:
-        try:
-            _refuse_unreadable(request)
-            # Closed when the caller hangs up, not when it is collected.
-            async with aclosing(behaviour(request, context)) as responses:
-                async for response in responses:
-                    yield response
-        except AbortError:
-            raise
-        except Exception as error:
-            await _answer(error, context)
+        with observe(context) as observed:
+            try:
+                _refuse_unreadable(request)
+                # Closed when the caller hangs up, not when it is collected.
+                async with aclosing(behaviour(request, context)) as responses:
+                    async for response in responses:
+                        observed.first_answer()
+                        yield response
+            except AbortError:
+                raise
+            except Exception as error:
+                await _answer(error, context)
 
     return guarded
 

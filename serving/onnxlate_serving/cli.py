@@ -31,6 +31,14 @@ def serve(
     listen: Annotated[
         str, typer.Option(metavar="HOST:PORT", help="Port 0: the system chooses.")
     ] = "127.0.0.1:50051",
+    metrics: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Where HTTP has /metrics, /healthz and /readyz.",
+            show_default="nowhere",
+        ),
+    ] = None,
     device: Annotated[Device, typer.Option(help="Where to decode.")] = Device.auto,
     workers: Annotated[
         int | None,
@@ -101,6 +109,7 @@ def serve(
         config = ServerConfig(
             bundles=tuple(bundles or ()),
             listen=listen,
+            metrics=metrics,
             scheduler=SchedulerConfig(
                 max_rows=max_rows,
                 max_waiting=max_waiting,

@@ -95,6 +95,10 @@ class ServerConfig(_Settings):
     listen: str = "127.0.0.1:50051"
     """HOST:PORT; port 0 lets the system choose."""
 
+    metrics: str | None = None
+    """HOST:PORT of Prometheus' page and of /healthz and /readyz, over HTTP; None is
+    nowhere."""
+
     scheduler: SchedulerConfig = SchedulerConfig()
     """For each bundle its own."""
 

@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from threading import Condition, Thread
 from typing import Protocol
 
@@ -36,6 +37,20 @@ class Runner(Protocol):
         """Forgets every request, after `run` has failed half-way."""
 
 
+@dataclass(frozen=True, slots=True)
+class EngineState:
+    """What an engine is at, and what it has done so far."""
+
+    waiting_texts: int
+    waiting_tokens: int
+    rows_in_use: int
+    max_rows: int
+    steps: int
+    decoded_rows: int
+    """Of all steps together."""
+    failed_steps: int
+
+
 class Engine:
     """Continuous batching between an event loop and a thread.
 
@@ -60,6 +75,7 @@ class Engine:
         self._step_began: float | None = None
         self._joined: dict[Request, float] = {}
         self._seconds_on_rows = 0.0
+        self._steps = self._decoded_rows = self._failed_steps = 0
         self._changed = Condition()  # its lock guards the scheduler and _running
         self._running = False
         self._outboxes: dict[Request, Outbox] = {}
@@ -75,6 +91,18 @@ class Engine:
     def load(self) -> int:
         """Rows that are taken or waited for."""
         return self._load
+
+    def state(self) -> EngineState:
+        with self._changed:
+            return EngineState(
+                waiting_texts=self._scheduler.num_waiting,
+                waiting_tokens=self._scheduler.num_waiting_tokens,
+                rows_in_use=self._scheduler.num_rows,
+                max_rows=self._scheduler.max_rows,
+                steps=self._steps,
+                decoded_rows=self._decoded_rows,
+                failed_steps=self._failed_steps,
+            )
 
     @property
     def seconds_at_step(self) -> float:
@@ -166,6 +194,8 @@ class Engine:
                 if step := self._scheduler.schedule():
                     now = time.monotonic()
                     self._joined.update(dict.fromkeys(step.encode, now))
+                    self._steps += 1
+                    self._decoded_rows += self._scheduler.num_rows
                     return step
                 self._changed.wait()
         return None
@@ -175,6 +205,7 @@ class Engine:
             pieces = self._run(step)
         except Exception as cause:
             log.exception("a step with %d texts failed", len(step.decode))
+            self._failed_steps += 1
             self._runner.reset()
             if len(step.decode) > 1:
                 self._part(step)

@@ -27,6 +27,7 @@ class ResultCache:
     def __init__(self, max_texts: int) -> None:
         self._max_texts = max_texts
         self._answers: OrderedDict[Question, Answer] = OrderedDict()
+        self.num_found = 0
 
     def __len__(self) -> int:
         return len(self._answers)
@@ -35,6 +36,7 @@ class ResultCache:
         answer = self._answers.get(question)
         if answer is not None:
             self._answers.move_to_end(question)
+            self.num_found += 1
         return answer
 
     def put(self, question: Question, answer: Answer) -> None:

@@ -35,6 +35,14 @@ class Scheduler:
         return len(self._waiting) + sum(map(len, self._suspects))
 
     @property
+    def num_waiting_tokens(self) -> int:
+        return self._waiting.num_tokens
+
+    @property
+    def max_rows(self) -> int:
+        return self._max_rows
+
+    @property
     def num_rows(self) -> int:
         """Rows that are taken."""
         return self._num_rows

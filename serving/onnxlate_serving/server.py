@@ -23,6 +23,7 @@ from .config import SchedulerConfig, ServerConfig
 from .crew import Crew
 from .engine import Engine
 from .memory import give_large_blocks_back
+from .metrics import Metrics
 from .models import Models
 from .options import TranslateOptions
 from .request import Request
@@ -31,6 +32,7 @@ from .scheduler import Scheduler
 from .service import TranslationService
 from .sessions import Sessions
 from .translator import Translator
+from .web import Pages, WebServer, metrics_page, verdict_page
 
 log = logging.getLogger(__name__)
 
@@ -59,20 +61,28 @@ class Server:
         self._config = config
         self._address = Address.parse(config.listen)
         self._address.check_free()
+        web = Address.parse(config.metrics) if config.metrics else None
+        if web:
+            web.check_free()
+        self._metrics = Metrics()
+        self._serving = False
         self._engines: list[Engine] = []
         self._first: list[Translator] = []  # of one engine each, to warm them up
         paths = config.bundles or (default_bundle(),)
         self._models = Models([self._open(path) for path in paths])
+        self._web = WebServer(web, self._pages()) if web else None
 
     async def start(self) -> Address:
         """Listens, warms up, and only then says SERVING; the address in use."""
         self._calls = Calls()
         self._health = aio_health.HealthServicer()
         await self._say(NOT_SERVING)
-        self._grpc = grpc.aio.server(interceptors=[Border()], options=OPTIONS)
+        self._grpc = grpc.aio.server(
+            interceptors=[Border(self._metrics)], options=OPTIONS
+        )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
         pb_grpc.add_TranslationServiceServicer_to_server(
-            TranslationService(self._models, self._calls), self._grpc
+            TranslationService(self._models, self._calls, self._metrics), self._grpc
         )
         if self._config.reflection:
             self._reflect()
@@ -82,6 +92,9 @@ class Server:
             raise ConfigError(f"cannot listen on {self._address}") from cause
         for engine in self._engines:
             engine.start()
+        if self._web:
+            self._web.start()
+            log.info("metrics at http://%s/metrics", self._web.address)
         await self._grpc.start()
         await self._warm_up()
         await self._say(SERVING)
@@ -101,6 +114,7 @@ class Server:
 
     async def drain(self) -> None:
         """Says NOT_SERVING, then refuses new calls, then waits for those under way."""
+        self._serving = False
         await self._health.enter_graceful_shutdown()
         await asyncio.sleep(self._config.announce_seconds)
         self._calls.close()
@@ -113,7 +127,10 @@ class Server:
     async def stop(self) -> None:
         """Ends every call and the engines' threads."""
         # Watchers of our health never hang up, so there is no waiting for everyone.
+        self._serving = False
         await self._grpc.stop(grace=None)
+        if self._web:
+            await asyncio.to_thread(self._web.stop)
         for engine in self._engines:
             await engine.stop()
 
@@ -132,7 +149,18 @@ class Server:
         self._first += [
             Translator(bundle, Crew([engine]), config.limits) for engine in engines
         ]
-        return Translator(bundle, Crew(engines), config.limits, config.max_cached)
+        translator = Translator(bundle, Crew(engines), config.limits, config.max_cached)
+        self._metrics.watch(translator, engines)
+        return translator
+
+    def _pages(self) -> Pages:
+        return {
+            "/metrics": metrics_page(self._metrics.text),
+            "/healthz": verdict_page(
+                lambda: not any(engine.dead.is_set() for engine in self._engines)
+            ),
+            "/readyz": verdict_page(lambda: self._serving),
+        }
 
     async def _warm_up(self) -> None:
         """One translation through each engine: what it allocates, it has then."""
@@ -156,6 +184,7 @@ class Server:
                 ) from cause
 
     async def _say(self, status: health_pb2.HealthCheckResponse.ServingStatus) -> None:
+        self._serving = status == SERVING
         for name in HEALTH_NAMES:
             await self._health.set(name, status)
 

@@ -15,6 +15,7 @@ from onnxlate.v1 import translation_pb2_grpc as pb_grpc
 
 from .caller import Caller, host_of
 from .calls import Calls
+from .metrics import Metrics
 from .models import Models
 from .options import TranslateOptions
 from .translation import TranslatedHypothesis, Translation
@@ -31,9 +32,10 @@ FINISH_REASONS: dict[FinishReason, pb.FinishReason] = {
 class TranslationService(pb_grpc.TranslationServiceServicer):
     """Each method says in the proto what it does and what it answers."""
 
-    def __init__(self, models: Models, calls: Calls) -> None:
+    def __init__(self, models: Models, calls: Calls, metrics: Metrics) -> None:
         self._models = models
         self._calls = calls
+        self._metrics = metrics
 
     async def Translate(
         self,
@@ -46,9 +48,9 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
             translations = await translator.translate(
                 request.texts, options, caller_of(context)
             )
-            return pb.TranslateResponse(
-                results=map(result, translations), model=translator.manifest.name
-            )
+            model = translator.manifest.name
+            self._metrics.answered(model, translations)
+            return pb.TranslateResponse(results=map(result, translations), model=model)
 
     async def TranslateStream(
         self,
@@ -68,6 +70,7 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
                     if piece.translation:
                         response.result.CopyFrom(result(piece.translation))
                         response.model = translator.manifest.name
+                        self._metrics.answered(response.model, [piece.translation])
                     yield response
 
     async def ListModels(

@@ -39,6 +39,11 @@ class Translator:
         self._source_tokenizer = Tokenizer(bundle.source_tokenizer)
         self._target_tokenizer = Tokenizer(bundle.target_tokenizer)
 
+    @property
+    def num_remembered(self) -> int:
+        """Answers that were not decoded, since they were known."""
+        return self._cache.num_found
+
     async def translate(
         self,
         texts: Sequence[str],

@@ -12,6 +12,7 @@ from onnxlate_serving.calls import Calls
 from onnxlate_serving.config import RequestLimits, SchedulerConfig, ServerConfig
 from onnxlate_serving.crew import Crew
 from onnxlate_serving.engine import Engine, Runner
+from onnxlate_serving.metrics import Metrics
 from onnxlate_serving.models import Models
 from onnxlate_serving.scheduler import Scheduler
 from onnxlate_serving.server import Server
@@ -48,9 +49,10 @@ async def served_by(
     """The address of a service whose model is a double."""
     engine = Engine(Scheduler(config or SchedulerConfig()), runner)
     translator = Translator(bundle, Crew([engine]), limits or RequestLimits())
-    server = grpc.aio.server(interceptors=[Border()])
+    metrics = Metrics()
+    server = grpc.aio.server(interceptors=[Border(metrics)])
     pb_grpc.add_TranslationServiceServicer_to_server(
-        TranslationService(Models([translator]), Calls()), server
+        TranslationService(Models([translator]), Calls(), metrics), server
     )
     port = server.add_insecure_port(ANYWHERE)
     engine.start()

@@ -1,0 +1,190 @@
+"""What a server counts of itself, for Prometheus.
+
+Calls and tokens are counted as they end. What an engine is at is asked for when
+somebody scrapes, so that a step costs nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import grpc
+from grpc.aio import AbortError
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from .translation import Translation
+
+if TYPE_CHECKING:
+    from .engine import Engine
+    from .translator import Translator
+
+SECONDS = (
+    *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
+    *(30.0, 60.0),
+)
+"""Bounds of the histograms' buckets: from one token of a small model to a document."""
+
+
+GAUGES = {
+    "waiting_texts": "Texts that wait for rows.",
+    "waiting_tokens": "Source tokens of texts that wait for rows.",
+    "rows_in_use": "Rows of the decode batch that are taken.",
+    "max_rows": "Rows of the decode batch.",
+}
+COUNTERS = {
+    "steps": "Steps: a token for every row in use.",
+    "decoded_rows": "Rows of all steps; divided by the steps, how full batches were.",
+    "failed_steps": "Steps that failed.",
+}
+"""Fields of EngineState, summed over a model's engines."""
+
+
+@dataclass
+class Observed:
+    """One call, to be told of its first answer."""
+
+    first_answer: Callable[[], None]
+
+
+class Metrics:
+    """Of one server; nothing is shared with others in the process."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._watched: list[tuple[Translator, Sequence[Engine]]] = []
+        self.registry.register(_Watched(self._watched))
+        self._calls = Counter(
+            "onnxlate_calls",
+            "Calls that ended, by method and gRPC status.",
+            ("method", "status"),
+            registry=self.registry,
+        )
+        self._call_seconds = Histogram(
+            "onnxlate_call_seconds",
+            "From a call's arrival to its end.",
+            ("method",),
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self._first_seconds = Histogram(
+            "onnxlate_first_answer_seconds",
+            "From a call's arrival to its first answer; of a stream, the first piece.",
+            ("method",),
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self._texts = self._of_models("texts", "Texts that were answered.")
+        self._source_tokens = self._of_models(
+            "source_tokens", "Tokens of answered texts."
+        )
+        self._target_tokens = self._of_models(
+            "target_tokens", "Tokens of the best translations."
+        )
+        self._truncated = self._of_models(
+            "truncated_texts", "Texts whose end was cut off, as their callers allowed."
+        )
+        self._unfinished = self._of_models(
+            "unfinished_texts", "Texts whose translation reached its limit."
+        )
+
+    def _of_models(self, name: str, text: str) -> Counter:
+        return Counter(f"onnxlate_{name}", text, ("model",), registry=self.registry)
+
+    @contextmanager
+    def call(self, method: str, context: Any) -> Iterator[Observed]:
+        """Counts a call by what it comes to; `context` is gRPC's."""
+        began = time.monotonic()
+        first: list[float] = []
+
+        def answered() -> None:
+            if not first:
+                first.append(time.monotonic() - began)
+
+        status = "OK"
+        try:
+            yield Observed(answered)
+            answered()
+        except AbortError:
+            code = context.code()
+            status = code.name if isinstance(code, grpc.StatusCode) else "UNKNOWN"
+            raise
+        except (asyncio.CancelledError, GeneratorExit):
+            left = context.time_remaining()
+            expired = left is not None and left <= 0
+            status = "DEADLINE_EXCEEDED" if expired else "CANCELLED"
+            raise
+        finally:
+            self._calls.labels(method, status).inc()
+            self._call_seconds.labels(method).observe(time.monotonic() - began)
+            if first:
+                self._first_seconds.labels(method).observe(first[0])
+
+    def answered(self, model: str, translations: Iterable[Translation]) -> None:
+        """Counts texts that have their answers."""
+        for each in translations:
+            best = each.hypotheses[0]
+            self._texts.labels(model).inc()
+            self._source_tokens.labels(model).inc(each.num_source_tokens)
+            self._target_tokens.labels(model).inc(best.num_target_tokens)
+            if each.num_dropped_source_tokens:
+                self._truncated.labels(model).inc()
+            if best.finish_reason.name == "LENGTH":
+                self._unfinished.labels(model).inc()
+
+    def watch(self, translator: Translator, engines: Sequence[Engine]) -> None:
+        """Shows what a model is, and what its engines are at."""
+        self._watched.append((translator, engines))
+
+    def text(self) -> bytes:
+        """All of it, as Prometheus reads it."""
+        return generate_latest(self.registry)
+
+
+class _Watched(Collector):
+    """Gauges of engines, read when they are asked for."""
+
+    def __init__(self, models: Sequence[tuple[Translator, Sequence[Engine]]]) -> None:
+        self._models = models
+
+    def collect(self) -> Iterator[Metric]:
+        about = GaugeMetricFamily(
+            "onnxlate_model_info",
+            "1 for each model that is served.",
+            labels=("model", "version", "precision", "digest"),
+        )
+        families: list[tuple[GaugeMetricFamily | CounterMetricFamily, str]] = [
+            (GaugeMetricFamily(f"onnxlate_{name}", text, labels=("model",)), name)
+            for name, text in GAUGES.items()
+        ]
+        families += [
+            (CounterMetricFamily(f"onnxlate_{name}", text, labels=("model",)), name)
+            for name, text in COUNTERS.items()
+        ]
+        remembered = CounterMetricFamily(
+            "onnxlate_remembered_texts",
+            "Texts that were answered from memory.",
+            labels=("model",),
+        )
+        for translator, engines in self._models:
+            manifest = translator.manifest
+            digest = manifest.digest()
+            labels = (manifest.name, manifest.version, manifest.precision, digest)
+            about.add_metric(labels, 1)
+            remembered.add_metric((manifest.name,), translator.num_remembered)
+            states = [engine.state() for engine in engines]
+            for family, name in families:
+                total = sum(getattr(state, name) for state in states)
+                family.add_metric((manifest.name,), total)
+        yield from (about, remembered)
+        yield from (family for family, _ in families)

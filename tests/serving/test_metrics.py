@@ -1,0 +1,153 @@
+"""What a server counts, and the pages that show it."""
+
+import asyncio
+import socket
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import grpc
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from onnxlate.bundle import Bundle
+from onnxlate.errors import ConfigError
+from onnxlate.v1 import translation_pb2 as pb
+from onnxlate_serving.config import ServerConfig
+from onnxlate_serving.server import Server
+
+from .serving import ANYWHERE, connected
+
+TRANSLATE = "/onnxlate.v1.TranslationService/Translate"
+STREAM = "/onnxlate.v1.TranslationService/TranslateStream"
+
+
+def fetch(url: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+async def get(server: Server, path: str) -> tuple[int, str]:
+    assert server._web
+    return await asyncio.to_thread(fetch, f"http://{server._web.address}{path}")
+
+
+async def values(server: Server) -> dict[str, float]:
+    """Samples as "name{label,label}", of the labels' values, by their names."""
+    status, text = await get(server, "/metrics")
+    assert status == 200
+    return {
+        f"{sample.name}{{{','.join(sample.labels.values())}}}": sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+@pytest.fixture
+def config(bundle: Bundle) -> ServerConfig:
+    return ServerConfig(bundles=(bundle.path,), listen=ANYWHERE, metrics=ANYWHERE)
+
+
+async def test_calls_texts_and_tokens_are_counted(
+    config: ServerConfig, bundle: Bundle
+) -> None:
+    server, name = Server(config), bundle.manifest.name
+    address = await server.start()
+    async with connected(str(address)) as stub:
+        cut = pb.TranslateOptions(truncate_source=True, max_target_tokens=2)
+        results: list[pb.Result] = []
+        for request in (
+            pb.TranslateRequest(texts=["one two", "one", ""]),
+            pb.TranslateRequest(texts=["one"]),
+            pb.TranslateRequest(texts=["two " * 999], options=cut),
+        ):
+            results += (await stub.Translate(request)).results
+        pieces = stub.TranslateStream(pb.TranslateStreamRequest(text="three"))
+        results += [piece.result async for piece in pieces][-1:]
+        with pytest.raises(grpc.aio.AioRpcError):
+            await stub.Translate(pb.TranslateRequest(texts=["one"], model="none"))
+    seen = await values(server)
+    await server.stop()
+
+    assert seen[f"onnxlate_calls_total{{{TRANSLATE},OK}}"] == 3
+    assert seen[f"onnxlate_calls_total{{{TRANSLATE},NOT_FOUND}}"] == 1
+    assert seen[f"onnxlate_calls_total{{{STREAM},OK}}"] == 1
+    assert seen[f"onnxlate_call_seconds_count{{{TRANSLATE}}}"] == 4
+    assert seen[f"onnxlate_first_answer_seconds_count{{{STREAM}}}"] == 1
+    assert seen[f"onnxlate_texts_total{{{name}}}"] == 6
+    assert seen[f"onnxlate_remembered_texts_total{{{name}}}"] == 1
+    assert seen[f"onnxlate_truncated_texts_total{{{name}}}"] == 1
+    assert seen[f"onnxlate_unfinished_texts_total{{{name}}}"] == 1
+    assert seen[f"onnxlate_source_tokens_total{{{name}}}"] == sum(
+        result.num_source_tokens for result in results
+    )
+    assert seen[f"onnxlate_target_tokens_total{{{name}}}"] == sum(
+        result.hypotheses[0].num_target_tokens for result in results
+    )
+    assert seen[f"onnxlate_rows_in_use{{{name}}}"] == 0
+    assert seen[f"onnxlate_failed_steps_total{{{name}}}"] == 0
+    steps = seen[f"onnxlate_steps_total{{{name}}}"]
+    assert steps <= seen[f"onnxlate_decoded_rows_total{{{name}}}"] <= 2 * steps
+    manifest = bundle.manifest
+    about = f"{manifest.digest()},{name},{manifest.precision},{manifest.version}"
+    assert seen[f"onnxlate_model_info{{{about}}}"] == 1
+
+
+async def test_readiness_ends_with_draining_and_health_with_an_engine(
+    config: ServerConfig,
+) -> None:
+    server = Server(config.model_copy(update={"announce_seconds": 0.0}))
+    await server.start()
+
+    assert await get(server, "/readyz?verbose") == (200, "ok\n")
+    assert await get(server, "/healthz") == (200, "ok\n")
+    assert (await get(server, "/secret"))[0] == 404
+
+    await server.drain()
+    assert (await get(server, "/readyz"))[0] == 503
+    assert (await get(server, "/healthz"))[0] == 200
+
+    server._engines[0]._die()
+    assert (await get(server, "/healthz"))[0] == 503
+    await server.stop()
+
+
+async def test_junk_at_the_metrics_port_is_nobodys_business(
+    config: ServerConfig, capfd: pytest.CaptureFixture[str]
+) -> None:
+    server = Server(config)
+    address = await server.start()
+    assert server._web
+    place = "127.0.0.1", server._web.address.port
+    for junk in (b"\x16\x03\x01\x02\x00", b"GET /metrics", b"X" * 70_000 + b"\r\n\r\n"):
+        with socket.create_connection(place, timeout=5) as connection:
+            connection.sendall(junk)
+    silent = [socket.create_connection(place, timeout=5) for _ in range(20)]
+
+    assert (await get(server, "/metrics"))[0] == 200
+    async with connected(str(address)) as stub:
+        answer = await stub.Translate(pb.TranslateRequest(texts=["one"]))
+
+    for connection in silent:
+        connection.close()
+    await server.stop()
+    assert len(answer.results) == 1
+    assert capfd.readouterr().err == ""
+
+
+def test_a_port_in_use_is_refused_at_the_start(bundle: Bundle, tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(ConfigError, match="the port is in use"):
+            Server(
+                ServerConfig(
+                    bundles=(bundle.path,),
+                    listen=ANYWHERE,
+                    metrics=f"127.0.0.1:{port}",
+                )
+            )
