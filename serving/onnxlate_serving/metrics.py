@@ -23,6 +23,8 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from onnxlate.finish import FinishReason
+
 from .translation import Translation
 
 if TYPE_CHECKING:
@@ -132,15 +134,18 @@ class Metrics:
 
     def answered(self, model: str, translations: Iterable[Translation]) -> None:
         """Counts texts that have their answers."""
-        for each in translations:
-            best = each.hypotheses[0]
-            self._texts.labels(model).inc()
-            self._source_tokens.labels(model).inc(each.num_source_tokens)
-            self._target_tokens.labels(model).inc(best.num_target_tokens)
-            if each.num_dropped_source_tokens:
-                self._truncated.labels(model).inc()
-            if best.finish_reason.name == "LENGTH":
-                self._unfinished.labels(model).inc()
+        texts = list(translations)
+        best = [each.hypotheses[0] for each in texts]
+        cut = sum(each.num_dropped_source_tokens > 0 for each in texts)
+        unfinished = sum(each.finish_reason is FinishReason.LENGTH for each in best)
+        # All at once, since every counter has a lock and is found by its labels.
+        self._texts.labels(model).inc(len(texts))
+        self._source_tokens.labels(model).inc(sum(t.num_source_tokens for t in texts))
+        self._target_tokens.labels(model).inc(sum(t.num_target_tokens for t in best))
+        if cut:
+            self._truncated.labels(model).inc(cut)
+        if unfinished:
+            self._unfinished.labels(model).inc(unfinished)
 
     def watch(self, translator: Translator, engines: Sequence[Engine]) -> None:
         """Shows what a model is, and what its engines are at."""
