@@ -35,8 +35,7 @@ class Tokenizer:
 
     def encode(self, text: str) -> list[int]:
         """Ids of the text with the end-of-sentence id behind; [] for blank text."""
-        ids = list(self._model.encode(_clean(text)))
-        return [*ids, EOS_ID] if ids else []
+        return _ended(self._model.encode(_clean(text)))
 
     def encode_all(
         self, texts: Iterable[str], dropout: float, seed: int
@@ -47,17 +46,16 @@ class Tokenizer:
         """
 
         def encode(text: str) -> list[int]:
-            ids = self._model.encode(
-                _clean(text), enable_sampling=True, alpha=dropout, nbest_size=-1
+            return _ended(
+                self._model.encode(
+                    _clean(text), enable_sampling=True, alpha=dropout, nbest_size=-1
+                )
             )
-            return [*ids, EOS_ID] if ids else []
 
         # SentencePiece's generator is a thread's own, and seeded when first used.
         sentencepiece.set_random_generator_seed(seed)
         with ThreadPoolExecutor(max_workers=1) as thread:
-            return list(
-                thread.submit(lambda: [encode(text) for text in texts]).result()
-            )
+            return thread.submit(lambda: [encode(text) for text in texts]).result()
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of the ids; special ids are silent, unknown ones become U+2047."""
@@ -72,6 +70,10 @@ class Tokenizer:
 def _clean(text: str) -> str:
     # A lone surrogate cannot be encoded; it reads as "not a character".
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _ended(ids: Sequence[int]) -> list[int]:
+    return [*ids, EOS_ID] if ids else []
 
 
 class Detokenizer:

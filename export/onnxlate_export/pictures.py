@@ -1,6 +1,5 @@
 """What a Transformer's masks, positions and attention look like, as PNG files."""
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Patch
 
-from onnxlate.errors import ConfigError
+from onnxlate_training.drawing import saved
 from onnxlate_training.model import positional_encoding, visible_past, visible_words
 
 from .attention import AttentionMap
@@ -23,7 +22,6 @@ from .attention import AttentionMap
 WEIGHTS = "Blues"
 SIGNED = "RdBu"
 VISIBLE, HIDDEN = "#1864a8", "#e4e6ea"
-DPI = 110
 
 Picture = npt.NDArray[np.generic]
 
@@ -38,7 +36,7 @@ def draw_positions(path: Path, positions: int, width: int) -> Path:
         xlabel="dimension of the model", ylabel="position", title="Positional encoding"
     )
     figure.colorbar(image, ax=axes, label="added to the embedding")
-    return _saved(figure, path)
+    return saved(figure, path)
 
 
 def draw_masks(path: Path, lengths: Sequence[int]) -> Path:
@@ -60,7 +58,7 @@ def draw_masks(path: Path, lengths: Sequence[int]) -> Path:
         ylabel="position looking",
     )
     _legend(figure)
-    return _saved(figure, path)
+    return saved(figure, path)
 
 
 def draw_step(path: Path, lengths: Sequence[int], capacity: int) -> Path:
@@ -80,7 +78,7 @@ def draw_step(path: Path, lengths: Sequence[int], capacity: int) -> Path:
         ylabel="row",
     )
     _legend(figure)
-    return _saved(figure, path)
+    return saved(figure, path)
 
 
 def draw_attention(path: Path, layer: AttentionMap) -> Path:
@@ -106,7 +104,7 @@ def draw_attention(path: Path, layer: AttentionMap) -> Path:
     }[layer.kind]
     figure.suptitle(f"{what}, layer {layer.layer + 1}")
     figure.colorbar(image, ax=grid, label="weight", shrink=0.8)
-    return _saved(figure, path)
+    return saved(figure, path)
 
 
 def _tensor(lengths: Sequence[int]) -> torch.Tensor:
@@ -142,17 +140,3 @@ def _legend(figure: Figure) -> None:
     handles = [Patch(color=VISIBLE, label="True: may be looked at")]
     handles.append(Patch(color=HIDDEN, label="False: hidden"))
     figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False)
-
-
-def _saved(figure: Figure, path: Path) -> Path:
-    """Raises ConfigError if the file cannot be written."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with warnings.catch_warnings():
-            # A script that the font does not have is drawn as boxes.
-            warnings.filterwarnings("ignore", message="Glyph .* missing")
-            # No version of ours or theirs, so that equal pictures are equal files.
-            figure.savefig(path, dpi=DPI, metadata={"Software": None})
-    except OSError as cause:
-        raise ConfigError(f"{path} cannot be written: {cause.strerror}") from cause
-    return path

@@ -198,6 +198,19 @@ def test_dropout_keeps_the_expectation_and_repeats_from_a_seed() -> None:
     assert dropout.eval()(x) is x
 
 
+def assert_same_gradients(
+    ours: torch.Tensor, theirs: torch.Tensor, inputs: tuple[torch.Tensor, ...]
+) -> None:
+    """And the same loss."""
+    torch.testing.assert_close(ours, theirs)
+    for mine, reference in zip(
+        torch.autograd.grad(3 * ours, inputs),
+        torch.autograd.grad(3 * theirs, inputs),
+        strict=True,
+    ):
+        torch.testing.assert_close(mine, reference, atol=1e-4, rtol=1e-4)
+
+
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_the_sliced_loss_is_cross_entropy(smoothing: float) -> None:
     torch.manual_seed(0)
@@ -210,13 +223,7 @@ def test_the_sliced_loss_is_cross_entropy(smoothing: float) -> None:
         vectors @ weight.T, targets, reduction="sum", label_smoothing=smoothing
     )
 
-    torch.testing.assert_close(ours, theirs)
-    for mine, reference in zip(
-        torch.autograd.grad(3 * ours, (vectors, weight)),
-        torch.autograd.grad(3 * theirs, (vectors, weight)),
-        strict=True,
-    ):
-        torch.testing.assert_close(mine, reference, atol=1e-4, rtol=1e-4)
+    assert_same_gradients(ours, theirs, (vectors, weight))
 
 
 def test_the_sliced_loss_of_two_guesses_is_the_formula() -> None:
@@ -235,13 +242,7 @@ def test_the_sliced_loss_of_two_guesses_is_the_formula() -> None:
     back = nn.functional.kl_div(other, one, reduction="sum", log_target=True)
     theirs = entropy / 2 + 3.0 / 4 * (there + back)
 
-    torch.testing.assert_close(ours, theirs)
-    for mine, reference in zip(
-        torch.autograd.grad(3 * ours, (vectors, weight)),
-        torch.autograd.grad(3 * theirs, (vectors, weight)),
-        strict=True,
-    ):
-        torch.testing.assert_close(mine, reference, atol=1e-4, rtol=1e-4)
+    assert_same_gradients(ours, theirs, (vectors, weight))
 
 
 def test_the_loss_in_half_precision_is_near_that_in_whole() -> None:

@@ -1,13 +1,11 @@
 """`onnxlate curves`: what runs went through, side by side, as a picture."""
 
 import json
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import matplotlib
 import typer
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -15,6 +13,7 @@ from matplotlib.figure import Figure
 from onnxlate.errors import ConfigError
 
 from .checkpoint import RunFolder
+from .drawing import saved
 
 PANELS = (
     ("loss", "nats a token"),
@@ -87,19 +86,7 @@ def draw_curves(histories: Sequence[History], path: Path) -> Path:
         axes.spines[["top", "right"]].set_visible(False)
         if axes.has_data():
             axes.legend(frameon=False)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # The same curves are the same file: no versions, dates or random names.
-        metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
-        with (
-            warnings.catch_warnings(),
-            matplotlib.rc_context({"svg.hashsalt": "onnxlate"}),
-        ):
-            warnings.filterwarnings("ignore", message="Glyph .* missing")
-            figure.savefig(path, dpi=110, metadata=metadata)
-    except OSError as cause:
-        raise ConfigError(f"{path} cannot be written: {cause.strerror}") from cause
-    return path
+    return saved(figure, path)
 
 
 def _draw(axes: Axes, history: History, key: str, colour: str) -> None:
