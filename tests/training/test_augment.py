@@ -88,3 +88,41 @@ def test_what_is_made_follows_from_the_seed(kind: str) -> None:
     assert made(pairs, half) != made(pairs, half, seed=2)
     assert 30 < len(made(pairs, half)) < 70
     assert made(pairs, AugmentConfig()) == []
+
+
+def test_names_and_numbers_change_on_both_sides_alike() -> None:
+    pairs = [
+        ("Tom is 30.", "Tom ist 30."),
+        ("Anna met Tom at 2:30.", "Anna traf Tom um 2:30."),
+    ]
+    more = [
+        pair
+        for seed in range(20)
+        for pair in made(pairs, AugmentConfig(renamed=1.0), seed)
+    ]
+
+    assert len(more) == 40
+    for source, target in more:
+        words = source.rstrip(".").split()
+        if words[1] == "is":
+            assert target == f"{words[0]} ist {words[2]}."
+            assert len(words[2]) == 2
+            assert "0" not in words[2]
+        else:
+            assert target == f"{words[0]} traf {words[2]} um 2:30."
+    assert {source.split()[0] for source, _ in more} == {"Tom", "Anna"}
+
+
+def test_lengths_become_those_of_the_validation_text() -> None:
+    short, long = ("No.", "Nein."), ("This is a longer one.", "Dies ist ein längerer.")
+    middle = ("Come in, Tom!", "Komm herein, Tom!")
+    pairs = [short] * 80 + [middle] * 15 + [long] * 5
+    validation = [short] * 30 + [middle] * 30 + [long] * 40
+
+    more, added = augment(
+        pairs, AugmentConfig(like_validation=4), 0, LANGUAGES, 1, validation
+    )
+
+    # Rarer here than there: the middle ones by 2, the long ones by 8, at most by 4.
+    assert Counter(more) == {middle: 15, long: 15}
+    assert added == {"again for their length": 30}

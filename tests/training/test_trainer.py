@@ -1,7 +1,6 @@
 """The training loop by itself, in this process, on examples of a few tokens."""
 
 import dataclasses
-import math
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,8 +15,6 @@ from onnxlate.text import Tokenizer
 from onnxlate_training.checkpoint import Progress, RunFolder
 from onnxlate_training.corpus import CutAnew, tokenize
 from onnxlate_training.generated import pairs
-from onnxlate_training.model import ModelConfig, Transformer
-from onnxlate_training.optimizer import build_optimizer, load_moments, moments_of
 from onnxlate_training.recipe import FilterConfig, Recipe, TokenizerConfig
 from onnxlate_training.subwords import train_subwords
 from onnxlate_training.texts import Texts
@@ -237,34 +234,6 @@ def test_every_batch_has_dropout_of_its_own() -> None:
 
     assert len(draws) == len(places)
     assert batch_seed(1, 2, 3) == batch_seed(1, 2, 3)
-
-
-@pytest.mark.parametrize("name", ["adam", "adamw"])
-def test_an_optimiser_taken_up_from_its_tensors_goes_on_bit_for_bit(name: str) -> None:
-    config = recipe(optimizer={"name": name, "weight_decay": 0.1}).optimizer
-    torch.manual_seed(0)
-    shape = ModelConfig(width=8, heads=2, encoder_layers=1, decoder_layers=1)
-    one, other = Transformer(shape, 9, 9), Transformer(shape, 9, 9)
-    optimizer = build_optimizer(one, config)
-    optimizer.param_groups[0]["lr"] = 0.1
-
-    def step(model: Transformer, by: torch.optim.Adam) -> None:
-        for index, parameter in enumerate(model.parameters()):
-            parameter.grad = torch.full_like(parameter, math.sin(index))
-        by.step()
-
-    step(one, optimizer)
-    other.load_state_dict(one.state_dict())
-    resumed = build_optimizer(other, config)
-    load_moments(other, resumed, moments_of(one, optimizer))
-    resumed.param_groups[0]["lr"] = 0.1
-    step(one, optimizer)
-    step(other, resumed)
-
-    for mine, theirs in zip(one.parameters(), other.parameters(), strict=True):
-        assert torch.equal(mine, theirs)
-    with pytest.raises(TrainingError, match="nothing on source_embedding"):
-        load_moments(other, resumed, {})
 
 
 def test_the_scale_of_half_precision_survives_a_checkpoint() -> None:

@@ -20,6 +20,9 @@ MAX_JOINED = 3
 RATIO = 50
 """Times that a name is written with a capital for once without."""
 
+STRIDE = 8
+"""Characters; sources whose lengths differ by less are about equally long."""
+
 WITHOUT_SPACES = ("zh", "ja", "th")
 
 
@@ -44,6 +47,7 @@ def augment(
     placeholders: int,
     languages: Pair,
     seed: int,
+    validation: Sequence[Pair] = (),
 ) -> tuple[list[Pair], Counter[str]]:
     """What comes on top of the pairs, and how many of each kind."""
     random = np.random.default_rng([seed, 1])
@@ -52,6 +56,7 @@ def augment(
             config.placeholders,
             _with_placeholders(pairs, placeholders, random),
         ),
+        "renamed": (config.renamed, _renamed(pairs, random)),
         "typed plainly": (config.plain, map(_plain, pairs)),
         "joined to others": (config.joined, _joined(pairs, languages, random)),
     }
@@ -65,6 +70,10 @@ def augment(
             if take and pair:
                 more.append(pair)
                 added[kind] += 1
+    if config.like_validation > 1 and pairs and validation:
+        again = list(_again(pairs, validation, config.like_validation, random))
+        more += again
+        added["again for their length"] = len(again)
     return more, added
 
 
@@ -72,19 +81,40 @@ def _with_placeholders(
     pairs: Sequence[Pair], placeholders: int, random: np.random.Generator
 ) -> Iterator[Pair | None]:
     """Names and numbers that are once on both sides give way to symbols."""
+    for pair, words in zip(pairs, _names_and_numbers(pairs), strict=True):
+        fitting = words[:placeholders]
+        numbers = random.permutation(placeholders)[: len(fitting)]
+        yield _replaced(pair, fitting, list(map(placeholder, numbers)))
+
+
+def _renamed(
+    pairs: Sequence[Pair], random: np.random.Generator
+) -> Iterator[Pair | None]:
+    """Names give way to any other of the text, however rare; digits to other digits."""
+    found = list(_names_and_numbers(pairs))
+    names = sorted({word for words in found for word in words if word.isalpha()})
+    for pair, words in zip(pairs, found, strict=True):
+        others = [
+            str(random.choice(names)) if word.isalpha() else _renumbered(word, random)
+            for word in words
+        ]
+        yield _replaced(pair, words, others)
+
+
+def _renumbered(word: str, random: np.random.Generator) -> str:
+    """As many other digits; clock times and dates, which have rules, stay."""
+    if not word.isdecimal():
+        return word
+    return "".join(map(str, random.integers(1, 10, size=len(word))))
+
+
+def _names_and_numbers(pairs: Sequence[Pair]) -> Iterator[list[str]]:
+    """Of each pair, those that are once on both sides, in the source's order."""
     spellings = Counter(
         word for pair in pairs for s in pair for word in WORD.findall(s)
     )
     for pair in pairs:
-        words = [word for word in _common(pair) if _is_name_or_number(word, spellings)][
-            :placeholders
-        ]
-        numbers = random.permutation(placeholders)[: len(words)]
-        symbols = dict(zip(words, map(placeholder, numbers), strict=True))
-        if words:
-            yield _replaced(pair[0], symbols), _replaced(pair[1], symbols)
-        else:
-            yield None
+        yield [word for word in _common(pair) if _is_name_or_number(word, spellings)]
 
 
 def _common(pair: Pair) -> list[str]:
@@ -101,8 +131,12 @@ def _is_name_or_number(word: str, spellings: Counter[str]) -> bool:
     return len(word) > 1 and word[0].isupper() and spellings[word] >= RATIO * small
 
 
-def _replaced(side: str, symbols: dict[str, str]) -> str:
-    return WORD.sub(lambda found: symbols.get(found[0], found[0]), side)
+def _replaced(pair: Pair, words: Sequence[str], others: Sequence[str]) -> Pair | None:
+    if not words:
+        return None
+    given = dict(zip(words, others, strict=True))
+    one, other = (WORD.sub(lambda at: given.get(at[0], at[0]), s) for s in pair)
+    return one, other
 
 
 def _plain(pair: Pair) -> Pair | None:
@@ -126,3 +160,23 @@ def _joined(
             source.join(one for one, _ in company),
             target.join(other for _, other in company),
         )
+
+
+def _again(
+    pairs: Sequence[Pair],
+    validation: Sequence[Pair],
+    limit: int,
+    random: np.random.Generator,
+) -> Iterator[Pair]:
+    """Copies, so that lengths are spread more as in the validation text."""
+    lengths = [np.array([len(one) for one, _ in text]) for text in (pairs, validation)]
+    longest = max(each.max() for each in lengths)
+    here, there = (
+        np.bincount(each // STRIDE, minlength=longest // STRIDE + 1) / len(each)
+        for each in lengths
+    )
+    times = np.divide(there, here, out=np.zeros_like(here), where=here > 0)
+    copies = np.clip(times[lengths[0] // STRIDE], 1, limit) - 1
+    whole = np.floor(copies + random.random(len(pairs))).astype(int)
+    for pair, number in zip(pairs, whole, strict=True):
+        yield from [pair] * number

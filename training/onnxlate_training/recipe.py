@@ -76,11 +76,18 @@ class AugmentConfig(_Section):
     placeholders: NonNegativeFloat = Field(default=0.0, le=1)
     """Share of the pairs with names or numbers that both sides have, which come again
     with placeholder symbols in their place (tokenizer.placeholders)."""
+    renamed: NonNegativeFloat = Field(default=0.0, le=1)
+    """Share of such pairs that comes again with other names of the text and other
+    numbers, on both sides, so that copying is learnt and not the names."""
     plain: NonNegativeFloat = Field(default=0.0, le=1)
     """Share that comes again with the source in small letters and without closing
     punctuation, as people type."""
     joined: NonNegativeFloat = Field(default=0.0, le=1)
     """Share that comes again behind one or two others, as one longer text."""
+    like_validation: NonNegativeInt = 0
+    """Times that a pair of a length that is rarer here than in the validation text
+    comes in all, at most; so short training text is learnt from as users will write.
+    0 and 1 leave lengths alone."""
 
 
 class TokenizerConfig(_Section):
@@ -116,10 +123,13 @@ class BatchConfig(_Section):
 
 
 class OptimizerConfig(_Section):
-    name: Literal["adam", "adamw"] = "adam"
+    name: Literal["adam", "adamw", "muon"] = "adam"
+    """muon is for the matrices between embedding and output, and AdamW for the rest."""
     beta1: NonNegativeFloat = Field(default=0.9, lt=1)
     beta2: NonNegativeFloat = Field(default=0.98, lt=1)
     epsilon: PositiveFloat = 1e-9
+    momentum: NonNegativeFloat = Field(default=0.95, lt=1)
+    """Muon's."""
     weight_decay: NonNegativeFloat = 0.0
     clip_norm: NonNegativeFloat = 1.0
     """Gradients longer than this are shortened to it; 0 leaves them alone."""

@@ -55,6 +55,7 @@ def prepare(
             recipe.tokenizer.placeholders,
             (recipe.data.source_language, recipe.data.target_language),
             recipe.seed,
+            validation,
         )
         pairs += more
     with together(worker):

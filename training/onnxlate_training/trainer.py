@@ -23,7 +23,7 @@ from .batches import Batch, BatchPlan
 from .checkpoint import Progress, RunFolder
 from .loss import consistent_loss, smoothed_loss
 from .model import Transformer
-from .optimizer import build_optimizer, load_moments, moments_of
+from .optimizer import build_optimizers, load_moments, moments_of
 from .recipe import Recipe, TrainConfig
 from .reporting import Reporter
 from .texts import Texts
@@ -121,7 +121,7 @@ class Trainer:
             texts.target_tokenizer,
             recipe.decode,
         )
-        self._optimizer = build_optimizer(self._model, recipe.optimizer)
+        self._optimizers = build_optimizers(self._model, recipe.optimizer)
         self._precision = _precision(recipe, worker)
         self._scaler = torch.amp.GradScaler(
             worker.device.type, enabled=self._precision is torch.float16
@@ -146,7 +146,7 @@ class Trainer:
             return False
         newest = checkpoints[-1]
         load_weights(self._model, newest.load_model())
-        load_moments(self._model, self._optimizer, newest.load_optimizer())
+        load_moments(self._model, self._optimizers, newest.load_optimizer())
         self.progress = newest.load_progress()
         self._saved = self.progress.update
         if self.progress.loss_scale:
@@ -220,8 +220,9 @@ class Trainer:
         started, cpu_started = time.perf_counter(), time.process_time()
         update = self.progress.update + 1
         rate = self._recipe.schedule.rate(update, self._recipe.train.max_updates)
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
+        for optimizer in self._optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate
         num_tokens = sum(self._plan.num_tokens(each) for each in batches)
         loss = self._accumulate(update, batches, num_tokens)
         norm = self._step()
@@ -250,7 +251,8 @@ class Trainer:
         """Adds up the gradients of this process's batches; all processes' loss."""
         worker = self._worker
         rounds = math.ceil(len(batches) / worker.world)
-        self._optimizer.zero_grad()
+        for optimizer in self._optimizers:
+            optimizer.zero_grad()
         summed = 0.0
         for turn in range(rounds):
             # Data parallelism waits for everyone in the last round: a process whose
@@ -283,12 +285,14 @@ class Trainer:
 
     def _step(self) -> float:
         """Clips and applies the gradients; their norm before clipping."""
-        self._scaler.unscale_(self._optimizer)
+        for optimizer in self._optimizers:
+            self._scaler.unscale_(optimizer)
         limit = self._recipe.optimizer.clip_norm or math.inf
         norm = nn.utils.clip_grad_norm_(self._model.parameters(), limit)
-        # With a scaler, Adam itself leaves out a step whose gradients overflowed.
+        # With a scaler, a step whose gradients overflowed is left out by itself.
         if self._scaler.is_enabled() or bool(norm.isfinite()):
-            self._scaler.step(self._optimizer)
+            for optimizer in self._optimizers:
+                self._scaler.step(optimizer)
         self._scaler.update()
         return float(norm)
 
@@ -349,7 +353,7 @@ class Trainer:
                 self.progress.loss_scale = self._scaler.state_dict()
                 self._run.save(
                     weights_of(self._model),
-                    moments_of(self._model, self._optimizer),
+                    moments_of(self._model, self._optimizers),
                     self.progress,
                 )
                 self._prune()
