@@ -2,7 +2,7 @@
 #
 #   docker build --tag onnxlate .
 #   docker run --read-only -p 50051:50051 onnxlate
-#   docker run --read-only -p 50051:50051 -v "$PWD/bundles/en-de:/bundle:ro" onnxlate /bundle --listen 0.0.0.0:50051
+#   docker run --read-only -p 50051:50051 -v "$PWD/bundles/en-de:/bundle:ro" onnxlate /bundle --listen 0.0.0.0:50051 --insecure
 
 FROM python:3.11-slim AS build
 WORKDIR /src
@@ -25,4 +25,5 @@ HEALTHCHECK --interval=10s --timeout=6s --start-period=20s \
     CMD ["python", "-m", "onnxlate.health", "127.0.0.1:50051"]
 # No shell in between: SIGTERM reaches the server, which then drains.
 ENTRYPOINT ["onnxlate", "serve"]
-CMD ["--listen", "0.0.0.0:50051"]
+# On all interfaces of the container, which are nobody else's until a port is published.
+CMD ["--listen", "0.0.0.0:50051", "--insecure"]

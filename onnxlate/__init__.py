@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from .async_client import AsyncTranslationStream as AsyncTranslationStream
     from .client import Client as Client
     from .client import TranslationStream as TranslationStream
+    from .credentials import Credentials as Credentials
     from .errors import OnnxlateError as OnnxlateError
     from .finish import FinishReason as FinishReason
     from .messages import Hypothesis as Hypothesis
@@ -20,6 +21,7 @@ _HOMES = {
     "AsyncTranslationStream": "async_client",
     "Client": "client",
     "TranslationStream": "client",
+    "Credentials": "credentials",
     "OnnxlateError": "errors",
     "FinishReason": "finish",
     "Hypothesis": "messages",

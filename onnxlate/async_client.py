@@ -16,8 +16,8 @@ import grpc
 import grpc.aio
 
 from .address import checked_target
-from .channel import channel_options
 from .client import POLL_S, not_ready
+from .credentials import PLAIN, Credentials
 from .errors import DeadlineExceeded, Unavailable
 from .messages import (
     MAX_CALLS,
@@ -41,12 +41,17 @@ from .v1 import translation_pb2_grpc as pb_grpc
 class AsyncClient:
     """A connection to one server, within one event loop; else as Client."""
 
-    def __init__(self, server: str, *, timeout_s: float = 60.0) -> None:
+    def __init__(
+        self,
+        server: str,
+        *,
+        timeout_s: float = 60.0,
+        credentials: Credentials = PLAIN,
+    ) -> None:
         self._target = checked_target(server)
         self._timeout_s = checked_timeout(timeout_s)
-        self._channel = grpc.aio.insecure_channel(
-            self._target, options=channel_options(self._target)
-        )
+        self._channel = credentials.aio_channel(self._target)
+        self._metadata = credentials.metadata
         self._stub = pb_grpc.TranslationServiceStub(self._channel)
         self._closed = False
 
@@ -74,7 +79,9 @@ class AsyncClient:
     ) -> "AsyncTranslationStream":
         self._require_open()
         call = self._stub.TranslateStream(
-            stream_request(text, options), timeout=time_limit(options, self._timeout_s)
+            stream_request(text, options),
+            timeout=time_limit(options, self._timeout_s),
+            metadata=self._metadata,
         )
         return AsyncTranslationStream(call, self._target)
 
@@ -92,7 +99,10 @@ class AsyncClient:
             self._require_open()
             with suppress(Unavailable, DeadlineExceeded), _translated(self._target):
                 await self._stub.ListModels(
-                    pb.ListModelsRequest(), timeout=left_s, wait_for_ready=True
+                    pb.ListModelsRequest(),
+                    timeout=left_s,
+                    metadata=self._metadata,
+                    wait_for_ready=True,
                 )
                 return
             await asyncio.sleep(min(POLL_S, max(0.0, end - time.monotonic())))
@@ -120,13 +130,16 @@ class AsyncClient:
         call = self._stub.Translate(
             translate_request(texts, options),
             timeout=time_limit(options, self._timeout_s),
+            metadata=self._metadata,
         )
         return AsyncTranslateCall(call, len(texts), self._target, first)
 
     async def _ask(self, method: Any, request: Any) -> Any:
         self._require_open()
         with _translated(self._target):
-            return await method(request, timeout=self._timeout_s)
+            return await method(
+                request, timeout=self._timeout_s, metadata=self._metadata
+            )
 
     def _require_open(self) -> None:
         if self._closed:

@@ -14,7 +14,7 @@ from typing import Any, Self, Unpack
 import grpc
 
 from .address import checked_target
-from .channel import channel_options
+from .credentials import PLAIN, Credentials
 from .errors import DeadlineExceeded, OnnxlateError, Unavailable
 from .messages import (
     MAX_CALLS,
@@ -42,20 +42,27 @@ class Client:
     """A connection to one server; threads may share it.
 
     Every method raises OnnxlateErrors: InvalidRequest, ModelNotFound, Overloaded,
-    DeadlineExceeded, Unavailable or ServerFailure. A server that is away or too busy
+    DeadlineExceeded, Unauthenticated, PermissionDenied, Unavailable or ServerFailure.
+    A server that is away or too busy
     is asked again for a few seconds first (channel.py).
     """
 
-    def __init__(self, server: str, *, timeout_s: float = 60.0) -> None:
+    def __init__(
+        self,
+        server: str,
+        *,
+        timeout_s: float = 60.0,
+        credentials: Credentials = PLAIN,
+    ) -> None:
         """`server` is HOST:PORT; `timeout_s` is each call's deadline.
 
-        Raises ConfigError if the address is none. Connects with the first call.
+        Raises ConfigError if the address is none, or credentials cannot be used.
+        Connects with the first call.
         """
         self._target = checked_target(server)
         self._timeout_s = checked_timeout(timeout_s)
-        self._channel = grpc.insecure_channel(
-            self._target, options=channel_options(self._target)
-        )
+        self._channel = credentials.channel(self._target)
+        self._metadata = credentials.metadata
         self._stub = pb_grpc.TranslationServiceStub(self._channel)
         self._closed = False
 
@@ -96,7 +103,9 @@ class Client:
         """The translation's pieces as they are decided."""
         self._require_open()
         call = self._stub.TranslateStream(
-            stream_request(text, options), timeout=time_limit(options, self._timeout_s)
+            stream_request(text, options),
+            timeout=time_limit(options, self._timeout_s),
+            metadata=self._metadata,
         )
         return TranslationStream(call, self._target)
 
@@ -118,7 +127,10 @@ class Client:
             self._require_open()
             try:
                 self._stub.ListModels(
-                    pb.ListModelsRequest(), timeout=left_s, wait_for_ready=True
+                    pb.ListModelsRequest(),
+                    timeout=left_s,
+                    metadata=self._metadata,
+                    wait_for_ready=True,
                 )
                 return
             except grpc.RpcError as cause:
@@ -150,14 +162,16 @@ class Client:
         self._require_open()
         request = translate_request(texts, options)
         call = self._stub.Translate.future(
-            request, timeout=time_limit(options, self._timeout_s)
+            request,
+            timeout=time_limit(options, self._timeout_s),
+            metadata=self._metadata,
         )
         return TranslateCall(call, len(texts), self._target, first)
 
     def _ask(self, method: Any, request: Any) -> Any:
         self._require_open()
         try:
-            return method(request, timeout=self._timeout_s)
+            return method(request, timeout=self._timeout_s, metadata=self._metadata)
         except grpc.RpcError as cause:
             raise error_from(cause, self._target) from cause
 

@@ -41,6 +41,14 @@ class ModelNotFound(OnnxlateError):
     """A model name or language pair that this server does not serve."""
 
 
+class Unauthenticated(OnnxlateError):
+    """The server wants a token, and this is none that it knows."""
+
+
+class PermissionDenied(OnnxlateError):
+    """The token is known, and not for this."""
+
+
 class Overloaded(OnnxlateError):
     """Too much is waiting already; try again later."""
 

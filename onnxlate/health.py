@@ -1,22 +1,25 @@
 """`python -m onnxlate.health HOST:PORT`: exits with 0 if the server there serves.
 
 For a container's health check or an exec probe; asks grpc.health.v1, and needs the
-extra `serve`, as the server itself does.
+extra `serve`, as the server itself does. For a server with TLS, ONNXLATE_CA, and
+ONNXLATE_CERTIFICATE and ONNXLATE_KEY where that is mutual, name PEM files.
 """
 
+import os
 import sys
+from pathlib import Path
 
 import grpc
 
 from .address import checked_target
-from .channel import channel_options
+from .credentials import PLAIN, Credentials
 from .errors import ConfigError, OnnxlateError, Unavailable
 from .statuses import error_from
 
 TIMEOUT_S = 5.0
 
 
-def check(server: str, service: str = "") -> None:
+def check(server: str, service: str = "", credentials: Credentials = PLAIN) -> None:
     """Raises an OnnxlateError unless `service`, "" for all, is SERVING."""
     try:
         from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -26,7 +29,7 @@ def check(server: str, service: str = "") -> None:
             "pip install 'onnxlate[serve]'"
         ) from cause
     target = checked_target(server)
-    with grpc.insecure_channel(target, options=channel_options(target)) as channel:
+    with credentials.channel(target) as channel:
         try:
             answer = health_pb2_grpc.HealthStub(channel).Check(
                 health_pb2.HealthCheckRequest(service=service), timeout=TIMEOUT_S
@@ -38,11 +41,21 @@ def check(server: str, service: str = "") -> None:
         raise Unavailable(f"the server at {target} is {name}")
 
 
+def from_environment() -> Credentials:
+    """As the commands of `onnxlate` take them; health wants no token."""
+    ca, certificate, key = (
+        Path(given) if (given := os.environ.get(f"ONNXLATE_{name}")) else None
+        for name in ("CA", "CERTIFICATE", "KEY")
+    )
+    tls = os.environ.get("ONNXLATE_TLS", "") in ("1", "true")
+    return Credentials(tls=tls, ca=ca, certificate=certificate, key=key)
+
+
 def main() -> None:
     if len(sys.argv) not in (2, 3):
         sys.exit("usage: python -m onnxlate.health HOST:PORT [SERVICE]")
     try:
-        check(*sys.argv[1:])
+        check(sys.argv[1], "".join(sys.argv[2:]), from_environment())
     except OnnxlateError as error:
         sys.exit(f"error: {error}")
     print("SERVING")

@@ -15,11 +15,13 @@ from rich.console import Console
 from rich.table import Table
 
 from onnxlate.async_client import AsyncClient
+from onnxlate.credentials import PLAIN, Credentials
 from onnxlate.demo import EXAMPLES
 from onnxlate.messages import CallOptions
 from onnxlate.parallel_text import read_text
 
 from . import options as shared
+from .credentials import with_credentials
 from .servers import asked
 
 
@@ -37,6 +39,7 @@ class Measurement:
     latency_p99_s: float
 
 
+@with_credentials
 def bench(
     server: shared.EitherServer = None,
     bundle: shared.OrBundle = None,
@@ -59,14 +62,17 @@ def bench(
     beam_size: shared.BeamSize = None,
     timeout_s: shared.TimeoutS = 60.0,
     as_json: shared.Json = False,
+    *,
+    credentials: Credentials,
 ) -> None:
     """Measure how many sentences a server translates in a second."""
     texts = [line for line in read_text(source) if line.strip()] if source else EXAMPLES
     options = CallOptions(model=model, beam_size=beam_size, truncate_source=True)
     load = islice(cycle(texts), sentences)
+    trust = credentials if server else PLAIN
     with asked(server, bundle) as address:
         measurement = asyncio.run(
-            measure(address, timeout_s, load, concurrency, options)
+            measure(address, timeout_s, load, concurrency, options, trust)
         )
     if as_json:
         print(json.dumps(asdict(measurement)))
@@ -80,6 +86,7 @@ async def measure(
     texts: Iterator[str],
     concurrency: int,
     options: CallOptions,
+    credentials: Credentials = PLAIN,
 ) -> Measurement:
     """Sends the texts, at least two, from so many callers; one text a call."""
     latencies_s: list[float] = []
@@ -93,7 +100,9 @@ async def measure(
             latencies_s.append(time.perf_counter() - start)
             num_tokens += translation.hypotheses[0].num_target_tokens
 
-    async with AsyncClient(server, timeout_s=timeout_s) as client:
+    async with AsyncClient(
+        server, timeout_s=timeout_s, credentials=credentials
+    ) as client:
         await client.models()  # connects, which is not what is measured
         start = time.perf_counter()
         await asyncio.gather(*(call(client) for _ in range(concurrency)))

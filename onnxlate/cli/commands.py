@@ -96,6 +96,12 @@ COMMANDS = (
         extra="serve",
     ),
     Command(
+        "token",
+        "Make a token that a server lets callers in with.",
+        "onnxlate_serving.cli",
+        extra="serve",
+    ),
+    Command(
         "translate",
         "Translate arguments, lines or a file through a server.",
         "onnxlate.cli.translate",

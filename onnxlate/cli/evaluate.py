@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from onnxlate.credentials import Credentials
 from onnxlate.errors import ConfigError
 from onnxlate.evaluation.comparison import compare
 from onnxlate.evaluation.metrics import MetricName, metric
@@ -15,11 +16,13 @@ from onnxlate.evaluation.test_set import TestSet, read_test_sets
 
 from . import evaluate_options as own
 from . import options as shared
+from .credentials import with_credentials
 from .evaluation_text import show
 from .files import output_file, output_folder
 from .systems import from_files, translate, translating
 
 
+@with_credentials
 def evaluate(
     bundles: own.Bundles = None,
     source: own.Sources = None,
@@ -42,6 +45,8 @@ def evaluate(
     html: own.Html = None,
     output: own.Output = None,
     timeout_s: shared.TimeoutS = 300.0,
+    *,
+    credentials: Credentials,
 ) -> None:
     """Translate test sets and score them, one system or several side by side.
 
@@ -50,7 +55,9 @@ def evaluate(
     A source that is too long is cut, and counted.
     """
     test_sets = _test_sets(source or [], reference or [])
-    models = translating([*(bundles or []), *(bundle or [])], server or [], model or [])
+    models = translating(
+        [*(bundles or []), *(bundle or [])], server or [], model or [], credentials
+    )
     files = from_files(hypotheses or [], len(test_sets))
     named = [each.name for each in models] + [each.name for each in files]
     systems = _ordered(named, baseline)

@@ -7,18 +7,23 @@ from rich.console import Console
 from rich.table import Table
 
 from onnxlate.client import Client
+from onnxlate.credentials import Credentials
 from onnxlate.messages import ServedModel
 
 from . import options as shared
+from .credentials import with_credentials
 
 
+@with_credentials
 def models(
     server: shared.Server = shared.DEFAULT_SERVER,
     timeout_s: shared.TimeoutS = 60.0,
     as_json: shared.Json = False,
+    *,
+    credentials: Credentials,
 ) -> None:
     """List the models a server has."""
-    with Client(server, timeout_s=timeout_s) as client:
+    with Client(server, timeout_s=timeout_s, credentials=credentials) as client:
         served = client.models()
     for model in served:
         if as_json:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from onnxlate.bundle import Bundle
 from onnxlate.client import Client
+from onnxlate.credentials import PLAIN, Credentials
 from onnxlate.errors import ConfigError
 from onnxlate.evaluation.report import Decoding, SystemOutput
 from onnxlate.evaluation.test_set import TestSet, read_hypotheses
@@ -30,12 +31,15 @@ class Translating:
     bundle: Path | None
     model: str | None = None
     """None for the default one."""
+    credentials: Credentials = PLAIN
 
     @contextmanager
     def connected(self, timeout_s: float) -> Iterator[Client]:
         with (
             asked(self.server, self.bundle) as address,
-            Client(address, timeout_s=timeout_s) as client,
+            Client(
+                address, timeout_s=timeout_s, credentials=self.credentials
+            ) as client,
         ):
             yield client
 
@@ -66,7 +70,10 @@ class FromFiles:
 
 
 def translating(
-    bundles: Sequence[str], servers: Sequence[str], models: Sequence[str]
+    bundles: Sequence[str],
+    servers: Sequence[str],
+    models: Sequence[str],
+    credentials: Credentials = PLAIN,
 ) -> list[Translating]:
     """What [NAME=]BUNDLE and [NAME=]HOST:PORT mean, each with each of the models.
 
@@ -85,7 +92,8 @@ def translating(
             name, address = _named(each)
             if name and model and len(models) > 1:
                 name = f"{name} {model}"
-            found.append(Translating(name or model or address, address, None, model))
+            name = name or model or address
+            found.append(Translating(name, address, None, model, credentials))
     return found
 
 

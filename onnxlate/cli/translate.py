@@ -10,17 +10,20 @@ from typing import Annotated, BinaryIO
 import typer
 
 from onnxlate.client import Client
+from onnxlate.credentials import Credentials
 from onnxlate.errors import ConfigError
 from onnxlate.messages import CallOptions, Translation
 
 from . import format
 from . import options as shared
+from .credentials import with_credentials
 from .files import input_file, output_file
 from .lines import one_line, read_lines
 from .pipeline import translated
 from .progress import Counter
 
 
+@with_credentials
 def translate(
     texts: Annotated[
         list[str] | None,
@@ -61,6 +64,8 @@ def translate(
     ] = None,
     output: shared.Output = None,
     timeout_s: shared.TimeoutS = 60.0,
+    *,
+    credentials: Credentials,
 ) -> None:
     """Translate arguments, lines or a file through a server."""
     if texts and source:
@@ -77,7 +82,7 @@ def translate(
         truncate_source=truncate or None,
     )
     with (
-        Client(server, timeout_s=timeout_s) as client,
+        Client(server, timeout_s=timeout_s, credentials=credentials) as client,
         _groups(texts, source) as groups,
         output_file(output) as out,
     ):

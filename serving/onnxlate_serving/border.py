@@ -24,12 +24,16 @@ from onnxlate.errors import (
     DeadlineExceeded,
     InvalidRequest,
     ModelNotFound,
+    OnnxlateError,
     Overloaded,
+    PermissionDenied,
     SourceTooLong,
+    Unauthenticated,
     Unavailable,
 )
 
 from .metrics import Metrics, Observed
+from .tokens import Tokens
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +43,8 @@ STATUS_CODES: dict[type[Exception], grpc.StatusCode] = {
     InvalidRequest: grpc.StatusCode.INVALID_ARGUMENT,
     SourceTooLong: grpc.StatusCode.INVALID_ARGUMENT,
     ModelNotFound: grpc.StatusCode.NOT_FOUND,
+    Unauthenticated: grpc.StatusCode.UNAUTHENTICATED,
+    PermissionDenied: grpc.StatusCode.PERMISSION_DENIED,
     Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
     DeadlineExceeded: grpc.StatusCode.DEADLINE_EXCEEDED,
     Unavailable: grpc.StatusCode.UNAVAILABLE,
@@ -65,6 +71,10 @@ def come_back_later(details: str) -> tuple[tuple[str, str | bytes], ...]:
     )
 
 
+REFUSED = "(not admitted)"
+"""Stands for the method in the metrics: strangers could name any number of them."""
+
+
 class Unreadable:
     """Stands for a message that could not be parsed."""
 
@@ -77,10 +87,12 @@ else:
 
 
 class Border(Interceptor):
-    """Stands around every method of every service."""
+    """Stands around every method of every service, those without a name included."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, tokens: Tokens | None = None) -> None:
+        """Without tokens everyone may call everything."""
         self._metrics = metrics
+        self._tokens = tokens
 
     async def intercept_service(
         self,
@@ -89,13 +101,20 @@ class Border(Interceptor):
         ],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler[Any, Any]:
+        method = handler_call_details.method
+        if self._tokens:
+            try:
+                metadata = handler_call_details.invocation_metadata or ()
+                self._tokens.admit(method, metadata)
+            except OnnxlateError as error:
+                return _refusing(error, partial(self._metrics.call, REFUSED))
         handler = await continuation(handler_call_details)
         # Streams of requests are reflection's alone; an unknown method has no handler.
         if handler is None or handler.request_streaming:
             return handler
         readable = _readable(handler.request_deserializer)
         behaviour: Any = handler.unary_stream or handler.unary_unary
-        observe = partial(self._metrics.call, handler_call_details.method)
+        observe = partial(self._metrics.call, method)
         if not handler.response_streaming:
             return grpc.unary_unary_rpc_method_handler(
                 _guarded(behaviour, observe), readable, handler.response_serializer
@@ -119,6 +138,18 @@ def _readable(parse: Callable[[bytes], Any] | None) -> Callable[[bytes], Any] | 
             return Unreadable()
 
     return readable
+
+
+def _refusing(
+    error: OnnxlateError, observe: Observe
+) -> grpc.RpcMethodHandler[Any, Any]:
+    """Answers at once, whatever the method is, and reads nothing of what is sent."""
+
+    async def refuse(requests: Any, context: Any) -> None:
+        with observe(context):
+            await _answer(error, context)
+
+    return grpc.stream_stream_rpc_method_handler(refuse)
 
 
 def _guarded(

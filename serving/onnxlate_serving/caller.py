@@ -6,7 +6,7 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Caller:
     name: str = ""
-    """Where calls come from; those of one name share one turn."""
+    """Whose token it is, or where calls come from; those of one name share one turn."""
 
     seconds_left: float | None = None
     """How long the answer is waited for; None is for ever."""

@@ -1,6 +1,8 @@
-"""`onnxlate serve`: bundles behind a port, until a signal."""
+"""`onnxlate serve`: bundles behind a port, until a signal; `onnxlate token`."""
 
 import logging
+import secrets
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +12,14 @@ from pydantic import ValidationError
 
 from onnxlate.errors import ConfigError
 
-from .config import RequestLimits, RuntimeConfig, SchedulerConfig, ServerConfig
+from .config import (
+    RequestLimits,
+    RuntimeConfig,
+    SchedulerConfig,
+    ServerConfig,
+    TlsConfig,
+)
+from .tokens import Scope, hash_of
 
 
 class Device(StrEnum):
@@ -39,6 +48,28 @@ def serve(
             show_default="nowhere",
         ),
     ] = None,
+    tls_certificate: Annotated[
+        Path | None,
+        typer.Option(help="PEM file: speak TLS. It is read again when it changes."),
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="The certificate's key.")] = None,
+    tls_client_ca: Annotated[
+        Path | None,
+        typer.Option(help="PEM file: ask clients for certificates that these signed."),
+    ] = None,
+    tokens: Annotated[
+        Path | None,
+        typer.Option(
+            help="File of who may call what; `onnxlate token` makes its lines.",
+            show_default="everyone may",
+        ),
+    ] = None,
+    insecure: Annotated[
+        bool,
+        typer.Option(
+            "--insecure", help="Without TLS, listen on other addresses than loopback."
+        ),
+    ] = False,
     device: Annotated[Device, typer.Option(help="Where to decode.")] = Device.auto,
     workers: Annotated[
         int | None,
@@ -105,11 +136,21 @@ def serve(
     ] = 30.0,
 ) -> None:
     """Serve bundles over gRPC."""
+    if bool(tls_certificate) != bool(tls_key) or (tls_client_ca and not tls_key):
+        raise ConfigError("TLS needs both --tls-certificate and --tls-key")
+    tls = (
+        TlsConfig(certificate=tls_certificate, key=tls_key, client_ca=tls_client_ca)
+        if tls_certificate and tls_key
+        else None
+    )
     try:
         config = ServerConfig(
             bundles=tuple(bundles or ()),
             listen=listen,
             metrics=metrics,
+            tls=tls,
+            tokens=tokens,
+            insecure=insecure,
             scheduler=SchedulerConfig(
                 max_rows=max_rows,
                 max_waiting=max_waiting,
@@ -138,3 +179,26 @@ def serve(
     from .server import serve as serve_config
 
     raise typer.Exit(serve_config(config))
+
+
+def token(
+    name: Annotated[
+        str, typer.Argument(help="Whose it will be; calls of one name share a turn.")
+    ],
+    scopes: Annotated[
+        list[Scope] | None,
+        typer.Option(
+            "--scope", help="What it is good for. Repeatable.", show_default="translate"
+        ),
+    ] = None,
+) -> None:
+    """Make a token: its line for `serve --tokens` on stdout, itself on stderr.
+
+    onnxlate token web >> tokens.txt
+    """
+    if len(name.split()) != 1 or "#" in name:
+        raise ConfigError(f"{name!r} is not one word without #")
+    made = secrets.token_urlsafe(32)
+    wanted = ",".join(dict.fromkeys(scopes or [Scope.TRANSLATE]))
+    print(f"{name} {wanted} sha256:{hash_of(made).hex()}")
+    print(f"token of {name}, which is written nowhere: {made}", file=sys.stderr)

@@ -85,6 +85,19 @@ class RuntimeConfig(_Settings):
     CPUs shared out among them."""
 
 
+class TlsConfig(_Settings):
+    """PEM files; they are read again when they change."""
+
+    certificate: Path
+    """The server's, and those that signed it, up to one that clients know."""
+
+    key: Path
+    """The certificate's, without a password."""
+
+    client_ca: Path | None = None
+    """Who signs the certificates that clients then need: mutual TLS."""
+
+
 class ServerConfig(_Settings):
     """Everything `onnxlate serve` knows when it starts."""
 
@@ -96,8 +109,16 @@ class ServerConfig(_Settings):
     """HOST:PORT; port 0 lets the system choose."""
 
     metrics: str | None = None
-    """HOST:PORT of Prometheus' page and of /healthz and /readyz, over HTTP; None is
-    nowhere."""
+    """HOST:PORT of Prometheus' page and of /healthz and /readyz, over HTTP, or HTTPS
+    where there is TLS; None is nowhere."""
+
+    tls: TlsConfig | None = None
+
+    tokens: Path | None = None
+    """Who may call what, as tokens.py reads it; None lets everyone call everything."""
+
+    insecure: bool = False
+    """Whether to listen without TLS where others than this machine can connect."""
 
     scheduler: SchedulerConfig = SchedulerConfig()
     """For each bundle its own."""

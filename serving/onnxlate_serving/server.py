@@ -31,6 +31,8 @@ from .runner import OnnxRunner
 from .scheduler import Scheduler
 from .service import TranslationService
 from .sessions import Sessions
+from .tls import Tls
+from .tokens import Tokens
 from .translator import Translator
 from .web import Pages, WebServer, metrics_page, verdict_page
 
@@ -59,18 +61,17 @@ class Server:
     def __init__(self, config: ServerConfig) -> None:
         """Opens the bundles, which takes seconds; raises OnnxlateError."""
         self._config = config
-        self._address = Address.parse(config.listen)
-        self._address.check_free()
-        web = Address.parse(config.metrics) if config.metrics else None
-        if web:
-            web.check_free()
+        self._tls = Tls(config.tls) if config.tls else None
+        self._tokens = Tokens(config.tokens) if config.tokens else None
+        self._address = self._allowed(config.listen)
+        web = self._allowed(config.metrics) if config.metrics else None
         self._metrics = Metrics()
         self._serving = False
         self._engines: list[Engine] = []
         self._first: list[Translator] = []  # of one engine each, to warm them up
         paths = config.bundles or (default_bundle(),)
         self._models = Models([self._open(path) for path in paths])
-        self._web = WebServer(web, self._pages()) if web else None
+        self._web = WebServer(web, self._pages(), self._tls) if web else None
 
     async def start(self) -> Address:
         """Listens, warms up, and only then says SERVING; the address in use."""
@@ -78,23 +79,24 @@ class Server:
         self._health = aio_health.HealthServicer()
         await self._say(NOT_SERVING)
         self._grpc = grpc.aio.server(
-            interceptors=[Border(self._metrics)], options=OPTIONS
+            interceptors=[Border(self._metrics, self._tokens)], options=OPTIONS
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
         pb_grpc.add_TranslationServiceServicer_to_server(
-            TranslationService(self._models, self._calls, self._metrics), self._grpc
+            TranslationService(self._models, self._calls, self._metrics, self._tokens),
+            self._grpc,
         )
         if self._config.reflection:
             self._reflect()
         try:
-            port = self._grpc.add_insecure_port(str(self._address))
+            port = self._listen()
         except RuntimeError as cause:
             raise ConfigError(f"cannot listen on {self._address}") from cause
         for engine in self._engines:
             engine.start()
         if self._web:
             self._web.start()
-            log.info("metrics at http://%s/metrics", self._web.address)
+            log.info("metrics at %s://%s/metrics", self._web.scheme, self._web.address)
         await self._grpc.start()
         await self._warm_up()
         await self._say(SERVING)
@@ -134,6 +136,24 @@ class Server:
         for engine in self._engines:
             await engine.stop()
 
+    def _allowed(self, text: str) -> Address:
+        """Where to listen; raises ConfigError if that is not wise, or not possible."""
+        address = Address.parse(text)
+        if not (address.loopback or self._tls or self._config.insecure):
+            raise ConfigError(
+                f"{address} is open to the network, and without TLS everyone there "
+                "could read what is sent: give --tls-certificate and --tls-key, or "
+                "--insecure if that is meant"
+            )
+        address.check_free()
+        return address
+
+    def _listen(self) -> int:
+        address = str(self._address)
+        if self._tls:
+            return self._grpc.add_secure_port(address, self._tls.credentials())
+        return self._grpc.add_insecure_port(address)
+
     def _open(self, path: Path) -> Translator:
         bundle = Bundle.open(path)
         name = bundle.manifest.name
@@ -155,7 +175,7 @@ class Server:
 
     def _pages(self) -> Pages:
         return {
-            "/metrics": metrics_page(self._metrics.text),
+            "/metrics": metrics_page(self._metrics.text, self._tokens),
             "/healthz": verdict_page(
                 lambda: not any(engine.dead.is_set() for engine in self._engines)
             ),
@@ -238,7 +258,15 @@ async def run(config: ServerConfig) -> int:
         return 0
     address = await server.start()
     if not address.loopback:
-        log.warning("%s is open to the network, unencrypted", address)
+        lacks = [
+            name
+            for name, given in (("TLS", config.tls), ("tokens", config.tokens))
+            if not given
+        ]
+        if lacks:
+            log.warning(
+                "%s is open to the network without %s", address, " or ".join(lacks)
+            )
     log.info("ready %s", address)
     asked = asyncio.create_task(signals.next())
     broken = asyncio.create_task(server.broken())

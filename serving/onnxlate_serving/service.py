@@ -18,6 +18,7 @@ from .calls import Calls
 from .metrics import Metrics
 from .models import Models
 from .options import TranslateOptions
+from .tokens import Tokens
 from .translation import TranslatedHypothesis, Translation
 from .translator import Translator
 
@@ -32,10 +33,17 @@ FINISH_REASONS: dict[FinishReason, pb.FinishReason] = {
 class TranslationService(pb_grpc.TranslationServiceServicer):
     """Each method says in the proto what it does and what it answers."""
 
-    def __init__(self, models: Models, calls: Calls, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        models: Models,
+        calls: Calls,
+        metrics: Metrics,
+        tokens: Tokens | None = None,
+    ) -> None:
         self._models = models
         self._calls = calls
         self._metrics = metrics
+        self._tokens = tokens
 
     async def Translate(
         self,
@@ -46,7 +54,7 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
             translator = self._models.find(request.model)
             options = options_of(request.options)
             translations = await translator.translate(
-                request.texts, options, caller_of(context)
+                request.texts, options, self._caller(context)
             )
             model = translator.manifest.name
             self._metrics.answered(model, translations)
@@ -60,7 +68,7 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
         with self._calls.one():
             translator = self._models.find(request.model)
             pieces = translator.stream(
-                request.text, options_of(request.options), caller_of(context)
+                request.text, options_of(request.options), self._caller(context)
             )
             # A client that hangs up cancels us in here. Closing the generator, now
             # and not when it is collected, is how the engine hears of it.
@@ -87,6 +95,15 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
     ) -> pb.Model:
         return self._model(self._models.find(request.name))
 
+    def _caller(self, context: ServicerContext[Any, Any]) -> Caller:
+        """Who asks: a token's holder, or, where everyone may, an address."""
+        name = (
+            self._tokens.admit(f"/{NAME}", context.invocation_metadata() or ())
+            if self._tokens
+            else host_of(context.peer())
+        )
+        return Caller(name, context.time_remaining())
+
     def _model(self, translator: Translator) -> pb.Model:
         manifest = translator.manifest
         return pb.Model(
@@ -108,10 +125,6 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
             ),
             is_default=translator is self._models.default,
         )
-
-
-def caller_of(context: ServicerContext[Any, Any]) -> Caller:
-    return Caller(host_of(context.peer()), context.time_remaining())
 
 
 def options_of(options: pb.TranslateOptions) -> TranslateOptions:

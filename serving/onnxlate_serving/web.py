@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -11,7 +12,11 @@ from threading import Thread
 
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from onnxlate.errors import OnnxlateError, PermissionDenied
+
 from .address import Address
+from .tls import Tls
+from .tokens import Scope, Tokens
 
 log = logging.getLogger(__name__)
 
@@ -28,17 +33,34 @@ class Page:
     status: HTTPStatus = HTTPStatus.OK
 
 
-Pages = Mapping[str, Callable[[], Page]]
+MISSING = Page(b"not here\n", status=HTTPStatus.NOT_FOUND)
+
+Answer = Callable[[str], Page]
+"""To a request with such an Authorization header, "" for none."""
+
+Pages = Mapping[str, Answer]
 
 
-def metrics_page(text: Callable[[], bytes]) -> Callable[[], Page]:
-    return lambda: Page(text(), CONTENT_TYPE_LATEST)
+def metrics_page(text: Callable[[], bytes], tokens: Tokens | None) -> Answer:
+    """For everyone, or, where there are tokens, for those that are for metrics."""
+
+    def page(authorization: str) -> Page:
+        try:
+            if tokens:
+                tokens.holder(authorization, Scope.METRICS)
+        except PermissionDenied as error:
+            return Page(f"{error}\n".encode(), status=HTTPStatus.FORBIDDEN)
+        except OnnxlateError as error:
+            return Page(f"{error}\n".encode(), status=HTTPStatus.UNAUTHORIZED)
+        return Page(text(), CONTENT_TYPE_LATEST)
+
+    return page
 
 
-def verdict_page(good: Callable[[], bool]) -> Callable[[], Page]:
-    """ "ok", or 503: what probes look at."""
+def verdict_page(good: Callable[[], bool]) -> Answer:
+    """ "ok", or 503, for everyone: what probes look at."""
 
-    def page() -> Page:
+    def page(authorization: str) -> Page:
         if good():
             return Page(b"ok\n")
         return Page(b"no\n", status=HTTPStatus.SERVICE_UNAVAILABLE)
@@ -49,7 +71,7 @@ def verdict_page(good: Callable[[], bool]) -> Callable[[], Page]:
 class WebServer:
     """Some pages on a port, by threads of its own; it can harm nothing else."""
 
-    def __init__(self, address: Address, pages: Pages) -> None:
+    def __init__(self, address: Address, pages: Pages, tls: Tls | None = None) -> None:
         """Listens at once; raises ConfigError."""
         address.check_free()
 
@@ -57,6 +79,8 @@ class WebServer:
             its_pages = pages
 
         self._server = _Server((address.host, address.port), Handler)
+        self._server.tls = tls
+        self.scheme = "https" if tls else "http"
         self.address = Address(address.host, int(self._server.server_address[1]))
         self._thread = Thread(
             target=self._server.serve_forever, name="web", daemon=True
@@ -74,6 +98,16 @@ class WebServer:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 16
+    tls: Tls | None = None
+
+    def get_request(self) -> tuple[socket.socket, object]:
+        connection, address = super().get_request()
+        if self.tls:
+            # Greets later, in the connection's own thread, which has a time limit.
+            connection = self.tls.context().wrap_socket(
+                connection, server_side=True, do_handshake_on_connect=False
+            )
+        return connection, address
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Whoever hangs up or talks nonsense is no event."""
@@ -88,11 +122,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         page = self.its_pages.get(self.path.partition("?")[0])
-        answer = page() if page else Page(b"not here\n", status=HTTPStatus.NOT_FOUND)
+        authorization = self.headers.get("Authorization", "")
+        answer = page(authorization) if page else MISSING
         self.send_response(answer.status)
         self.send_header("Content-Type", answer.kind)
         self.send_header("Content-Length", str(len(answer.content)))
         self.send_header("Cache-Control", "no-store")
+        if answer.status is HTTPStatus.UNAUTHORIZED:
+            self.send_header("WWW-Authenticate", "Bearer")
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(answer.content)

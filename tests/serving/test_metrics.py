@@ -1,9 +1,6 @@
 """What a server counts, and the pages that show it."""
 
-import asyncio
 import socket
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import grpc
@@ -17,27 +14,15 @@ from onnxlate_serving.config import ServerConfig
 from onnxlate_serving.server import Server
 
 from .serving import ANYWHERE, connected
+from .web import fetch
 
 TRANSLATE = "/onnxlate.v1.TranslationService/Translate"
 STREAM = "/onnxlate.v1.TranslationService/TranslateStream"
 
 
-def fetch(url: str) -> tuple[int, str]:
-    try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
-
-
-async def get(server: Server, path: str) -> tuple[int, str]:
-    assert server._web
-    return await asyncio.to_thread(fetch, f"http://{server._web.address}{path}")
-
-
 async def values(server: Server) -> dict[str, float]:
     """Samples as "name{label,label}", of the labels' values, by their names."""
-    status, text = await get(server, "/metrics")
+    status, text = await fetch(server, "/metrics")
     assert status == 200
     return {
         f"{sample.name}{{{','.join(sample.labels.values())}}}": sample.value
@@ -102,16 +87,16 @@ async def test_readiness_ends_with_draining_and_health_with_an_engine(
     server = Server(config.model_copy(update={"announce_seconds": 0.0}))
     await server.start()
 
-    assert await get(server, "/readyz?verbose") == (200, "ok\n")
-    assert await get(server, "/healthz") == (200, "ok\n")
-    assert (await get(server, "/secret"))[0] == 404
+    assert await fetch(server, "/readyz?verbose") == (200, "ok\n")
+    assert await fetch(server, "/healthz") == (200, "ok\n")
+    assert (await fetch(server, "/secret"))[0] == 404
 
     await server.drain()
-    assert (await get(server, "/readyz"))[0] == 503
-    assert (await get(server, "/healthz"))[0] == 200
+    assert (await fetch(server, "/readyz"))[0] == 503
+    assert (await fetch(server, "/healthz"))[0] == 200
 
     server._engines[0]._die()
-    assert (await get(server, "/healthz"))[0] == 503
+    assert (await fetch(server, "/healthz"))[0] == 503
     await server.stop()
 
 
@@ -127,7 +112,7 @@ async def test_junk_at_the_metrics_port_is_nobodys_business(
             connection.sendall(junk)
     silent = [socket.create_connection(place, timeout=5) for _ in range(20)]
 
-    assert (await get(server, "/metrics"))[0] == 200
+    assert (await fetch(server, "/metrics"))[0] == 200
     async with connected(str(address)) as stub:
         answer = await stub.Translate(pb.TranslateRequest(texts=["one"]))
 

@@ -1,0 +1,89 @@
+"""How a client shows who it is, and knows whom it talks to."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+import grpc.aio
+
+from .address import is_loopback
+from .channel import channel_options
+from .errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """For servers with TLS, mutual TLS, or tokens; without any, a plain connection."""
+
+    tls: bool = False
+    """Whether to speak TLS; any of the next three says so too."""
+    ca: Path | None = None
+    """PEM certificates to trust; None is those that gRPC trusts, the public ones."""
+    certificate: Path | None = None
+    """Of this client, PEM, where the server wants one; together with its key."""
+    key: Path | None = None
+    token: str | None = None
+    """Goes with each call, and never unencrypted to another machine."""
+
+    @property
+    def encrypted(self) -> bool:
+        return self.tls or bool(self.ca or self.certificate or self.key)
+
+    @property
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        """To send with each call."""
+        return (("authorization", f"Bearer {self.token}"),) if self.token else ()
+
+    def channel(self, target: str) -> grpc.Channel:
+        """Raises ConfigError if files cannot be read, or a token would be in danger."""
+        options = channel_options(target)
+        if credentials := self._for(target):
+            return grpc.secure_channel(target, credentials, options)
+        return grpc.insecure_channel(target, options)
+
+    def aio_channel(self, target: str) -> grpc.aio.Channel:
+        """`channel` for asyncio."""
+        options = channel_options(target)
+        if credentials := self._for(target):
+            return grpc.aio.secure_channel(target, credentials, options)
+        return grpc.aio.insecure_channel(target, options)
+
+    def _for(self, target: str) -> grpc.ChannelCredentials | None:
+        if self.token is not None:
+            _check_token(self.token)
+        if not self.encrypted:
+            if self.token and not is_loopback(target):
+                raise ConfigError(
+                    f"a token would travel to {target} for everyone to read; use TLS "
+                    "(--ca FILE, or Credentials(tls=True))"
+                )
+            return None
+        if bool(self.certificate) != bool(self.key):
+            raise ConfigError("a client's certificate and its key go together")
+        return grpc.ssl_channel_credentials(
+            *(_content(path) for path in (self.ca, self.key, self.certificate))
+        )
+
+
+PLAIN = Credentials()
+
+
+def read_token(path: Path) -> str:
+    """What a file holds, without the end of the line; raises ConfigError."""
+    token = (_content(path) or b"").decode(errors="replace").strip()
+    _check_token(token)
+    return token
+
+
+def _check_token(token: str) -> None:
+    if not (token.isascii() and token.isprintable() and token) or " " in token:
+        raise ConfigError("a token is one word of printable ASCII characters")
+
+
+def _content(path: Path | None) -> bytes | None:
+    if path is None:
+        return None
+    try:
+        return path.read_bytes()
+    except OSError as cause:
+        raise ConfigError(f"cannot read {path}: {cause.strerror}") from cause
