@@ -146,7 +146,7 @@ class Engine:
         """
         if self._loop is None:
             raise Unavailable("the server is stopping")
-        self._check_deadline(caller.seconds_left)
+        self._check_deadline(caller)
         outboxes = [Outbox(request) for request in requests]
         num_rows = sum(request.num_rows for request in requests)
         self._load += num_rows
@@ -166,12 +166,13 @@ class Engine:
             for request in requests:
                 del self._outboxes[request]
 
-    def _check_deadline(self, seconds_left: float | None) -> None:
+    def _check_deadline(self, caller: Caller) -> None:
         """Refuses at once who would only wait in vain, and make others wait."""
+        seconds_left = caller.seconds_left
         if seconds_left is None:
             return
         with self._changed:
-            turns = self._scheduler.turns_ahead
+            turns = self._scheduler.turns_ahead(caller.name)
         if (seconds := turns * self._seconds_on_rows) > seconds_left:
             raise DeadlineExceeded(
                 f"its turn would come in about {seconds:.1f} s, and the call's time "

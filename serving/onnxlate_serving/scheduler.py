@@ -47,10 +47,9 @@ class Scheduler:
         """Rows that are taken."""
         return self._num_rows
 
-    @property
-    def turns_ahead(self) -> int:
-        """How often all rows must have become free before those waiting now run."""
-        return self._waiting.num_rows // self._max_rows
+    def turns_ahead(self, caller: str = "") -> int:
+        """How often all rows become free before a new call of this caller has some."""
+        return int(self._waiting.rows_ahead(caller) // self._max_rows)
 
     def add(self, requests: Sequence[Request], caller: str = "") -> None:
         """Takes the requests of one call, all of them or none.

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict, deque
 from collections.abc import Sequence
+from itertools import islice
 
 from .request import Request
 
@@ -71,6 +72,22 @@ class Waiting:
         if not calls:
             del self._callers[caller]
             del self._tokens_of[caller]
+
+    def rows_ahead(self, caller: str) -> float:
+        """At least about how many rows come before those of a new call of this caller.
+
+        Every call of its own has a turn before, and with each every other caller.
+        """
+        if not self._places:
+            return 0.0
+        own = self._callers.get(caller, {})
+        rounds = max(len(own), 1)
+        texts = sum(
+            min(len(call), TEXTS_A_TURN)
+            for name, calls in self._callers.items()
+            for call in islice(calls.values(), len(own) if name == caller else rounds)
+        )
+        return texts * self.num_rows / len(self._places)
 
     def has_its_share(self, caller: str) -> bool:
         """Whether at least as many tokens wait for it as for each in the mean."""

@@ -106,3 +106,37 @@ def test_everyone_has_a_turn_once_and_counts_add_up(
     assert set(rest) == inside
     assert len(rest) == len(inside)
     assert (len(waiting), waiting.num_rows, waiting.num_tokens) == (0, 0, 0)
+
+
+def test_a_modest_caller_has_little_ahead_of_it_beside_a_bulk_job() -> None:
+    waiting = Waiting()
+    for _ in range(50):
+        waiting.add(texts(100), "bulk")
+
+    assert waiting.rows_ahead("modest") == TEXTS_A_TURN
+    assert waiting.rows_ahead("bulk") == 50 * TEXTS_A_TURN
+    assert Waiting().rows_ahead("anybody") == 0
+
+
+@given(
+    calls=st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 30)), max_size=12),
+    taken_before=st.integers(0, 40),
+    caller=st.sampled_from("abcd"),
+)
+def test_what_is_ahead_is_not_overestimated(
+    calls: list[tuple[str, int]], taken_before: int, caller: str
+) -> None:
+    waiting = Waiting()
+    for name, count in calls:
+        waiting.add(texts(count), name)
+    taken(waiting, min(taken_before, len(waiting)))
+
+    estimate = waiting.rows_ahead(caller)
+    new = texts(1)
+    waiting.add(new, caller)
+    ahead = 0
+    while waiting.take() not in new:
+        ahead += 1
+
+    # The turn under way may be partly over.
+    assert estimate <= ahead + TEXTS_A_TURN
