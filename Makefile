@@ -31,7 +31,7 @@ type: setup
 	$(BIN)/mypy
 
 proto: setup  ## the committed stubs, from proto/
-	$(BIN)/python -m grpc_tools.protoc -Iproto --python_out=. --pyi_out=. --grpc_python_out=. proto/onnxlate/v1/translation.proto
+	$(BIN)/python -m grpc_tools.protoc -Iproto --python_out=. --pyi_out=. --grpc_python_out=. proto/onnxlate/v1/*.proto
 
 check-proto: proto
 	git diff --exit-code -- onnxlate/v1

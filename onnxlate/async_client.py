@@ -34,6 +34,8 @@ from .messages import (
 )
 from .statuses import closed, error_from, was_cancelled
 from .stream import StreamRecord
+from .v1 import admin_pb2 as admin_pb
+from .v1 import admin_pb2_grpc as admin_pb_grpc
 from .v1 import translation_pb2 as pb
 from .v1 import translation_pb2_grpc as pb_grpc
 
@@ -53,6 +55,7 @@ class AsyncClient:
         self._channel = credentials.aio_channel(self._target)
         self._metadata = credentials.metadata
         self._stub = pb_grpc.TranslationServiceStub(self._channel)
+        self._admin = admin_pb_grpc.AdminServiceStub(self._channel)
         self._closed = False
 
     async def translate(
@@ -92,6 +95,25 @@ class AsyncClient:
     async def model(self, name: str = "") -> ServedModel:
         request = pb.GetModelRequest(name=name)
         return served_model(await self._ask(self._stub.GetModel, request))
+
+    async def load_model(self, folder: str, *, promote: bool = True) -> ServedModel:
+        """Has a server with --admin serve a bundle of its models' folder.
+
+        Raises BundleError if that cannot be, and Busy during another such change; then
+        nothing is changed.
+        """
+        request = admin_pb.LoadModelRequest(folder=folder, promote=promote)
+        return served_model(await self._ask(self._admin.LoadModel, request))
+
+    async def promote_model(self, name: str) -> ServedModel:
+        """Lets the bare name mean NAME@VERSION, a newer version or an older one."""
+        request = admin_pb.PromoteModelRequest(name=name)
+        return served_model(await self._ask(self._admin.PromoteModel, request))
+
+    async def unload_model(self, name: str) -> None:
+        """Has NAME@VERSION served no more; returns when its last call is done."""
+        request = admin_pb.UnloadModelRequest(name=name)
+        await self._ask(self._admin.UnloadModel, request)
 
     async def wait_until_ready(self, timeout_s: float = 60.0) -> None:
         end = time.monotonic() + checked_timeout(timeout_s)

@@ -31,6 +31,8 @@ from .messages import (
 )
 from .statuses import closed, error_from, was_cancelled
 from .stream import StreamRecord
+from .v1 import admin_pb2 as admin_pb
+from .v1 import admin_pb2_grpc as admin_pb_grpc
 from .v1 import translation_pb2 as pb
 from .v1 import translation_pb2_grpc as pb_grpc
 
@@ -64,6 +66,7 @@ class Client:
         self._channel = credentials.channel(self._target)
         self._metadata = credentials.metadata
         self._stub = pb_grpc.TranslationServiceStub(self._channel)
+        self._admin = admin_pb_grpc.AdminServiceStub(self._channel)
         self._closed = False
 
     def translate(
@@ -119,6 +122,25 @@ class Client:
         return served_model(
             self._ask(self._stub.GetModel, pb.GetModelRequest(name=name))
         )
+
+    def load_model(self, folder: str, *, promote: bool = True) -> ServedModel:
+        """Has a server with --admin serve a bundle of its models' folder.
+
+        Raises BundleError if that cannot be, and Busy during another such change; then
+        nothing is changed.
+        """
+        request = admin_pb.LoadModelRequest(folder=folder, promote=promote)
+        return served_model(self._ask(self._admin.LoadModel, request))
+
+    def promote_model(self, name: str) -> ServedModel:
+        """Lets the bare name mean NAME@VERSION, a newer version or an older one."""
+        request = admin_pb.PromoteModelRequest(name=name)
+        return served_model(self._ask(self._admin.PromoteModel, request))
+
+    def unload_model(self, name: str) -> None:
+        """Has NAME@VERSION served no more; returns when its last call is done."""
+        request = admin_pb.UnloadModelRequest(name=name)
+        self._ask(self._admin.UnloadModel, request)
 
     def wait_until_ready(self, timeout_s: float = 60.0) -> None:
         """Returns once the server answers; raises Unavailable when time is over."""

@@ -53,6 +53,10 @@ class Overloaded(OnnxlateError):
     """Too much is waiting already; try again later."""
 
 
+class Busy(OnnxlateError):
+    """A change that another one, under way, keeps from beginning."""
+
+
 class DeadlineExceeded(OnnxlateError):
     """The caller's time ran out before the answer was ready."""
 

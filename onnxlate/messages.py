@@ -34,7 +34,7 @@ class CallOptions(TypedDict, total=False):
     """How to translate; what is absent or None, the server's defaults say."""
 
     model: str | None
-    """Name of a served model; absent for the default one."""
+    """NAME or NAME@VERSION of a served model; absent for the default one."""
     timeout_s: float | None
     """Seconds one call may take; absent for the client's own."""
     beam_size: int | None
@@ -72,7 +72,9 @@ class Translation:
     num_dropped_source_tokens: int
     """Source tokens that truncate_source left out."""
     model: str
-    """Which model answered."""
+    """Which model answered,"""
+    version: str = ""
+    """and in which version; "" from a server that does not say."""
 
     @property
     def text(self) -> str:
@@ -109,6 +111,13 @@ class ServedModel:
     default_options: dict[str, int | float | bool]
     """What absent options mean here."""
     is_default: bool
+    """Whether it answers where no model is named."""
+    is_current: bool = True
+    """Whether it answers to its bare name, and not to NAME@VERSION alone."""
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.name}@{self.version}"
 
 
 def batches(texts: Iterable[str]) -> Iterator[list[str]]:
@@ -158,10 +167,11 @@ def translations(response: pb.TranslateResponse, num_texts: int) -> list[Transla
         raise ServerFailure(
             f"the server sent {len(response.results)} results for {num_texts} texts"
         )
-    return [translation(result, response.model) for result in response.results]
+    model, version = response.model, response.version
+    return [translation(result, model, version) for result in response.results]
 
 
-def translation(result: pb.Result, model: str) -> Translation:
+def translation(result: pb.Result, model: str, version: str) -> Translation:
     if not result.hypotheses:
         raise ServerFailure("the server sent a result without a translation")
     return Translation(
@@ -169,6 +179,7 @@ def translation(result: pb.Result, model: str) -> Translation:
         num_source_tokens=result.num_source_tokens,
         num_dropped_source_tokens=result.num_dropped_source_tokens,
         model=model,
+        version=version,
     )
 
 
@@ -185,6 +196,7 @@ def served_model(model: pb.Model) -> ServedModel:
         max_target_tokens=model.max_target_tokens,
         default_options={field.name: value for field, value in options},
         is_default=model.is_default,
+        is_current=model.is_current,
     )
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 import grpc
 
 from .errors import (
+    BundleError,
+    Busy,
     DeadlineExceeded,
     InvalidRequest,
     ModelNotFound,
@@ -20,6 +22,8 @@ from .errors import (
 ERRORS: dict[grpc.StatusCode, type[OnnxlateError]] = {
     grpc.StatusCode.INVALID_ARGUMENT: InvalidRequest,
     grpc.StatusCode.NOT_FOUND: ModelNotFound,
+    grpc.StatusCode.FAILED_PRECONDITION: BundleError,
+    grpc.StatusCode.ABORTED: Busy,
     grpc.StatusCode.UNAUTHENTICATED: Unauthenticated,
     grpc.StatusCode.PERMISSION_DENIED: PermissionDenied,
     grpc.StatusCode.RESOURCE_EXHAUSTED: Overloaded,

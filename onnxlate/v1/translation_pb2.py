@@ -24,15 +24,15 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1donnxlate/v1/translation.proto\x12\x0bonnxlate.v1\"`\n\x10TranslateRequest\x12\r\n\x05texts\x18\x01 \x03(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12.\n\x07options\x18\x03 \x01(\x0b\x32\x1d.onnxlate.v1.TranslateOptions\"e\n\x16TranslateStreamRequest\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12.\n\x07options\x18\x03 \x01(\x0b\x32\x1d.onnxlate.v1.TranslateOptions\"\xae\x02\n\x10TranslateOptions\x12\x16\n\tbeam_size\x18\x01 \x01(\rH\x00\x88\x01\x01\x12\x1b\n\x0enum_hypotheses\x18\x02 \x01(\rH\x01\x88\x01\x01\x12\x1b\n\x0elength_penalty\x18\x03 \x01(\x02H\x02\x88\x01\x01\x12\x1e\n\x11max_target_tokens\x18\x04 \x01(\rH\x03\x88\x01\x01\x12\x1a\n\rreturn_scores\x18\x05 \x01(\x08H\x04\x88\x01\x01\x12\x1c\n\x0ftruncate_source\x18\x06 \x01(\x08H\x05\x88\x01\x01\x42\x0c\n\n_beam_sizeB\x11\n\x0f_num_hypothesesB\x11\n\x0f_length_penaltyB\x14\n\x12_max_target_tokensB\x10\n\x0e_return_scoresB\x12\n\x10_truncate_source\"H\n\x11TranslateResponse\x12$\n\x07results\x18\x01 \x03(\x0b\x32\x13.onnxlate.v1.Result\x12\r\n\x05model\x18\x02 \x01(\t\"s\n\x06Result\x12+\n\nhypotheses\x18\x01 \x03(\x0b\x32\x17.onnxlate.v1.Hypothesis\x12\x19\n\x11num_source_tokens\x18\x02 \x01(\r\x12!\n\x19num_dropped_source_tokens\x18\x03 \x01(\r\"\x85\x01\n\nHypothesis\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x30\n\rfinish_reason\x18\x02 \x01(\x0e\x32\x19.onnxlate.v1.FinishReason\x12\x12\n\x05score\x18\x03 \x01(\x02H\x00\x88\x01\x01\x12\x19\n\x11num_target_tokens\x18\x04 \x01(\rB\x08\n\x06_score\"\\\n\x17TranslateStreamResponse\x12\r\n\x05piece\x18\x01 \x01(\t\x12#\n\x06result\x18\x02 \x01(\x0b\x32\x13.onnxlate.v1.Result\x12\r\n\x05model\x18\x03 \x01(\t\"\x13\n\x11ListModelsRequest\"8\n\x12ListModelsResponse\x12\"\n\x06models\x18\x01 \x03(\x0b\x32\x12.onnxlate.v1.Model\"\x1f\n\x0fGetModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\xfd\x01\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x17\n\x0fsource_language\x18\x03 \x01(\t\x12\x17\n\x0ftarget_language\x18\x04 \x01(\t\x12\x11\n\tprecision\x18\x05 \x01(\t\x12\x0e\n\x06\x64igest\x18\x06 \x01(\t\x12\x19\n\x11max_source_tokens\x18\x07 \x01(\r\x12\x19\n\x11max_target_tokens\x18\x08 \x01(\r\x12\x36\n\x0f\x64\x65\x66\x61ult_options\x18\t \x01(\x0b\x32\x1d.onnxlate.v1.TranslateOptions\x12\x12\n\nis_default\x18\n \x01(\x08*^\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x15\n\x11\x46INISH_REASON_EOS\x10\x01\x12\x18\n\x14\x46INISH_REASON_LENGTH\x10\x02\x32\xcd\x02\n\x12TranslationService\x12J\n\tTranslate\x12\x1d.onnxlate.v1.TranslateRequest\x1a\x1e.onnxlate.v1.TranslateResponse\x12^\n\x0fTranslateStream\x12#.onnxlate.v1.TranslateStreamRequest\x1a$.onnxlate.v1.TranslateStreamResponse0\x01\x12M\n\nListModels\x12\x1e.onnxlate.v1.ListModelsRequest\x1a\x1f.onnxlate.v1.ListModelsResponse\x12<\n\x08GetModel\x12\x1c.onnxlate.v1.GetModelRequest\x1a\x12.onnxlate.v1.Modelb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1donnxlate/v1/translation.proto\x12\x0bonnxlate.v1\"`\n\x10TranslateRequest\x12\r\n\x05texts\x18\x01 \x03(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12.\n\x07options\x18\x03 \x01(\x0b\x32\x1d.onnxlate.v1.TranslateOptions\"e\n\x16TranslateStreamRequest\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12.\n\x07options\x18\x03 \x01(\x0b\x32\x1d.onnxlate.v1.TranslateOptions\"\xae\x02\n\x10TranslateOptions\x12\x16\n\tbeam_size\x18\x01 \x01(\rH\x00\x88\x01\x01\x12\x1b\n\x0enum_hypotheses\x18\x02 \x01(\rH\x01\x88\x01\x01\x12\x1b\n\x0elength_penalty\x18\x03 \x01(\x02H\x02\x88\x01\x01\x12\x1e\n\x11max_target_tokens\x18\x04 \x01(\rH\x03\x88\x01\x01\x12\x1a\n\rreturn_scores\x18\x05 \x01(\x08H\x04\x88\x01\x01\x12\x1c\n\x0ftruncate_source\x18\x06 \x01(\x08H\x05\x88\x01\x01\x42\x0c\n\n_beam_sizeB\x11\n\x0f_num_hypothesesB\x11\n\x0f_length_penaltyB\x14\n\x12_max_target_tokensB\x10\n\x0e_return_scoresB\x12\n\x10_truncate_source\"Y\n\x11TranslateResponse\x12$\n\x07results\x18\x01 \x03(\x0b\x32\x13.onnxlate.v1.Result\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\"s\n\x06Result\x12+\n\nhypotheses\x18\x01 \x03(\x0b\x32\x17.onnxlate.v1.Hypothesis\x12\x19\n\x11num_source_tokens\x18\x02 \x01(\r\x12!\n\x19num_dropped_source_tokens\x18\x03 \x01(\r\"\x85\x01\n\nHypothesis\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x30\n\rfinish_reason\x18\x02 \x01(\x0e\x32\x19.onnxlate.v1.FinishReason\x12\x12\n\x05score\x18\x03 \x01(\x02H\x00\x88\x01\x01\x12\x19\n\x11num_target_tokens\x18\x04 \x01(\rB\x08\n\x06_score\"m\n\x17TranslateStreamResponse\x12\r\n\x05piece\x18\x01 \x01(\t\x12#\n\x06result\x18\x02 \x01(\x0b\x32\x13.onnxlate.v1.Result\x12\r\n\x05model\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\t\"\x13\n\x11ListModelsRequest\"8\n\x12ListModelsResponse\x12\"\n\x06models\x18\x01 \x03(\x0b\x32\x12.onnxlate.v1.Model\"\x1f\n\x0fGetModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x91\x02\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x17\n\x0fsource_language\x18\x03 \x01(\t\x12\x17\n\x0ftarget_language\x18\x04 \x01(\t\x12\x11\n\tprecision\x18\x05 \x01(\t\x12\x0e\n\x06\x64igest\x18\x06 \x01(\t\x12\x19\n\x11max_source_tokens\x18\x07 \x01(\r\x12\x19\n\x11max_target_tokens\x18\x08 \x01(\r\x12\x36\n\x0f\x64\x65\x66\x61ult_options\x18\t \x01(\x0b\x32\x1d.onnxlate.v1.TranslateOptions\x12\x12\n\nis_default\x18\n \x01(\x08\x12\x12\n\nis_current\x18\x0b \x01(\x08*^\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x15\n\x11\x46INISH_REASON_EOS\x10\x01\x12\x18\n\x14\x46INISH_REASON_LENGTH\x10\x02\x32\xcd\x02\n\x12TranslationService\x12J\n\tTranslate\x12\x1d.onnxlate.v1.TranslateRequest\x1a\x1e.onnxlate.v1.TranslateResponse\x12^\n\x0fTranslateStream\x12#.onnxlate.v1.TranslateStreamRequest\x1a$.onnxlate.v1.TranslateStreamResponse0\x01\x12M\n\nListModels\x12\x1e.onnxlate.v1.ListModelsRequest\x1a\x1f.onnxlate.v1.ListModelsResponse\x12<\n\x08GetModel\x12\x1c.onnxlate.v1.GetModelRequest\x1a\x12.onnxlate.v1.Modelb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'onnxlate.v1.translation_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_FINISHREASON']._serialized_start=1341
-  _globals['_FINISHREASON']._serialized_end=1435
+  _globals['_FINISHREASON']._serialized_start=1395
+  _globals['_FINISHREASON']._serialized_end=1489
   _globals['_TRANSLATEREQUEST']._serialized_start=46
   _globals['_TRANSLATEREQUEST']._serialized_end=142
   _globals['_TRANSLATESTREAMREQUEST']._serialized_start=144
@@ -40,21 +40,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TRANSLATEOPTIONS']._serialized_start=248
   _globals['_TRANSLATEOPTIONS']._serialized_end=550
   _globals['_TRANSLATERESPONSE']._serialized_start=552
-  _globals['_TRANSLATERESPONSE']._serialized_end=624
-  _globals['_RESULT']._serialized_start=626
-  _globals['_RESULT']._serialized_end=741
-  _globals['_HYPOTHESIS']._serialized_start=744
-  _globals['_HYPOTHESIS']._serialized_end=877
-  _globals['_TRANSLATESTREAMRESPONSE']._serialized_start=879
-  _globals['_TRANSLATESTREAMRESPONSE']._serialized_end=971
-  _globals['_LISTMODELSREQUEST']._serialized_start=973
-  _globals['_LISTMODELSREQUEST']._serialized_end=992
-  _globals['_LISTMODELSRESPONSE']._serialized_start=994
-  _globals['_LISTMODELSRESPONSE']._serialized_end=1050
-  _globals['_GETMODELREQUEST']._serialized_start=1052
-  _globals['_GETMODELREQUEST']._serialized_end=1083
-  _globals['_MODEL']._serialized_start=1086
-  _globals['_MODEL']._serialized_end=1339
-  _globals['_TRANSLATIONSERVICE']._serialized_start=1438
-  _globals['_TRANSLATIONSERVICE']._serialized_end=1771
+  _globals['_TRANSLATERESPONSE']._serialized_end=641
+  _globals['_RESULT']._serialized_start=643
+  _globals['_RESULT']._serialized_end=758
+  _globals['_HYPOTHESIS']._serialized_start=761
+  _globals['_HYPOTHESIS']._serialized_end=894
+  _globals['_TRANSLATESTREAMRESPONSE']._serialized_start=896
+  _globals['_TRANSLATESTREAMRESPONSE']._serialized_end=1005
+  _globals['_LISTMODELSREQUEST']._serialized_start=1007
+  _globals['_LISTMODELSREQUEST']._serialized_end=1026
+  _globals['_LISTMODELSRESPONSE']._serialized_start=1028
+  _globals['_LISTMODELSRESPONSE']._serialized_end=1084
+  _globals['_GETMODELREQUEST']._serialized_start=1086
+  _globals['_GETMODELREQUEST']._serialized_end=1117
+  _globals['_MODEL']._serialized_start=1120
+  _globals['_MODEL']._serialized_end=1393
+  _globals['_TRANSLATIONSERVICE']._serialized_start=1492
+  _globals['_TRANSLATIONSERVICE']._serialized_end=1825
 # @@protoc_insertion_point(module_scope)

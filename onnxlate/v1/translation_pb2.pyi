@@ -53,12 +53,14 @@ class TranslateOptions(_message.Message):
     def __init__(self, beam_size: _Optional[int] = ..., num_hypotheses: _Optional[int] = ..., length_penalty: _Optional[float] = ..., max_target_tokens: _Optional[int] = ..., return_scores: _Optional[bool] = ..., truncate_source: _Optional[bool] = ...) -> None: ...
 
 class TranslateResponse(_message.Message):
-    __slots__ = ("results", "model")
+    __slots__ = ("results", "model", "version")
     RESULTS_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
     results: _containers.RepeatedCompositeFieldContainer[Result]
     model: str
-    def __init__(self, results: _Optional[_Iterable[_Union[Result, _Mapping]]] = ..., model: _Optional[str] = ...) -> None: ...
+    version: str
+    def __init__(self, results: _Optional[_Iterable[_Union[Result, _Mapping]]] = ..., model: _Optional[str] = ..., version: _Optional[str] = ...) -> None: ...
 
 class Result(_message.Message):
     __slots__ = ("hypotheses", "num_source_tokens", "num_dropped_source_tokens")
@@ -83,14 +85,16 @@ class Hypothesis(_message.Message):
     def __init__(self, text: _Optional[str] = ..., finish_reason: _Optional[_Union[FinishReason, str]] = ..., score: _Optional[float] = ..., num_target_tokens: _Optional[int] = ...) -> None: ...
 
 class TranslateStreamResponse(_message.Message):
-    __slots__ = ("piece", "result", "model")
+    __slots__ = ("piece", "result", "model", "version")
     PIECE_FIELD_NUMBER: _ClassVar[int]
     RESULT_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
     piece: str
     result: Result
     model: str
-    def __init__(self, piece: _Optional[str] = ..., result: _Optional[_Union[Result, _Mapping]] = ..., model: _Optional[str] = ...) -> None: ...
+    version: str
+    def __init__(self, piece: _Optional[str] = ..., result: _Optional[_Union[Result, _Mapping]] = ..., model: _Optional[str] = ..., version: _Optional[str] = ...) -> None: ...
 
 class ListModelsRequest(_message.Message):
     __slots__ = ()
@@ -109,7 +113,7 @@ class GetModelRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
 class Model(_message.Message):
-    __slots__ = ("name", "version", "source_language", "target_language", "precision", "digest", "max_source_tokens", "max_target_tokens", "default_options", "is_default")
+    __slots__ = ("name", "version", "source_language", "target_language", "precision", "digest", "max_source_tokens", "max_target_tokens", "default_options", "is_default", "is_current")
     NAME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     SOURCE_LANGUAGE_FIELD_NUMBER: _ClassVar[int]
@@ -120,6 +124,7 @@ class Model(_message.Message):
     MAX_TARGET_TOKENS_FIELD_NUMBER: _ClassVar[int]
     DEFAULT_OPTIONS_FIELD_NUMBER: _ClassVar[int]
     IS_DEFAULT_FIELD_NUMBER: _ClassVar[int]
+    IS_CURRENT_FIELD_NUMBER: _ClassVar[int]
     name: str
     version: str
     source_language: str
@@ -130,4 +135,5 @@ class Model(_message.Message):
     max_target_tokens: int
     default_options: TranslateOptions
     is_default: bool
-    def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., source_language: _Optional[str] = ..., target_language: _Optional[str] = ..., precision: _Optional[str] = ..., digest: _Optional[str] = ..., max_source_tokens: _Optional[int] = ..., max_target_tokens: _Optional[int] = ..., default_options: _Optional[_Union[TranslateOptions, _Mapping]] = ..., is_default: _Optional[bool] = ...) -> None: ...
+    is_current: bool
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., source_language: _Optional[str] = ..., target_language: _Optional[str] = ..., precision: _Optional[str] = ..., digest: _Optional[str] = ..., max_source_tokens: _Optional[int] = ..., max_target_tokens: _Optional[int] = ..., default_options: _Optional[_Union[TranslateOptions, _Mapping]] = ..., is_default: _Optional[bool] = ..., is_current: _Optional[bool] = ...) -> None: ...

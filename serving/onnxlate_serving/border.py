@@ -21,6 +21,9 @@ from grpc.aio import AbortError, ServerInterceptor
 from grpc_status import rpc_status
 
 from onnxlate.errors import (
+    BundleError,
+    Busy,
+    ConfigError,
     DeadlineExceeded,
     InvalidRequest,
     ModelNotFound,
@@ -43,6 +46,9 @@ STATUS_CODES: dict[type[Exception], grpc.StatusCode] = {
     InvalidRequest: grpc.StatusCode.INVALID_ARGUMENT,
     SourceTooLong: grpc.StatusCode.INVALID_ARGUMENT,
     ModelNotFound: grpc.StatusCode.NOT_FOUND,
+    BundleError: grpc.StatusCode.FAILED_PRECONDITION,
+    ConfigError: grpc.StatusCode.FAILED_PRECONDITION,
+    Busy: grpc.StatusCode.ABORTED,
     Unauthenticated: grpc.StatusCode.UNAUTHENTICATED,
     PermissionDenied: grpc.StatusCode.PERMISSION_DENIED,
     Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,

@@ -37,6 +37,17 @@ def serve(
             show_default="the installed model",
         ),
     ] = None,
+    models: Annotated[
+        Path | None,
+        typer.Option(help="Folder whose bundles are all served, each in its folder."),
+    ] = None,
+    admin: Annotated[
+        bool,
+        typer.Option(
+            "--admin",
+            help="Let tokens with the scope admin load, promote and unload models.",
+        ),
+    ] = False,
     listen: Annotated[
         str, typer.Option(metavar="HOST:PORT", help="Port 0: the system chooses.")
     ] = "127.0.0.1:50051",
@@ -146,6 +157,8 @@ def serve(
     try:
         config = ServerConfig(
             bundles=tuple(bundles or ()),
+            models=models,
+            admin=admin,
             listen=listen,
             metrics=metrics,
             tls=tls,

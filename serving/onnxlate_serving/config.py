@@ -105,6 +105,13 @@ class ServerConfig(_Settings):
     """Directories to serve side by side, by name; the first is the default model.
     None means the bundle that is installed with the package."""
 
+    models: Path | None = None
+    """A folder of further bundles, all of which are served; and, with `admin`, from
+    which others are loaded later."""
+
+    admin: bool = False
+    """Whether holders of tokens with the scope admin may load, promote and unload."""
+
     listen: str = "127.0.0.1:50051"
     """HOST:PORT; port 0 lets the system choose."""
 
@@ -148,6 +155,10 @@ class ServerConfig(_Settings):
     @model_validator(mode="after")
     def _beams_fit_the_batch(self) -> "ServerConfig":
         max_rows = self.scheduler.rows(WIDE)
+        if self.admin and not (self.models and self.tokens):
+            raise ValueError(
+                "admin needs a folder of models and tokens: --models and --tokens"
+            )
         if self.limits.max_beam_size > max_rows:
             raise ValueError(
                 f"max_beam_size {self.limits.max_beam_size} is more than "

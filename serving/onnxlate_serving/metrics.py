@@ -28,8 +28,7 @@ from onnxlate.finish import FinishReason
 from .translation import Translation
 
 if TYPE_CHECKING:
-    from .engine import Engine
-    from .translator import Translator
+    from .deployment import Deployment
 
 SECONDS = (
     *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
@@ -37,6 +36,9 @@ SECONDS = (
 )
 """Bounds of the histograms' buckets: from one token of a small model to a document."""
 
+
+MODEL = ("model", "version")
+"""Labels of what is counted of each model."""
 
 GAUGES = {
     "waiting_texts": "Texts that wait for rows.",
@@ -64,7 +66,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._watched: list[tuple[Translator, Sequence[Engine]]] = []
+        self._watched: list[Deployment] = []
         self.registry.register(_Watched(self._watched))
         self._calls = Counter(
             "onnxlate_calls",
@@ -101,7 +103,7 @@ class Metrics:
         )
 
     def _of_models(self, name: str, text: str) -> Counter:
-        return Counter(f"onnxlate_{name}", text, ("model",), registry=self.registry)
+        return Counter(f"onnxlate_{name}", text, MODEL, registry=self.registry)
 
     @contextmanager
     def call(self, method: str, context: Any) -> Iterator[Observed]:
@@ -132,24 +134,31 @@ class Metrics:
             if first:
                 self._first_seconds.labels(method).observe(first[0])
 
-    def answered(self, model: str, translations: Iterable[Translation]) -> None:
+    def answered(
+        self, deployment: Deployment, translations: Iterable[Translation]
+    ) -> None:
         """Counts texts that have their answers."""
+        model = labels_of(deployment)
         texts = list(translations)
         best = [each.hypotheses[0] for each in texts]
         cut = sum(each.num_dropped_source_tokens > 0 for each in texts)
         unfinished = sum(each.finish_reason is FinishReason.LENGTH for each in best)
         # All at once, since every counter has a lock and is found by its labels.
-        self._texts.labels(model).inc(len(texts))
-        self._source_tokens.labels(model).inc(sum(t.num_source_tokens for t in texts))
-        self._target_tokens.labels(model).inc(sum(t.num_target_tokens for t in best))
+        self._texts.labels(*model).inc(len(texts))
+        self._source_tokens.labels(*model).inc(sum(t.num_source_tokens for t in texts))
+        self._target_tokens.labels(*model).inc(sum(t.num_target_tokens for t in best))
         if cut:
-            self._truncated.labels(model).inc(cut)
+            self._truncated.labels(*model).inc(cut)
         if unfinished:
-            self._unfinished.labels(model).inc(unfinished)
+            self._unfinished.labels(*model).inc(unfinished)
 
-    def watch(self, translator: Translator, engines: Sequence[Engine]) -> None:
+    def watch(self, deployment: Deployment) -> None:
         """Shows what a model is, and what its engines are at."""
-        self._watched.append((translator, engines))
+        self._watched.append(deployment)
+
+    def forget(self, deployment: Deployment) -> None:
+        """Shows it no more; what it has answered stays counted."""
+        self._watched.remove(deployment)
 
     def text(self) -> bytes:
         """All of it, as Prometheus reads it."""
@@ -159,8 +168,8 @@ class Metrics:
 class _Watched(Collector):
     """Gauges of engines, read when they are asked for."""
 
-    def __init__(self, models: Sequence[tuple[Translator, Sequence[Engine]]]) -> None:
-        self._models = models
+    def __init__(self, deployments: Sequence[Deployment]) -> None:
+        self._deployments = deployments
 
     def collect(self) -> Iterator[Metric]:
         about = GaugeMetricFamily(
@@ -169,27 +178,29 @@ class _Watched(Collector):
             labels=("model", "version", "precision", "digest"),
         )
         families: list[tuple[GaugeMetricFamily | CounterMetricFamily, str]] = [
-            (GaugeMetricFamily(f"onnxlate_{name}", text, labels=("model",)), name)
+            (GaugeMetricFamily(f"onnxlate_{name}", text, labels=MODEL), name)
             for name, text in GAUGES.items()
         ]
         families += [
-            (CounterMetricFamily(f"onnxlate_{name}", text, labels=("model",)), name)
+            (CounterMetricFamily(f"onnxlate_{name}", text, labels=MODEL), name)
             for name, text in COUNTERS.items()
         ]
         remembered = CounterMetricFamily(
             "onnxlate_remembered_texts",
             "Texts that were answered from memory.",
-            labels=("model",),
+            labels=MODEL,
         )
-        for translator, engines in self._models:
-            manifest = translator.manifest
-            digest = manifest.digest()
-            labels = (manifest.name, manifest.version, manifest.precision, digest)
-            about.add_metric(labels, 1)
-            remembered.add_metric((manifest.name,), translator.num_remembered)
-            states = [engine.state() for engine in engines]
+        for deployment in list(self._deployments):
+            manifest, labels = deployment.manifest, labels_of(deployment)
+            about.add_metric((*labels, manifest.precision, manifest.digest()), 1)
+            remembered.add_metric(labels, deployment.translator.num_remembered)
+            states = [engine.state() for engine in deployment.engines]
             for family, name in families:
                 total = sum(getattr(state, name) for state in states)
-                family.add_metric((manifest.name,), total)
+                family.add_metric(labels, total)
         yield from (about, remembered)
         yield from (family for family, _ in families)
+
+
+def labels_of(deployment: Deployment) -> tuple[str, str]:
+    return deployment.manifest.name, deployment.manifest.version

@@ -1,41 +1,103 @@
-"""The models a server has, by name."""
+"""The models a server has, by name and version."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 from onnxlate.errors import ConfigError, ModelNotFound
 
-from .translator import Translator
+from .deployment import Deployment
 
 MAX_ECHO = 64
 """Characters of a caller's own words that an error repeats."""
 
 
+Parts = list[tuple[int, str]]
+
+
 class Models:
-    """Translators by their bundles' names; the first is the default."""
+    """Deployments as NAME@VERSION; a bare name is one of its versions.
 
-    def __init__(self, translators: Sequence[Translator]) -> None:
-        """Raises ConfigError if two have one name."""
-        self._by_name: dict[str, Translator] = {}
-        for translator in translators:
-            name = translator.manifest.name
-            if name in self._by_name:
+    Whatever changes, changes between two steps of the event loop: a call finds the
+    old version or the new one, and keeps what it has found.
+    """
+
+    def __init__(self, deployments: Sequence[Deployment]) -> None:
+        """Bare names are the highest versions; the first one's name is the default.
+
+        Raises ConfigError if two are the same version.
+        """
+        self._all: dict[str, Deployment] = {}
+        self._current: dict[str, Deployment] = {}
+        self._default = deployments[0].manifest.name
+        for deployment in sorted(deployments, key=_by_version):
+            if deployment.full_name in self._all:
                 raise ConfigError(
-                    f"two bundles are named {name!r}; serve one of them, "
-                    "or export one under another name"
+                    f"two bundles are named {deployment.manifest.name!r}, both in "
+                    f"version {deployment.manifest.version!r}; serve one of them, or "
+                    "export one with another --version"
                 )
-            self._by_name[name] = translator
-        self.default = translators[0]
+            self.add(deployment)
+            self.promote(deployment)
+        # In the order in which they were given, which people will recognise.
+        self._all = {each.full_name: each for each in deployments}
 
-    def __iter__(self) -> Iterator[Translator]:
-        return iter(self._by_name.values())
+    def __iter__(self) -> Iterator[Deployment]:
+        return iter(list(self._all.values()))
 
-    def find(self, name: str) -> Translator:
-        """The model of that name, or the default for ""; raises ModelNotFound."""
-        if not name:
-            return self.default
-        if name not in self._by_name:
-            served = ", ".join(self._by_name)
+    def find(self, name: str) -> Deployment:
+        """NAME, NAME@VERSION, or the default for ""; raises ModelNotFound."""
+        wanted = name or self._default
+        found = self._all.get(wanted) or self._current.get(wanted)
+        if found is None:
+            served = ", ".join([*self._current, *self._all])
             raise ModelNotFound(
                 f"there is no model {name[:MAX_ECHO]!r} here; served: {served}"
             )
-        return self._by_name[name]
+        return found
+
+    def is_current(self, deployment: Deployment) -> bool:
+        """Whether its bare name means this version."""
+        return self._current[deployment.manifest.name] is deployment
+
+    def is_default(self, deployment: Deployment) -> bool:
+        """Whether no name means this version."""
+        return self._current[self._default] is deployment
+
+    def add(self, deployment: Deployment) -> None:
+        """Under its full name, and its bare one if nobody has that."""
+        self._all[deployment.full_name] = deployment
+        self._current.setdefault(deployment.manifest.name, deployment)
+
+    def promote(self, deployment: Deployment) -> None:
+        """From now on its bare name means this version."""
+        self._current[deployment.manifest.name] = deployment
+
+    def remove(self, deployment: Deployment) -> None:
+        """Nobody finds it any more.
+
+        Raises ConfigError for one that its bare name means, while there are others, and
+        for the last version of the default model.
+        """
+        name = deployment.manifest.name
+        others = [each for each in self if each.manifest.name == name]
+        if self.is_current(deployment):
+            if len(others) > 1:
+                raise ConfigError(
+                    f"{name!r} means {deployment.full_name}; promote another first"
+                )
+            if name == self._default:
+                raise ConfigError(f"{name!r} is what is served by default")
+            del self._current[name]
+        del self._all[deployment.full_name]
+
+
+def _by_version(deployment: Deployment) -> tuple[Parts, bool, Parts]:
+    """1.10 comes after 1.9, and 1.10-rc1 before 1.10, as in semantic versions."""
+    release, _, preliminary = deployment.manifest.version.partition("-")
+    return _parts(release), not preliminary, _parts(preliminary)
+
+
+def _parts(text: str) -> Parts:
+    """Numbers as numbers, and behind whatever is none."""
+    parts = re.findall(r"\d+|\D+", text)
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]

@@ -10,30 +10,23 @@ import grpc
 from grpc_health.v1 import _async as aio_health
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from onnxlate.bundle import Bundle
-from onnxlate.errors import BundleError, ConfigError, InvalidRequest, OnnxlateError
-from onnxlate.search import SearchOptions
+from onnxlate.errors import BundleError, ConfigError, OnnxlateError
+from onnxlate.v1 import admin_pb2_grpc
 from onnxlate.v1 import translation_pb2_grpc as pb_grpc
 
-from . import service
+from . import admin, service
 from .address import Address
+from .admin import AdminService, bundles_in
 from .border import Border
 from .calls import Calls
-from .config import SchedulerConfig, ServerConfig
-from .crew import Crew
-from .engine import Engine
+from .config import ServerConfig
+from .deployment import Deployment
 from .memory import give_large_blocks_back
 from .metrics import Metrics
 from .models import Models
-from .options import TranslateOptions
-from .request import Request
-from .runner import OnnxRunner
-from .scheduler import Scheduler
 from .service import TranslationService
-from .sessions import Sessions
 from .tls import Tls
 from .tokens import Tokens
-from .translator import Translator
 from .web import Pages, WebServer, metrics_page, verdict_page
 
 log = logging.getLogger(__name__)
@@ -67,10 +60,9 @@ class Server:
         web = self._allowed(config.metrics) if config.metrics else None
         self._metrics = Metrics()
         self._serving = False
-        self._engines: list[Engine] = []
-        self._first: list[Translator] = []  # of one engine each, to warm them up
-        paths = config.bundles or (default_bundle(),)
-        self._models = Models([self._open(path) for path in paths])
+        self._models = Models(
+            [Deployment.open(path, config) for path in paths_of(config)]
+        )
         self._web = WebServer(web, self._pages(), self._tls) if web else None
 
     async def start(self) -> Address:
@@ -86,33 +78,44 @@ class Server:
             TranslationService(self._models, self._calls, self._metrics, self._tokens),
             self._grpc,
         )
+        if self._config.admin and self._config.models:
+            self._administer(self._config.models)
         if self._config.reflection:
             self._reflect()
         try:
             port = self._listen()
         except RuntimeError as cause:
             raise ConfigError(f"cannot listen on {self._address}") from cause
-        for engine in self._engines:
-            engine.start()
         if self._web:
             self._web.start()
             log.info("metrics at %s://%s/metrics", self._web.scheme, self._web.address)
         await self._grpc.start()
-        await self._warm_up()
+        try:
+            for deployment in self._models:
+                await deployment.start()
+                self._metrics.watch(deployment)
+        except OnnxlateError:
+            await self.stop()
+            raise
         await self._say(SERVING)
         return Address(self._address.host, port)
 
     async def broken(self) -> None:
         """Waits until an engine has died or hangs; only a new process can mend it."""
         limit = self._config.hang_seconds
-        deaths = [asyncio.create_task(engine.dead.wait()) for engine in self._engines]
-        while not any(death.done() for death in deaths):
-            for engine in self._engines:
-                if engine.seconds_at_step > limit:
-                    engine.abandon()
-            await asyncio.wait(
+        while True:
+            # Anew each time, since models come and go.
+            engines = [engine for each in self._models for engine in each.engines]
+            deaths = [asyncio.create_task(engine.dead.wait()) for engine in engines]
+            _, waiting = await asyncio.wait(
                 deaths, timeout=limit / 4, return_when=asyncio.FIRST_COMPLETED
             )
+            for each in waiting:
+                each.cancel()
+            for deployment in self._models:
+                deployment.abandon_hanging(limit)
+                if deployment.dead:
+                    return
 
     async def drain(self) -> None:
         """Says NOT_SERVING, then refuses new calls, then waits for those under way."""
@@ -133,8 +136,8 @@ class Server:
         await self._grpc.stop(grace=None)
         if self._web:
             await asyncio.to_thread(self._web.stop)
-        for engine in self._engines:
-            await engine.stop()
+        for deployment in self._models:
+            await deployment.stop()
 
     def _allowed(self, text: str) -> Address:
         """Where to listen; raises ConfigError if that is not wise, or not possible."""
@@ -154,88 +157,52 @@ class Server:
             return self._grpc.add_secure_port(address, self._tls.credentials())
         return self._grpc.add_insecure_port(address)
 
-    def _open(self, path: Path) -> Translator:
-        bundle = Bundle.open(path)
-        name = bundle.manifest.name
-        sessions = Sessions(bundle, self._config.runtime)
-        engines = build_engines(bundle, sessions, self._config.scheduler)
-        self._engines += engines
-        log.info(
-            "model %s %s (%s, %s, %d workers, %d threads each)",
-            *(name, bundle.manifest.version, bundle.manifest.precision),
-            *(sessions.device, sessions.workers, sessions.threads),
-        )
-        config = self._config
-        self._first += [
-            Translator(bundle, Crew([engine]), config.limits) for engine in engines
-        ]
-        translator = Translator(bundle, Crew(engines), config.limits, config.max_cached)
-        self._metrics.watch(translator, engines)
-        return translator
-
     def _pages(self) -> Pages:
         return {
             "/metrics": metrics_page(self._metrics.text, self._tokens),
             "/healthz": verdict_page(
-                lambda: not any(engine.dead.is_set() for engine in self._engines)
+                lambda: not any(deployment.dead for deployment in self._models)
             ),
             "/readyz": verdict_page(lambda: self._serving),
         }
-
-    async def _warm_up(self) -> None:
-        """One translation through each engine: what it allocates, it has then."""
-        options = TranslateOptions(max_target_tokens=1, truncate_source=True)
-        for translator in self._first:
-            try:
-                await translator.translate(["1"], options)
-            except InvalidRequest as cause:
-                await self.stop()
-                name = translator.manifest.name
-                raise ConfigError(
-                    f"model {name!r} cannot be served with these limits: by default, "
-                    f"{cause}; allow that, or export with another default"
-                ) from cause
-            except OnnxlateError as cause:
-                await self.stop()
-                name = translator.manifest.name
-                raise BundleError(
-                    f"model {name!r} does not survive a first translation; "
-                    "the log says why"
-                ) from cause
 
     async def _say(self, status: health_pb2.HealthCheckResponse.ServingStatus) -> None:
         self._serving = status == SERVING
         for name in HEALTH_NAMES:
             await self._health.set(name, status)
 
+    def _administer(self, folder: Path) -> None:
+        service = AdminService(
+            self._models,
+            self._metrics,
+            folder,
+            lambda path: Deployment.open(path, self._config),
+            self._config.drain_seconds,
+        )
+        admin_pb2_grpc.add_AdminServiceServicer_to_server(service, self._grpc)
+
     def _reflect(self) -> None:
         from grpc_reflection.v1alpha import reflection
 
-        names = (service.NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        admin_names = [admin.NAME] if self._config.admin else []
+        names = (
+            *(service.NAME, *admin_names),
+            *(health.SERVICE_NAME, reflection.SERVICE_NAME),
+        )
         reflection.enable_server_reflection(names, self._grpc)
 
 
-def build_engines(
-    bundle: Bundle, sessions: Sessions, config: SchedulerConfig
-) -> list[Engine]:
-    """As many as there are workers; each may keep its share of what waits."""
-    shares = {
-        name: -(-getattr(config, name) // sessions.workers)
-        for name in ("max_waiting", "max_waiting_tokens")
-    }
-    config = config.model_copy(update=shares)
-    width = bundle.manifest.model.width
-    eos = bundle.manifest.special_ids.eos
-    probe = Request((eos,), SearchOptions(max_target_tokens=1))
-    return [
-        Engine(
-            Scheduler(config, width),
-            OnnxRunner(bundle, sessions, config.rows(width)),
-            f"{bundle.manifest.name} {number}",
-            probe,
-        )
-        for number in range(sessions.workers)
-    ]
+def paths_of(config: ServerConfig) -> list[Path]:
+    """The bundles to begin with; raises ConfigError, or BundleError for none at all."""
+    paths = list(config.bundles)
+    if config.models:
+        if not config.models.is_dir():
+            raise ConfigError(f"--models {config.models} is not a folder")
+        found = bundles_in(config.models)
+        if not (found or paths):
+            raise BundleError(f"{config.models} has no folder in it, so no bundle")
+        return paths + found
+    return paths or [default_bundle()]
 
 
 def default_bundle(path: Path = DEFAULT_BUNDLE) -> Path:

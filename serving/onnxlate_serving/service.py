@@ -15,12 +15,12 @@ from onnxlate.v1 import translation_pb2_grpc as pb_grpc
 
 from .caller import Caller, host_of
 from .calls import Calls
+from .deployment import Deployment
 from .metrics import Metrics
 from .models import Models
 from .options import TranslateOptions
 from .tokens import Tokens
 from .translation import TranslatedHypothesis, Translation
-from .translator import Translator
 
 NAME = "onnxlate.v1.TranslationService"
 
@@ -51,14 +51,17 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
         context: ServicerContext[pb.TranslateRequest, pb.TranslateResponse],
     ) -> pb.TranslateResponse:
         with self._calls.one():
-            translator = self._models.find(request.model)
-            options = options_of(request.options)
-            translations = await translator.translate(
-                request.texts, options, self._caller(context)
+            deployment = self._models.find(request.model)
+            with deployment.calls.one():
+                translations = await deployment.translator.translate(
+                    request.texts, options_of(request.options), self._caller(context)
+                )
+            self._metrics.answered(deployment, translations)
+            return pb.TranslateResponse(
+                results=map(result, translations),
+                model=deployment.manifest.name,
+                version=deployment.manifest.version,
             )
-            model = translator.manifest.name
-            self._metrics.answered(model, translations)
-            return pb.TranslateResponse(results=map(result, translations), model=model)
 
     async def TranslateStream(
         self,
@@ -66,34 +69,37 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
         context: ServicerContext[pb.TranslateStreamRequest, pb.TranslateStreamResponse],
     ) -> AsyncGenerator[pb.TranslateStreamResponse, None]:
         with self._calls.one():
-            translator = self._models.find(request.model)
-            pieces = translator.stream(
+            deployment = self._models.find(request.model)
+            pieces = deployment.translator.stream(
                 request.text, options_of(request.options), self._caller(context)
             )
             # A client that hangs up cancels us in here. Closing the generator, now
             # and not when it is collected, is how the engine hears of it.
-            async with aclosing(pieces):
-                async for piece in pieces:
-                    response = pb.TranslateStreamResponse(piece=piece.text)
-                    if piece.translation:
-                        response.result.CopyFrom(result(piece.translation))
-                        response.model = translator.manifest.name
-                        self._metrics.answered(response.model, [piece.translation])
-                    yield response
+            with deployment.calls.one():
+                async with aclosing(pieces):
+                    async for piece in pieces:
+                        response = pb.TranslateStreamResponse(piece=piece.text)
+                        if piece.translation:
+                            response.result.CopyFrom(result(piece.translation))
+                            response.model = deployment.manifest.name
+                            response.version = deployment.manifest.version
+                            self._metrics.answered(deployment, [piece.translation])
+                        yield response
 
     async def ListModels(
         self,
         request: pb.ListModelsRequest,
         context: ServicerContext[pb.ListModelsRequest, pb.ListModelsResponse],
     ) -> pb.ListModelsResponse:
-        return pb.ListModelsResponse(models=[self._model(m) for m in self._models])
+        models = self._models
+        return pb.ListModelsResponse(models=[described(m, models) for m in models])
 
     async def GetModel(
         self,
         request: pb.GetModelRequest,
         context: ServicerContext[pb.GetModelRequest, pb.Model],
     ) -> pb.Model:
-        return self._model(self._models.find(request.name))
+        return described(self._models.find(request.name), self._models)
 
     def _caller(self, context: ServicerContext[Any, Any]) -> Caller:
         """Who asks: a token's holder, or, where everyone may, an address."""
@@ -103,28 +109,6 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
             else host_of(context.peer())
         )
         return Caller(name, context.time_remaining())
-
-    def _model(self, translator: Translator) -> pb.Model:
-        manifest = translator.manifest
-        return pb.Model(
-            name=manifest.name,
-            version=manifest.version,
-            source_language=manifest.source_language,
-            target_language=manifest.target_language,
-            precision=manifest.precision,
-            digest=manifest.digest(),
-            max_source_tokens=manifest.limits.max_source_tokens,
-            max_target_tokens=manifest.limits.max_target_tokens,
-            # No max_target_tokens: what it is by default depends on the source.
-            default_options=pb.TranslateOptions(
-                beam_size=manifest.defaults.beam_size,
-                num_hypotheses=1,
-                length_penalty=manifest.defaults.length_penalty,
-                return_scores=False,
-                truncate_source=False,
-            ),
-            is_default=translator is self._models.default,
-        )
 
 
 def options_of(options: pb.TranslateOptions) -> TranslateOptions:
@@ -147,4 +131,29 @@ def hypothesis(translated: TranslatedHypothesis) -> pb.Hypothesis:
         finish_reason=FINISH_REASONS[translated.finish_reason],
         score=translated.score,
         num_target_tokens=translated.num_target_tokens,
+    )
+
+
+def described(deployment: Deployment, models: Models) -> pb.Model:
+    """What clients are told of one version of a model."""
+    manifest = deployment.manifest
+    return pb.Model(
+        name=manifest.name,
+        version=manifest.version,
+        source_language=manifest.source_language,
+        target_language=manifest.target_language,
+        precision=manifest.precision,
+        digest=manifest.digest(),
+        max_source_tokens=manifest.limits.max_source_tokens,
+        max_target_tokens=manifest.limits.max_target_tokens,
+        # No max_target_tokens: what it is by default depends on the source.
+        default_options=pb.TranslateOptions(
+            beam_size=manifest.defaults.beam_size,
+            num_hypotheses=1,
+            length_penalty=manifest.defaults.length_penalty,
+            return_scores=False,
+            truncate_source=False,
+        ),
+        is_default=models.is_default(deployment),
+        is_current=models.is_current(deployment),
     )

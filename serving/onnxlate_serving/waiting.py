@@ -1,7 +1,7 @@
 """Who waits for rows, and whose turn is next."""
 
 from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 
 from .request import Request
@@ -80,7 +80,7 @@ class Waiting:
         """
         if not self._places:
             return 0.0
-        own = self._callers.get(caller, {})
+        own: Mapping[int, deque[Request]] = self._callers.get(caller, {})
         rounds = max(len(own), 1)
         texts = sum(
             min(len(call), TEXTS_A_TURN)

@@ -8,12 +8,16 @@ import pytest
 
 from onnxlate import AsyncClient, Client
 from onnxlate.errors import (
+    BundleError,
+    Busy,
     DeadlineExceeded,
     InvalidRequest,
     ModelNotFound,
     OnnxlateError,
     Overloaded,
+    PermissionDenied,
     ServerFailure,
+    Unauthenticated,
     Unavailable,
 )
 from onnxlate.statuses import error_from
@@ -23,6 +27,10 @@ from .parrot import Parrot, serving
 OURS: dict[grpc.StatusCode, type[OnnxlateError]] = {
     grpc.StatusCode.INVALID_ARGUMENT: InvalidRequest,
     grpc.StatusCode.NOT_FOUND: ModelNotFound,
+    grpc.StatusCode.FAILED_PRECONDITION: BundleError,
+    grpc.StatusCode.ABORTED: Busy,
+    grpc.StatusCode.UNAUTHENTICATED: Unauthenticated,
+    grpc.StatusCode.PERMISSION_DENIED: PermissionDenied,
     grpc.StatusCode.RESOURCE_EXHAUSTED: Overloaded,
     grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineExceeded,
     grpc.StatusCode.UNAVAILABLE: Unavailable,

@@ -44,7 +44,12 @@ Floats = npt.NDArray[np.floating[Any]]
 
 
 def write_bundle(
-    path: Path, *, name: str = "handmade", precision: Precision = "fp32", seed: int = 0
+    path: Path,
+    *,
+    name: str = "handmade",
+    version: str = "1",
+    precision: Precision = "fp32",
+    seed: int = 0,
 ) -> Path:
     """Writes a whole bundle into the new directory `path`."""
     path.mkdir(parents=True)
@@ -62,7 +67,7 @@ def write_bundle(
         format=1,
         written_by="tests",
         name=name,
-        version="1",
+        version=version,
         source_language="en",
         target_language="xx",
         precision=precision,

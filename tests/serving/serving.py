@@ -10,14 +10,13 @@ from onnxlate.v1 import translation_pb2_grpc as pb_grpc
 from onnxlate_serving.border import Border
 from onnxlate_serving.calls import Calls
 from onnxlate_serving.config import RequestLimits, SchedulerConfig, ServerConfig
-from onnxlate_serving.crew import Crew
+from onnxlate_serving.deployment import Deployment
 from onnxlate_serving.engine import Engine, Runner
 from onnxlate_serving.metrics import Metrics
 from onnxlate_serving.models import Models
 from onnxlate_serving.scheduler import Scheduler
 from onnxlate_serving.server import Server
 from onnxlate_serving.service import TranslationService
-from onnxlate_serving.translator import Translator
 
 ANYWHERE = "127.0.0.1:0"
 
@@ -39,6 +38,12 @@ async def served(config: ServerConfig) -> AsyncIterator[str]:
         await server.stop()
 
 
+def engine_of(server: Server) -> Engine:
+    """The only one of a server with one model and one worker."""
+    [deployment] = server._models
+    return deployment.engines[0]
+
+
 @asynccontextmanager
 async def served_by(
     runner: Runner,
@@ -48,11 +53,11 @@ async def served_by(
 ) -> AsyncIterator[str]:
     """The address of a service whose model is a double."""
     engine = Engine(Scheduler(config or SchedulerConfig()), runner)
-    translator = Translator(bundle, Crew([engine]), limits or RequestLimits())
+    deployment = Deployment(bundle, [engine], limits or RequestLimits())
     metrics = Metrics()
     server = grpc.aio.server(interceptors=[Border(metrics)])
     pb_grpc.add_TranslationServiceServicer_to_server(
-        TranslationService(Models([translator]), Calls(), metrics), server
+        TranslationService(Models([deployment]), Calls(), metrics), server
     )
     port = server.add_insecure_port(ANYWHERE)
     engine.start()

@@ -13,7 +13,7 @@ from onnxlate.v1 import translation_pb2 as pb
 from onnxlate_serving.config import ServerConfig
 from onnxlate_serving.server import Server
 
-from .serving import ANYWHERE, connected
+from .serving import ANYWHERE, connected, engine_of
 from .web import fetch
 
 TRANSLATE = "/onnxlate.v1.TranslationService/Translate"
@@ -39,7 +39,7 @@ def config(bundle: Bundle) -> ServerConfig:
 async def test_calls_texts_and_tokens_are_counted(
     config: ServerConfig, bundle: Bundle
 ) -> None:
-    server, name = Server(config), bundle.manifest.name
+    server, model = Server(config), f"{bundle.manifest.name},{bundle.manifest.version}"
     address = await server.start()
     async with connected(str(address)) as stub:
         cut = pb.TranslateOptions(truncate_source=True, max_target_tokens=2)
@@ -62,22 +62,24 @@ async def test_calls_texts_and_tokens_are_counted(
     assert seen[f"onnxlate_calls_total{{{STREAM},OK}}"] == 1
     assert seen[f"onnxlate_call_seconds_count{{{TRANSLATE}}}"] == 4
     assert seen[f"onnxlate_first_answer_seconds_count{{{STREAM}}}"] == 1
-    assert seen[f"onnxlate_texts_total{{{name}}}"] == 6
-    assert seen[f"onnxlate_remembered_texts_total{{{name}}}"] == 1
-    assert seen[f"onnxlate_truncated_texts_total{{{name}}}"] == 1
-    assert seen[f"onnxlate_unfinished_texts_total{{{name}}}"] == 1
-    assert seen[f"onnxlate_source_tokens_total{{{name}}}"] == sum(
+    assert seen[f"onnxlate_texts_total{{{model}}}"] == 6
+    assert seen[f"onnxlate_remembered_texts_total{{{model}}}"] == 1
+    assert seen[f"onnxlate_truncated_texts_total{{{model}}}"] == 1
+    assert seen[f"onnxlate_unfinished_texts_total{{{model}}}"] == 1
+    assert seen[f"onnxlate_source_tokens_total{{{model}}}"] == sum(
         result.num_source_tokens for result in results
     )
-    assert seen[f"onnxlate_target_tokens_total{{{name}}}"] == sum(
+    assert seen[f"onnxlate_target_tokens_total{{{model}}}"] == sum(
         result.hypotheses[0].num_target_tokens for result in results
     )
-    assert seen[f"onnxlate_rows_in_use{{{name}}}"] == 0
-    assert seen[f"onnxlate_failed_steps_total{{{name}}}"] == 0
-    steps = seen[f"onnxlate_steps_total{{{name}}}"]
-    assert steps <= seen[f"onnxlate_decoded_rows_total{{{name}}}"] <= 2 * steps
+    assert seen[f"onnxlate_rows_in_use{{{model}}}"] == 0
+    assert seen[f"onnxlate_failed_steps_total{{{model}}}"] == 0
+    steps = seen[f"onnxlate_steps_total{{{model}}}"]
+    assert steps <= seen[f"onnxlate_decoded_rows_total{{{model}}}"] <= 2 * steps
     manifest = bundle.manifest
-    about = f"{manifest.digest()},{name},{manifest.precision},{manifest.version}"
+    about = (
+        f"{manifest.digest()},{manifest.name},{manifest.precision},{manifest.version}"
+    )
     assert seen[f"onnxlate_model_info{{{about}}}"] == 1
 
 
@@ -95,7 +97,7 @@ async def test_readiness_ends_with_draining_and_health_with_an_engine(
     assert (await fetch(server, "/readyz"))[0] == 503
     assert (await fetch(server, "/healthz"))[0] == 200
 
-    server._engines[0]._die()
+    engine_of(server)._die()
     assert (await fetch(server, "/healthz"))[0] == 503
     await server.stop()
 

@@ -21,7 +21,7 @@ from onnxlate_serving.server import Server
 
 from .doubles import Allergic, Gated
 from .handmade import write_bundle
-from .serving import ANYWHERE, connected, served, served_by
+from .serving import ANYWHERE, connected, engine_of, served, served_by
 
 Health = health_pb2.HealthCheckResponse
 
@@ -110,7 +110,7 @@ async def test_a_dead_engine_is_heard_of(bundle: Bundle) -> None:
     await asyncio.sleep(0.05)
     assert not broken.done()
 
-    server._engines[0]._die()
+    engine_of(server)._die()
 
     await asyncio.wait_for(broken, timeout=5)
     await server.stop()
@@ -123,7 +123,7 @@ async def test_an_engine_that_hangs_is_heard_of_too(
     server = Server(config)
     await server.start()
     broken = asyncio.create_task(server.broken())
-    engine, gated = server._engines[0], Gated()
+    engine, gated = engine_of(server), Gated()
     monkeypatch.setattr(engine, "_runner", gated)
 
     with engine.decoding([Request((4,), SearchOptions(max_target_tokens=5))]) as [box]:
@@ -165,7 +165,7 @@ async def test_a_model_that_cannot_translate_is_not_served(tmp_path: Path) -> No
     rewrite(path, '"heads": 2', '"heads": 1')  # the graphs know better
     server = Server(ServerConfig(bundles=(path,), listen=ANYWHERE))
 
-    with pytest.raises(BundleError, match="'handmade' does not survive") as caught:
+    with pytest.raises(BundleError, match="handmade@1 does not survive") as caught:
         await server.start()
 
     assert "onnxruntime" not in str(caught.value)

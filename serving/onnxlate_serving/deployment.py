@@ -1,0 +1,132 @@
+"""One version of one model, from its files to its engines."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from onnxlate.bundle import Bundle, Manifest
+from onnxlate.errors import BundleError, ConfigError, InvalidRequest, OnnxlateError
+from onnxlate.search import SearchOptions
+
+from .calls import Calls
+from .config import RequestLimits, SchedulerConfig, ServerConfig
+from .crew import Crew
+from .engine import Engine
+from .options import TranslateOptions
+from .request import Request
+from .runner import OnnxRunner
+from .scheduler import Scheduler
+from .sessions import Sessions
+from .translator import Translator
+
+log = logging.getLogger(__name__)
+
+
+class Deployment:
+    """Decodes with a bundle, beside others in the same server."""
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        engines: Sequence[Engine],
+        limits: RequestLimits,
+        max_cached: int = 0,
+    ) -> None:
+        self.manifest: Manifest = bundle.manifest
+        self.engines = engines
+        self.translator = Translator(bundle, Crew(engines), limits, max_cached)
+        # Of one engine each, to warm all of them up.
+        self._first = [Translator(bundle, Crew([each]), limits) for each in engines]
+        self.calls = Calls()
+        """Those that this version answers."""
+
+    @classmethod
+    def open(cls, path: Path, config: ServerConfig) -> "Deployment":
+        """Takes seconds; raises OnnxlateError."""
+        bundle = Bundle.open(path)
+        sessions = Sessions(bundle, config.runtime)
+        engines = build_engines(bundle, sessions, config.scheduler)
+        deployment = cls(bundle, engines, config.limits, config.max_cached)
+        log.info(
+            "model %s (%s, %s, %d workers, %d threads each)",
+            *(deployment.full_name, bundle.manifest.precision),
+            *(sessions.device, sessions.workers, sessions.threads),
+        )
+        return deployment
+
+    @property
+    def full_name(self) -> str:
+        """NAME@VERSION, which nobody else in the server has."""
+        return f"{self.manifest.name}@{self.manifest.version}"
+
+    @property
+    def dead(self) -> bool:
+        """Whether an engine has died."""
+        return any(engine.dead.is_set() for engine in self.engines)
+
+    async def start(self) -> None:
+        """Translates once with each engine: what that allocates, it has then.
+
+        Raises ConfigError or BundleError, with every engine stopped again.
+        """
+        for engine in self.engines:
+            engine.start()
+        options = TranslateOptions(max_target_tokens=1, truncate_source=True)
+        try:
+            for translator in self._first:
+                await translator.translate(["1"], options)
+        except InvalidRequest as cause:
+            await self.stop()
+            raise ConfigError(
+                f"model {self.full_name} cannot be served with these limits: by "
+                f"default, {cause}; allow that, or export with another default"
+            ) from cause
+        except OnnxlateError as cause:
+            await self.stop()
+            raise BundleError(
+                f"model {self.full_name} does not survive a first translation; "
+                "the log says why"
+            ) from cause
+
+    def abandon_hanging(self, limit_s: float) -> None:
+        """Gives up engines whose step has taken longer."""
+        for engine in self.engines:
+            if engine.seconds_at_step > limit_s:
+                engine.abandon()
+
+    async def retire(self, patience_s: float) -> None:
+        """Waits so long for the calls it has, then ends."""
+        try:
+            await asyncio.wait_for(self.calls.idle(), patience_s)
+        except TimeoutError:
+            log.warning("%s: %d calls are cut", self.full_name, self.calls.count)
+        await self.stop()
+
+    async def stop(self) -> None:
+        """Ends the engines' threads, and every call that still waits for them."""
+        for engine in self.engines:
+            await engine.stop()
+
+
+def build_engines(
+    bundle: Bundle, sessions: Sessions, config: SchedulerConfig
+) -> list[Engine]:
+    """As many as there are workers; each may keep its share of what waits."""
+    shares = {
+        name: -(-getattr(config, name) // sessions.workers)
+        for name in ("max_waiting", "max_waiting_tokens")
+    }
+    config = config.model_copy(update=shares)
+    width = bundle.manifest.model.width
+    eos = bundle.manifest.special_ids.eos
+    probe = Request((eos,), SearchOptions(max_target_tokens=1))
+    return [
+        Engine(
+            Scheduler(config, width),
+            OnnxRunner(bundle, sessions, config.rows(width)),
+            f"{bundle.manifest.name} {number}",
+            probe,
+        )
+        for number in range(sessions.workers)
+    ]
