@@ -24,6 +24,8 @@ class Command:
     """What `pip install 'onnxlate[…]'` must have brought."""
     instead: str | None = None
     """The module that serves where the extra is missing."""
+    environment: str | None = None
+    """Prefix of environment variables that stand for options; None has none."""
 
     def announce(self, app: typer.Typer) -> None:
         """Puts the name and the summary, and nothing to import, into the help."""
@@ -32,8 +34,16 @@ class Command:
     def load(self) -> Any:
         """The command itself, with its options and its help."""
         own = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-        own.command(self.name)(self._guarded(self._function()))
-        return typer.main.get_command(own)
+        settings = {"auto_envvar_prefix": self.environment}
+        own.command(self.name, context_settings=settings)(
+            self._guarded(self._function())
+        )
+        command = typer.main.get_command(own)
+        if self.environment:
+            for parameter in command.params:
+                # The command's help says how they are named; 25 times is too often.
+                setattr(parameter, "show_envvar", False)  # noqa: B010
+        return command
 
     def _function(self) -> Callable[..., None]:
         try:
@@ -94,6 +104,7 @@ COMMANDS = (
         "Serve bundles over gRPC.",
         "onnxlate_serving.cli",
         extra="serve",
+        environment="ONNXLATE_SERVE",
     ),
     Command(
         "token",

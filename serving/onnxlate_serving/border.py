@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import inspect
 import logging
-import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AbstractContextManager, aclosing
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, aclosing, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -35,6 +34,7 @@ from onnxlate.errors import (
     Unavailable,
 )
 
+from .call_log import recorded, request_id_of
 from .metrics import Metrics, Observed
 from .tokens import Tokens
 
@@ -95,10 +95,13 @@ else:
 class Border(Interceptor):
     """Stands around every method of every service, those without a name included."""
 
-    def __init__(self, metrics: Metrics, tokens: Tokens | None = None) -> None:
+    def __init__(
+        self, metrics: Metrics, tokens: Tokens | None = None, log_calls: bool = False
+    ) -> None:
         """Without tokens everyone may call everything."""
         self._metrics = metrics
         self._tokens = tokens
+        self._observe = self._counted_and_logged if log_calls else metrics.call
 
     async def intercept_service(
         self,
@@ -113,14 +116,14 @@ class Border(Interceptor):
                 metadata = handler_call_details.invocation_metadata or ()
                 self._tokens.admit(method, metadata)
             except OnnxlateError as error:
-                return _refusing(error, partial(self._metrics.call, REFUSED))
+                return _refusing(error, partial(self._observe, REFUSED))
         handler = await continuation(handler_call_details)
         # Streams of requests are reflection's alone; an unknown method has no handler.
         if handler is None or handler.request_streaming:
             return handler
         readable = _readable(handler.request_deserializer)
         behaviour: Any = handler.unary_stream or handler.unary_unary
-        observe = partial(self._metrics.call, method)
+        observe = partial(self._observe, method)
         if not handler.response_streaming:
             return grpc.unary_unary_rpc_method_handler(
                 _guarded(behaviour, observe), readable, handler.response_serializer
@@ -131,6 +134,16 @@ class Border(Interceptor):
         return grpc.unary_stream_rpc_method_handler(
             guard(behaviour, observe), readable, handler.response_serializer
         )
+
+    @contextmanager
+    def _counted_and_logged(self, method: str, context: Any) -> Iterator[Observed]:
+        with recorded(method, context) as record:
+            observed = None
+            try:
+                with self._metrics.call(method, context) as observed:
+                    yield observed
+            finally:
+                record.status = observed.status if observed else "UNKNOWN"
 
 
 def _readable(parse: Callable[[bytes], Any] | None) -> Callable[[bytes], Any] | None:
@@ -208,8 +221,13 @@ async def _answer(
 ) -> NoReturn:
     code = STATUS_CODES.get(type(error), grpc.StatusCode.INTERNAL)
     if code is grpc.StatusCode.INTERNAL:
-        request_id = secrets.token_hex(8)
-        log.error("request %s failed", request_id, exc_info=error)
+        request_id = request_id_of(context)
+        log.error(
+            "request %s failed",
+            request_id,
+            exc_info=error,
+            extra={"request_id": request_id},
+        )
         await context.abort(code, f"internal error; request id {request_id}")
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
         log.warning("refused: %s", error)

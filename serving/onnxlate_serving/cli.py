@@ -1,6 +1,5 @@
 """`onnxlate serve`: bundles behind a port, until a signal; `onnxlate token`."""
 
-import logging
 import secrets
 import sys
 from enum import StrEnum
@@ -19,6 +18,8 @@ from .config import (
     ServerConfig,
     TlsConfig,
 )
+from .logs import LogFormat, LogLevel, set_up
+from .settings_file import read_settings
 from .tokens import Scope, hash_of
 
 
@@ -35,6 +36,14 @@ def serve(
             metavar="[BUNDLE]...",
             help="Bundles to serve side by side, by name; the first is the default.",
             show_default="the installed model",
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            help="TOML file with settings that are named like these options.",
+            callback=read_settings,
+            is_eager=True,
         ),
     ] = None,
     models: Annotated[
@@ -127,6 +136,15 @@ def serve(
     max_cached: Annotated[
         int, typer.Option(min=0, help="Answers that each model remembers.")
     ] = 4096,
+    log_format: Annotated[
+        LogFormat, typer.Option(help="Lines for people, or an object each.")
+    ] = LogFormat.TEXT,
+    log_level: Annotated[
+        LogLevel, typer.Option(help="The least that is logged.")
+    ] = LogLevel.INFO,
+    log_calls: Annotated[
+        bool, typer.Option("--log-calls", help="Log each call, though never its texts.")
+    ] = False,
     reflection: Annotated[
         bool, typer.Option("--reflection", help="Tell clients the services' schema.")
     ] = False,
@@ -146,7 +164,11 @@ def serve(
         float, typer.Option(min=0, help="How long calls may then take to finish.")
     ] = 30.0,
 ) -> None:
-    """Serve bundles over gRPC."""
+    """Serve bundles over gRPC.
+
+    Every option may also stand in the file that --config names, or in the environment:
+    --max-rows as ONNXLATE_SERVE_MAX_ROWS. Flags come first, the file last.
+    """
     if bool(tls_certificate) != bool(tls_key) or (tls_client_ca and not tls_key):
         raise ConfigError("TLS needs both --tls-certificate and --tls-key")
     tls = (
@@ -155,7 +177,7 @@ def serve(
         else None
     )
     try:
-        config = ServerConfig(
+        server_config = ServerConfig(
             bundles=tuple(bundles or ()),
             models=models,
             admin=admin,
@@ -178,20 +200,20 @@ def serve(
                 device=device.value, workers=workers, threads=threads
             ),
             max_cached=max_cached,
+            log_calls=log_calls,
             reflection=reflection,
             hang_seconds=hang_seconds,
             announce_seconds=announce_seconds,
             drain_seconds=drain_seconds,
         )
     except ValidationError as cause:
-        raise ConfigError(cause.errors()[0]["msg"]) from cause
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+        message = cause.errors()[0]["msg"].removeprefix("Value error, ")
+        raise ConfigError(message) from cause
+    set_up(log_format, log_level)
     # Late, so that --help and a bad option answer before onnxruntime is loaded.
     from .server import serve as serve_config
 
-    raise typer.Exit(serve_config(config))
+    raise typer.Exit(serve_config(server_config))
 
 
 def token(

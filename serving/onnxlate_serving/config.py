@@ -138,6 +138,9 @@ class ServerConfig(_Settings):
     """Answers that each model remembers, so that who asks the same again need not
     wait; about 1 kB each. 0 remembers nothing."""
 
+    log_calls: bool = False
+    """Whether every call has a line in the log, at its end."""
+
     reflection: bool = False
     """Whether clients may ask which services and messages there are."""
 

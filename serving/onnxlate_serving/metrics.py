@@ -25,6 +25,7 @@ from prometheus_client.registry import Collector
 
 from onnxlate.finish import FinishReason
 
+from .call_log import CURRENT
 from .translation import Translation
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ class Observed:
     """One call, to be told of its first answer."""
 
     first_answer: Callable[[], None]
+    status: str = "OK"
+    """gRPC's name of what it came to, at its end."""
 
 
 class Metrics:
@@ -115,21 +118,22 @@ class Metrics:
             if not first:
                 first.append(time.monotonic() - began)
 
-        status = "OK"
+        observed = Observed(answered)
         try:
-            yield Observed(answered)
+            yield observed
             answered()
         except AbortError:
             code = context.code()
-            status = code.name if isinstance(code, grpc.StatusCode) else "UNKNOWN"
+            known = isinstance(code, grpc.StatusCode)
+            observed.status = code.name if known else "UNKNOWN"
             raise
         except (asyncio.CancelledError, GeneratorExit):
             left = context.time_remaining()
             expired = left is not None and left <= 0
-            status = "DEADLINE_EXCEEDED" if expired else "CANCELLED"
+            observed.status = "DEADLINE_EXCEEDED" if expired else "CANCELLED"
             raise
         finally:
-            self._calls.labels(method, status).inc()
+            self._calls.labels(method, observed.status).inc()
             self._call_seconds.labels(method).observe(time.monotonic() - began)
             if first:
                 self._first_seconds.labels(method).observe(first[0])
@@ -143,14 +147,21 @@ class Metrics:
         best = [each.hypotheses[0] for each in texts]
         cut = sum(each.num_dropped_source_tokens > 0 for each in texts)
         unfinished = sum(each.finish_reason is FinishReason.LENGTH for each in best)
+        source_tokens = sum(each.num_source_tokens for each in texts)
+        target_tokens = sum(each.num_target_tokens for each in best)
         # All at once, since every counter has a lock and is found by its labels.
         self._texts.labels(*model).inc(len(texts))
-        self._source_tokens.labels(*model).inc(sum(t.num_source_tokens for t in texts))
-        self._target_tokens.labels(*model).inc(sum(t.num_target_tokens for t in best))
+        self._source_tokens.labels(*model).inc(source_tokens)
+        self._target_tokens.labels(*model).inc(target_tokens)
         if cut:
             self._truncated.labels(*model).inc(cut)
         if unfinished:
             self._unfinished.labels(*model).inc(unfinished)
+        if record := CURRENT.get():
+            record.model = deployment.full_name
+            record.texts = len(texts)
+            record.source_tokens = source_tokens
+            record.target_tokens = target_tokens
 
     def watch(self, deployment: Deployment) -> None:
         """Shows what a model is, and what its engines are at."""

@@ -71,7 +71,8 @@ class Server:
         self._health = aio_health.HealthServicer()
         await self._say(NOT_SERVING)
         self._grpc = grpc.aio.server(
-            interceptors=[Border(self._metrics, self._tokens)], options=OPTIONS
+            interceptors=[Border(self._metrics, self._tokens, self._config.log_calls)],
+            options=OPTIONS,
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
         pb_grpc.add_TranslationServiceServicer_to_server(
@@ -221,6 +222,7 @@ async def run(config: ServerConfig) -> int:
     """
     signals = Signals((signal.SIGTERM, signal.SIGINT))
     server = await asyncio.to_thread(Server, config)
+    log.info("settings %s", config.model_dump_json())
     if signals.arrived:  # while it was loading
         return 0
     address = await server.start()

@@ -13,6 +13,7 @@ from onnxlate.finish import FinishReason
 from onnxlate.v1 import translation_pb2 as pb
 from onnxlate.v1 import translation_pb2_grpc as pb_grpc
 
+from .call_log import CURRENT
 from .caller import Caller, host_of
 from .calls import Calls
 from .deployment import Deployment
@@ -108,6 +109,8 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
             if self._tokens
             else host_of(context.peer())
         )
+        if record := CURRENT.get():
+            record.caller = name
         return Caller(name, context.time_remaining())
 
 

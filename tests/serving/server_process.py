@@ -13,6 +13,7 @@ from pathlib import Path
 
 COMMAND = (sys.executable, "-m", "onnxlate_serving")
 READY = re.compile(r"ready (\S+:\d+)$", re.MULTILINE)
+READY_IN_JSON = re.compile(r'"ready (\S+:\d+)"')
 
 
 class ServerProcess:
@@ -21,10 +22,12 @@ class ServerProcess:
         self.log = ""
         """What it has written so far."""
 
-    def wait_ready(self, seconds: float = 30) -> str:
+    def wait_ready(
+        self, seconds: float = 30, pattern: "re.Pattern[str]" = READY
+    ) -> str:
         """Its address."""
         deadline = time.monotonic() + seconds
-        while not (found := READY.search(self.log)):
+        while not (found := pattern.search(self.log)):
             if not self._read(deadline - time.monotonic()):
                 raise AssertionError(f"not ready; it said:\n{self.log}")
         return found[1]
