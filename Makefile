@@ -32,9 +32,10 @@ type: setup
 
 proto: setup  ## the committed stubs, from proto/
 	$(BIN)/python -m grpc_tools.protoc -Iproto --python_out=. --pyi_out=. --grpc_python_out=. proto/onnxlate/v1/*.proto
+	$(BIN)/python -m grpc_tools.protoc -Iproto --python_out=serving --pyi_out=serving --grpc_python_out=serving proto/onnxlate_serving/*.proto
 
 check-proto: proto
-	git diff --exit-code -- onnxlate/v1
+	git diff --exit-code -- onnxlate/v1 serving/onnxlate_serving/kserve_pb2*
 
 pipeline: setup  ## generate a corpus, train, export, serve, translate, score
 	$(BIN)/python -m onnxlate_export.pipeline

@@ -14,7 +14,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import grpc
-from google.protobuf.message import DecodeError
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc.aio import AbortError, ServerInterceptor
 from grpc_status import rpc_status
@@ -37,6 +36,7 @@ from onnxlate.errors import (
 from .call_log import recorded, request_id_of
 from .metrics import Metrics, Observed
 from .tokens import Tokens
+from .unreadable import readable, refuse_unreadable
 
 log = logging.getLogger(__name__)
 
@@ -81,10 +81,6 @@ REFUSED = "(not admitted)"
 """Stands for the method in the metrics: strangers could name any number of them."""
 
 
-class Unreadable:
-    """Stands for a message that could not be parsed."""
-
-
 # Generic for the type checker alone.
 if TYPE_CHECKING:
     Interceptor = ServerInterceptor[Any, Any]
@@ -118,21 +114,27 @@ class Border(Interceptor):
             except OnnxlateError as error:
                 return _refusing(error, partial(self._observe, REFUSED))
         handler = await continuation(handler_call_details)
-        # Streams of requests are reflection's alone; an unknown method has no handler.
-        if handler is None or handler.request_streaming:
+        if handler is None:  # of an unknown method
             return handler
-        readable = _readable(handler.request_deserializer)
-        behaviour: Any = handler.unary_stream or handler.unary_unary
+        parse = readable(handler.request_deserializer)
         observe = partial(self._observe, method)
+        if handler.request_streaming:
+            both = handler.stream_stream
+            if not inspect.isasyncgenfunction(both):  # reflection's, which is its own
+                return handler
+            return grpc.stream_stream_rpc_method_handler(
+                _guarded_stream(both, observe), parse, handler.response_serializer
+            )
+        behaviour: Any = handler.unary_stream or handler.unary_unary
         if not handler.response_streaming:
             return grpc.unary_unary_rpc_method_handler(
-                _guarded(behaviour, observe), readable, handler.response_serializer
+                _guarded(behaviour, observe), parse, handler.response_serializer
             )
         # A stream is an asynchronous generator, or (health's) a plain coroutine.
         generator = inspect.isasyncgenfunction(behaviour)
         guard = _guarded_stream if generator else _guarded
         return grpc.unary_stream_rpc_method_handler(
-            guard(behaviour, observe), readable, handler.response_serializer
+            guard(behaviour, observe), parse, handler.response_serializer
         )
 
     @contextmanager
@@ -144,19 +146,6 @@ class Border(Interceptor):
                     yield observed
             finally:
                 record.status = observed.status if observed else "UNKNOWN"
-
-
-def _readable(parse: Callable[[bytes], Any] | None) -> Callable[[bytes], Any] | None:
-    if parse is None:
-        return None
-
-    def readable(message: bytes) -> Any:
-        try:
-            return parse(message)
-        except DecodeError:
-            return Unreadable()
-
-    return readable
 
 
 def _refusing(
@@ -177,7 +166,7 @@ def _guarded(
     async def guarded(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
         with observe(context):
             try:
-                _refuse_unreadable(request)
+                refuse_unreadable(request)
                 return await behaviour(request, context)
             except AbortError:
                 raise
@@ -195,7 +184,7 @@ def _guarded_stream(
     ) -> AsyncGenerator[Any, None]:
         with observe(context) as observed:
             try:
-                _refuse_unreadable(request)
+                refuse_unreadable(request)
                 # Closed when the caller hangs up, not when it is collected.
                 async with aclosing(behaviour(request, context)) as responses:
                     async for response in responses:
@@ -207,13 +196,6 @@ def _guarded_stream(
                 await _answer(error, context)
 
     return guarded
-
-
-def _refuse_unreadable(request: object) -> None:
-    if isinstance(request, Unreadable):
-        raise InvalidRequest(
-            "the request is not a message of this method, or has text that is not UTF-8"
-        )
 
 
 async def _answer(

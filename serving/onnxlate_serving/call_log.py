@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, fields
 from typing import Any
 
-from .caller import host_of
+from .caller import Caller, Who, host_of
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +51,18 @@ def request_id_of(context: Any) -> str:
     if isinstance(given, str) and _REQUEST_ID.fullmatch(given):
         return given
     return secrets.token_hex(8)
+
+
+def noted(who: Who) -> Who:
+    """The same, told to the log too."""
+
+    def who_noted(context: Any) -> Caller:
+        caller = who(context)
+        if record := CURRENT.get():
+            record.caller = caller.name
+        return caller
+
+    return who_noted
 
 
 @contextmanager

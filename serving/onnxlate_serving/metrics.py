@@ -163,6 +163,11 @@ class Metrics:
             record.source_tokens = source_tokens
             record.target_tokens = target_tokens
 
+    def num_texts(self, deployment: Deployment) -> int:
+        """Texts of a model that were answered."""
+        labels = dict(zip(MODEL, labels_of(deployment), strict=True))
+        return int(self.registry.get_sample_value("onnxlate_texts_total", labels) or 0)
+
     def watch(self, deployment: Deployment) -> None:
         """Shows what a model is, and what its engines are at."""
         self._watched.append(deployment)

@@ -14,13 +14,16 @@ from onnxlate.errors import BundleError, ConfigError, OnnxlateError
 from onnxlate.v1 import admin_pb2_grpc
 from onnxlate.v1 import translation_pb2_grpc as pb_grpc
 
-from . import admin, service
+from . import admin, kserve, kserve_pb2_grpc, service
 from .address import Address
 from .admin import AdminService, bundles_in
 from .border import Border
+from .call_log import noted
+from .caller import by_address, by_token
 from .calls import Calls
 from .config import ServerConfig
 from .deployment import Deployment
+from .kserve import InferenceService
 from .memory import give_large_blocks_back
 from .metrics import Metrics
 from .models import Models
@@ -75,8 +78,15 @@ class Server:
             options=OPTIONS,
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
+        who = noted(by_token(self._tokens) if self._tokens else by_address)
         pb_grpc.add_TranslationServiceServicer_to_server(
-            TranslationService(self._models, self._calls, self._metrics, self._tokens),
+            TranslationService(self._models, self._calls, self._metrics, who),
+            self._grpc,
+        )
+        kserve_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(
+            InferenceService(
+                self._models, self._calls, self._metrics, who, lambda: self._serving
+            ),
             self._grpc,
         )
         if self._config.admin and self._config.models:
@@ -187,7 +197,7 @@ class Server:
 
         admin_names = [admin.NAME] if self._config.admin else []
         names = (
-            *(service.NAME, *admin_names),
+            *(service.NAME, kserve.NAME, *admin_names),
             *(health.SERVICE_NAME, reflection.SERVICE_NAME),
         )
         reflection.enable_server_reflection(names, self._grpc)

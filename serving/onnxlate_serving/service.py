@@ -13,14 +13,12 @@ from onnxlate.finish import FinishReason
 from onnxlate.v1 import translation_pb2 as pb
 from onnxlate.v1 import translation_pb2_grpc as pb_grpc
 
-from .call_log import CURRENT
-from .caller import Caller, host_of
+from .caller import Who
 from .calls import Calls
 from .deployment import Deployment
 from .metrics import Metrics
 from .models import Models
 from .options import TranslateOptions
-from .tokens import Tokens
 from .translation import TranslatedHypothesis, Translation
 
 NAME = "onnxlate.v1.TranslationService"
@@ -39,12 +37,13 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
         models: Models,
         calls: Calls,
         metrics: Metrics,
-        tokens: Tokens | None = None,
+        who: Who,
     ) -> None:
+        """`who` tells who makes a call."""
         self._models = models
         self._calls = calls
         self._metrics = metrics
-        self._tokens = tokens
+        self._who = who
 
     async def Translate(
         self,
@@ -55,7 +54,7 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
             deployment = self._models.find(request.model)
             with deployment.calls.one():
                 translations = await deployment.translator.translate(
-                    request.texts, options_of(request.options), self._caller(context)
+                    request.texts, options_of(request.options), self._who(context)
                 )
             self._metrics.answered(deployment, translations)
             return pb.TranslateResponse(
@@ -72,7 +71,7 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
         with self._calls.one():
             deployment = self._models.find(request.model)
             pieces = deployment.translator.stream(
-                request.text, options_of(request.options), self._caller(context)
+                request.text, options_of(request.options), self._who(context)
             )
             # A client that hangs up cancels us in here. Closing the generator, now
             # and not when it is collected, is how the engine hears of it.
@@ -101,17 +100,6 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
         context: ServicerContext[pb.GetModelRequest, pb.Model],
     ) -> pb.Model:
         return described(self._models.find(request.name), self._models)
-
-    def _caller(self, context: ServicerContext[Any, Any]) -> Caller:
-        """Who asks: a token's holder, or, where everyone may, an address."""
-        name = (
-            self._tokens.admit(f"/{NAME}", context.invocation_metadata() or ())
-            if self._tokens
-            else host_of(context.peer())
-        )
-        if record := CURRENT.get():
-            record.caller = name
-        return Caller(name, context.time_remaining())
 
 
 def options_of(options: pb.TranslateOptions) -> TranslateOptions:

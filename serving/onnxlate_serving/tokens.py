@@ -30,7 +30,10 @@ class Scope(StrEnum):
     ADMIN = "admin"
 
 
-SCOPES = {"onnxlate.v1.TranslationService": Scope.TRANSLATE}
+SCOPES = {
+    "onnxlate.v1.TranslationService": Scope.TRANSLATE,
+    "inference.GRPCInferenceService": Scope.TRANSLATE,
+}
 """By service; one that is not named here is for administrators."""
 
 OPEN = ("grpc.health.v1.Health",)
@@ -99,9 +102,11 @@ class Tokens:
         service = method.strip("/").partition("/")[0]
         if service in OPEN:
             return ""
-        given = [value for key, value in metadata if key == "authorization"]
-        header = given[0] if len(given) == 1 and isinstance(given[0], str) else ""
-        return self.holder(header, SCOPES.get(service, Scope.ADMIN)).name
+        return self.holder(_header(metadata), SCOPES.get(service, Scope.ADMIN)).name
+
+    def translator(self, metadata: Metadata) -> str:
+        """The name of who calls to have something translated; raises as `admit`."""
+        return self.holder(_header(metadata), Scope.TRANSLATE).name
 
     def holder(self, header: str, scope: Scope) -> Holder:
         """Whose Authorization header this is; raises as `admit` does."""
@@ -122,6 +127,12 @@ class Tokens:
             if hmac.compare_digest(given, holder.hash):
                 found = holder
         return found
+
+
+def _header(metadata: Metadata) -> str:
+    """The Authorization header; "" where there is none, or several."""
+    given = [value for key, value in metadata if key == "authorization"]
+    return given[0] if len(given) == 1 and isinstance(given[0], str) else ""
 
 
 def _text(path: Path) -> str:

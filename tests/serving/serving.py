@@ -8,6 +8,7 @@ import grpc
 from onnxlate.bundle import Bundle
 from onnxlate.v1 import translation_pb2_grpc as pb_grpc
 from onnxlate_serving.border import Border
+from onnxlate_serving.caller import by_address
 from onnxlate_serving.calls import Calls
 from onnxlate_serving.config import RequestLimits, SchedulerConfig, ServerConfig
 from onnxlate_serving.deployment import Deployment
@@ -57,7 +58,7 @@ async def served_by(
     metrics = Metrics()
     server = grpc.aio.server(interceptors=[Border(metrics)])
     pb_grpc.add_TranslationServiceServicer_to_server(
-        TranslationService(Models([deployment]), Calls(), metrics), server
+        TranslationService(Models([deployment]), Calls(), metrics, by_address), server
     )
     port = server.add_insecure_port(ANYWHERE)
     engine.start()

@@ -1,0 +1,184 @@
+"""The Open Inference Protocol, by a stock client of Triton's and byte by byte."""
+
+import asyncio
+import json
+import struct
+import sys
+from typing import Any
+
+import grpc
+import pytest
+
+from onnxlate import AsyncClient
+from onnxlate.bundle import Bundle
+from onnxlate_serving import kserve_pb2 as pb
+from onnxlate_serving import kserve_pb2_grpc as pb_grpc
+from onnxlate_serving.config import ServerConfig
+
+from .serving import ANYWHERE, served
+
+STREAM = "/inference.GRPCInferenceService/ModelStreamInfer"
+
+
+@pytest.fixture
+def config(bundle: Bundle) -> ServerConfig:
+    return ServerConfig(bundles=(bundle.path,), listen=ANYWHERE)
+
+
+async def test_a_stock_triton_client_finds_what_it_expects(
+    config: ServerConfig, bundle: Bundle
+) -> None:
+    name = bundle.manifest.name
+    async with served(config) as address:
+        caller = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tests.serving.triton_caller", address, name),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, err = await asyncio.wait_for(caller.communicate(), timeout=60)
+        assert caller.returncode == 0, err.decode()
+        async with AsyncClient(address) as client:
+            ours = await client.translate(["one two", "three", ""], return_scores=True)
+            short = await client.translate(
+                ["one two", "three", ""], beam_size=1, max_target_tokens=2
+            )
+            whole = await client.translate(["one two three", "four", "five", "seven"])
+    seen: dict[str, Any] = json.loads(out)
+
+    assert seen["live"] and seen["ready"] and seen["model ready"]
+    assert seen["version ready"]
+    assert not seen["other ready"]
+    assert seen["server"]["name"] == "onnxlate"
+    assert seen["model"]["inputs"] == [
+        {"name": "text", "datatype": "BYTES", "shape": ["-1"]}
+    ]
+    assert seen["model"]["versions"] == ["1"]
+    outputs = [each["name"] for each in seen["model"]["outputs"]]
+    assert outputs == ["translation", "score", "finish_reason"]
+    assert seen["config"]["name"] == name
+    assert [each["name"] for each in seen["config"]["output"]] == outputs
+    assert seen["index"]["models"] == [{"name": name, "version": "1", "state": "READY"}]
+
+    infer = seen["infer"]
+    assert infer["id"] == "7"
+    assert infer["all"]["translation"] == [each.text for each in ours]
+    assert infer["all"]["score"] == pytest.approx([each.score for each in ours])
+    reasons = [each.finish_reason.name.lower() for each in ours]
+    assert infer["all"]["finish_reason"] == reasons
+    assert infer["chosen"] == {
+        "translation": [each.text for each in short],
+        "score": None,
+        "finish_reason": None,
+    }
+
+    pieces = [each for each in seen["stream"] if each[0] == "0"]
+    assert "".join(piece for _, [piece], _ in pieces) == whole[0].text
+    assert [final for _, _, final in pieces] == [False] * (len(pieces) - 1) + [True]
+    rest = [each for each in seen["stream"] if each[0] != "0"]
+    assert rest[0] == ["1", [whole[1].text, whole[2].text], True]
+    assert rest[1][0] == "error" and "beam_size is 0" in rest[1][1]
+    assert rest[2] == ["3", [whole[3].text], True]
+
+    failures = seen["failures"]
+    assert "NOT_FOUND: there is no model 'none'" in failures["model"]
+    assert "BYTES is wanted" in failures["input"]
+    assert "no parameter 'temperature'" in failures["parameter"]
+    assert "UNIMPLEMENTED" in failures["shared memory"]
+    [before] = seen["before"]["model_stats"]
+    [after] = seen["after"]["model_stats"]
+    assert "inference_count" not in before  # zero
+    assert int(after["inference_count"]) == 3 + 3 + 1 + 2 + 1
+    assert int(after["execution_count"]) > 5
+
+
+def request(*texts: bytes, **fields: Any) -> pb.ModelInferRequest:
+    raw = b"".join(struct.pack("<I", len(each)) + each for each in texts)
+    tensor = pb.ModelInferRequest.InferInputTensor(
+        name="text", datatype="BYTES", shape=[len(texts)]
+    )
+    return pb.ModelInferRequest(
+        **{"inputs": [tensor], "raw_input_contents": [raw], **fields}
+    )
+
+
+def shaped(*shape: int) -> list[pb.ModelInferRequest.InferInputTensor]:
+    tensor = pb.ModelInferRequest.InferInputTensor
+    return [tensor(name="text", datatype="BYTES", shape=shape)]
+
+
+def parameter(**value: Any) -> dict[str, pb.InferParameter]:
+    [(name, what)] = value.items()
+    return {name: pb.InferParameter(**what)}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        (request(b"one", inputs=[]), "one input is wanted"),
+        (request(b"one", inputs=shaped(2)), "1 elements"),
+        (request(b"one", inputs=shaped(-1)), "1 elements"),
+        (request(b"one", inputs=shaped(1) * 2), "one input is wanted"),
+        (request(raw_input_contents=[b"\x05\x00\x00"]), "within a length"),
+        (request(raw_input_contents=[b"\x05\x00\x00\x00one"]), "within an element"),
+        (request(raw_input_contents=[b"", b""]), "more entries"),
+        (request(b"\xff"), "not UTF-8"),
+        (request(), "0 texts in one call"),
+        (
+            request(b"one", outputs=[{"name": "logits"}]),
+            "there is no output 'logits'",
+        ),
+        (
+            request(b"one", parameters=parameter(beam_size={"string_param": "2"})),
+            "parameter beam_size is no int",
+        ),
+        (
+            request(b"one", parameters=parameter(beam_size={"bool_param": True})),
+            "parameter beam_size is no int",
+        ),
+        (
+            request(b"one", parameters=parameter(length_penalty={})),
+            "parameter length_penalty is no float",
+        ),
+        (request(b"one " * 200), "tokens; the model reads"),
+    ],
+)
+async def test_what_cannot_be_meant_is_the_callers_mistake(
+    config: ServerConfig, wrong: pb.ModelInferRequest, reason: str
+) -> None:
+    async with served(config) as address, grpc.aio.insecure_channel(address) as channel:
+        stub = pb_grpc.GRPCInferenceServiceStub(channel)
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stub.ModelInfer(wrong)
+        streamed = [each async for each in stub.ModelStreamInfer(iter([wrong]))]
+
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert reason in (caught.value.details() or "")
+    assert [reason in each.error_message for each in streamed] == [True]
+
+
+async def test_contents_may_come_as_bytes_and_in_any_shape(
+    config: ServerConfig,
+) -> None:
+    tensors = shaped(2, 1)
+    tensors[0].contents.bytes_contents.extend([b"one", b"two"])
+    async with served(config) as address, grpc.aio.insecure_channel(address) as channel:
+        stub = pb_grpc.GRPCInferenceServiceStub(channel)
+        answer = await stub.ModelInfer(pb.ModelInferRequest(inputs=tensors))
+        flat = await stub.ModelInfer(request(b"one", b"two"))
+
+    assert [list(each.shape) for each in answer.outputs] == [[2, 1]] * 3
+    assert answer.raw_output_contents == flat.raw_output_contents
+
+
+async def test_junk_on_a_stream_ends_neither_it_nor_the_server(
+    config: ServerConfig,
+) -> None:
+    good = request(b"one").SerializeToString()
+    async with served(config) as address, grpc.aio.insecure_channel(address) as channel:
+        call = channel.stream_stream(
+            STREAM, None, pb.ModelStreamInferResponse.FromString
+        )(iter([b"\xff\xff", good]))
+        answers = [each async for each in call]
+
+    assert [each.error_message for each in answers] == ["unreadable request", ""]
+    assert answers[1].infer_response.model_name == "handmade"
