@@ -2,7 +2,7 @@
 
 import json
 
-from .address import is_loopback
+from .address import is_loopback, is_several
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024 - 4096
 """What a server takes in one message (4 MiB, gRPC's own limit), less room for the
@@ -34,6 +34,13 @@ _SERVICE_CONFIG = {
     ]
 }
 
+# Of several servers each gets calls in turn, as long as its health says SERVING; a
+# call that one of them refuses or drops is asked again of the next.
+_SEVERAL = {
+    "loadBalancingConfig": [{"round_robin": {}}],
+    "healthCheckConfig": {"serviceName": _SERVICE},
+}
+
 # A server sends GOAWAY to whom pings more often than it allows (gRPC's default is
 # every 300 s, ours every 10 s), and only calls under way need the answer.
 _KEEPALIVE = [
@@ -43,17 +50,19 @@ _KEEPALIVE = [
 ]
 
 # A client that is started together with its server should not wait a second for
-# its second attempt, nor two minutes for a later one, which are gRPC's defaults.
+# its second attempt, nor two minutes for a later one, which are gRPC's defaults; and
+# a server that is back should be known again before the next one is restarted.
 _RECONNECT = [
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 5_000),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
 ]
 
 
 def channel_options(target: str) -> list[tuple[str, str | int]]:
     """Options for a channel to `target`, synchronous or not."""
+    service_config = _SERVICE_CONFIG | (_SEVERAL if is_several(target) else {})
     options: list[tuple[str, str | int]] = [
-        ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
+        ("grpc.service_config", json.dumps(service_config)),
         *_KEEPALIVE,
         *_RECONNECT,
     ]

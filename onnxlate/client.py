@@ -56,7 +56,8 @@ class Client:
         timeout_s: float = 60.0,
         credentials: Credentials = PLAIN,
     ) -> None:
-        """`server` is HOST:PORT; `timeout_s` is each call's deadline.
+        """`server` is HOST:PORT, or several of them with commas between, which get
+        calls in turn; `timeout_s` is each call's deadline.
 
         Raises ConfigError if the address is none, or credentials cannot be used.
         Connects with the first call.

@@ -6,7 +6,7 @@ from pathlib import Path
 import grpc
 import grpc.aio
 
-from .address import is_loopback
+from .address import is_loopback, is_several
 from .channel import channel_options
 from .errors import ConfigError
 
@@ -22,6 +22,8 @@ class Credentials:
     certificate: Path | None = None
     """Of this client, PEM, where the server wants one; together with its key."""
     key: Path | None = None
+    server_name: str | None = None
+    """Whom the server's certificate must name; None is the address itself."""
     token: str | None = None
     """Goes with each call, and never unencrypted to another machine."""
 
@@ -36,17 +38,23 @@ class Credentials:
 
     def channel(self, target: str) -> grpc.Channel:
         """Raises ConfigError if files cannot be read, or a token would be in danger."""
-        options = channel_options(target)
+        options = self._options(target)
         if credentials := self._for(target):
             return grpc.secure_channel(target, credentials, options)
         return grpc.insecure_channel(target, options)
 
     def aio_channel(self, target: str) -> grpc.aio.Channel:
         """`channel` for asyncio."""
-        options = channel_options(target)
+        options = self._options(target)
         if credentials := self._for(target):
             return grpc.aio.secure_channel(target, credentials, options)
         return grpc.aio.insecure_channel(target, options)
+
+    def _options(self, target: str) -> list[tuple[str, str | int]]:
+        options = channel_options(target)
+        if self.server_name:
+            options.append(("grpc.ssl_target_name_override", self.server_name))
+        return options
 
     def _for(self, target: str) -> grpc.ChannelCredentials | None:
         if self.token is not None:
@@ -58,6 +66,15 @@ class Credentials:
                     "(--ca FILE, or Credentials(tls=True))"
                 )
             return None
+        if (
+            is_several(target)
+            and not target.startswith("dns:")
+            and not self.server_name
+        ):
+            raise ConfigError(
+                "several addresses have no name in common that a certificate could "
+                "have; give Credentials a server_name, or one address"
+            )
         if bool(self.certificate) != bool(self.key):
             raise ConfigError("a client's certificate and its key go together")
         return grpc.ssl_channel_credentials(

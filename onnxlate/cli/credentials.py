@@ -38,6 +38,15 @@ Key = Annotated[
     Path | None,
     typer.Option("--key", envvar="ONNXLATE_KEY", help="its key."),
 ]
+ServerName = Annotated[
+    str | None,
+    typer.Option(
+        "--server-name",
+        envvar="ONNXLATE_SERVER_NAME",
+        help="Whom the server's certificate must name.",
+        show_default="the address",
+    ),
+]
 TokenFile = Annotated[
     Path | None,
     typer.Option(
@@ -53,6 +62,7 @@ def _credentials(
     ca: Ca = None,
     certificate: Certificate = None,
     key: Key = None,
+    server_name: ServerName = None,
     token_file: TokenFile = None,
 ) -> Credentials:
     return Credentials(
@@ -60,6 +70,7 @@ def _credentials(
         ca=ca,
         certificate=certificate,
         key=key,
+        server_name=server_name,
         token=read_token(token_file) if token_file else None,
     )
 

@@ -37,3 +37,11 @@ def test_half_a_clients_certificate_is_refused(tmp_path: Path) -> None:
         Client("127.0.0.1:1", credentials=Credentials(certificate=tmp_path / "c"))
     with pytest.raises(ConfigError, match="cannot read"):
         Client("127.0.0.1:1", credentials=Credentials(ca=tmp_path / "none"))
+
+
+def test_several_addresses_need_a_name_that_the_certificate_has() -> None:
+    servers = "127.0.0.1:1,127.0.0.1:2"
+    with pytest.raises(ConfigError, match="no name in common"):
+        Client(servers, credentials=Credentials(tls=True))
+    named = Credentials(tls=True, server_name="example.org")
+    Client(servers, credentials=named).close()
