@@ -39,6 +39,9 @@ ONNX_TYPES = {
 }
 NUMBERS = "one two three four five six seven eight nine ten eleven twelve"
 
+FIRST_BYTE = 4
+"""Id of the token for byte 0; the special ones come before."""
+
 Axes = tuple[str | int, ...]
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -50,15 +53,21 @@ def write_bundle(
     version: str = "1",
     precision: Precision = "fp32",
     seed: int = 0,
+    poison: str = "",
 ) -> Path:
-    """Writes a whole bundle into the new directory `path`."""
+    """Writes a whole bundle into the new directory `path`.
+
+    Texts with the ASCII character `poison`, if any is given, have the encoder look for
+    a vector that there is none of, so that it fails, as a graph may that looks sound.
+    """
     path.mkdir(parents=True)
     vocabulary = _train_tokenizer(path / "joint.spm")
     floats = "float16" if precision == "fp16" else "float32"
     rng = np.random.default_rng(seed)
     embedding = rng.normal(size=(vocabulary, WIDTH)).astype(np.float32)
     crossing = [_Weights(rng) for _ in range(LAYERS)]
-    encoder = _encoder(embedding, crossing, floats)
+    poisonous = FIRST_BYTE + ord(poison) if poison else None
+    encoder = _encoder(embedding, crossing, floats, poisonous)
     decoder = _decoder(rng, embedding, crossing, floats)
     onnx.save(encoder, path / "encoder.onnx")
     onnx.save(decoder, path / "decoder.onnx")
@@ -192,10 +201,14 @@ def _positions(size: int) -> Floats:
 
 
 def _encoder(
-    embedding: Floats, crossing: list[_Weights], floats: str
+    embedding: Floats, crossing: list[_Weights], floats: str, poisonous: int | None
 ) -> onnx.ModelProto:
     g = _Graph()
-    words = g.op("Gather", g.constant(embedding, "float32"), "source_ids")
+    ids = "source_ids"
+    if poisonous is not None:
+        found = g.op("Equal", ids, g.constant(poisonous))
+        ids = g.op("Where", found, g.constant(len(embedding)), ids)
+    words = g.op("Gather", g.constant(embedding, "float32"), ids)
     length = g.op("Shape", "source_ids", start=1, end=2)
     positions = g.op(
         "Slice",

@@ -7,12 +7,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 COMMAND = (sys.executable, "-m", "onnxlate_serving")
 READY = re.compile(r"ready (\S+:\d+)$", re.MULTILINE)
+METRICS = re.compile(r"metrics at (https?://\S+)/metrics$", re.MULTILINE)
 READY_IN_JSON = re.compile(r'"ready (\S+:\d+)"')
 
 
@@ -35,6 +37,17 @@ class ServerProcess:
     def send(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 
+    def stop(self) -> int:
+        """Asks it to end; its exit status."""
+        self.send(signal.SIGTERM)
+        return self.wait()
+
+    def resident_bytes(self) -> int:
+        """Memory that it holds now."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        [kilobytes] = re.findall(r"VmRSS:\s+(\d+) kB", status)
+        return int(kilobytes) * 1024
+
     def wait(self, seconds: float = 30) -> int:
         """Its exit status."""
         rest, _ = self._process.communicate(timeout=seconds)
@@ -52,12 +65,16 @@ class ServerProcess:
 
 
 @contextmanager
-def server_process(*arguments: str | Path) -> Iterator[ServerProcess]:
+def server_process(
+    *arguments: str | Path,
+    command: Sequence[str] = COMMAND,
+    stderr: IO[str] | int = subprocess.STDOUT,
+) -> Iterator[ServerProcess]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(
-        [*COMMAND, *map(str, arguments)],
+        [*command, *map(str, arguments)],
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stderr=stderr,
         text=True,
         env=environment,
     ) as process:

@@ -41,12 +41,13 @@ async def fetch(
     url = f"{server._web.scheme}://{server._web.address}{path}"
     headers = {"Authorization": authorization} if authorization else {}
     request = urllib.request.Request(url, headers=headers)
-    return await asyncio.to_thread(_fetch, request, tls)
+    return await asyncio.to_thread(page_of, request, tls)
 
 
-def _fetch(
-    request: urllib.request.Request, tls: ssl.SSLContext | None
+def page_of(
+    request: urllib.request.Request | str, tls: ssl.SSLContext | None = None
 ) -> tuple[int, str]:
+    """The status and the page."""
     try:
         with urllib.request.urlopen(request, timeout=5, context=tls) as answer:
             return answer.status, answer.read().decode()
