@@ -8,6 +8,7 @@ from onnxlate.cli import MISTAKE, complain
 from onnxlate.errors import OnnxlateError
 
 from .commands import add_side_by_side
+from .endurance.commands import chaos, fuzz, overload, storm
 from .report import report
 from .server import server
 from .training_command import training
@@ -23,6 +24,8 @@ add_side_by_side(app)
 app.command()(server)
 app.command()(training)
 app.command()(report)
+for command in (fuzz, storm, overload, chaos):
+    app.command()(command)
 
 
 @app.callback()

@@ -1,0 +1,1 @@
+"""What a server bears: nonsense, cancels by the thousand, crowds, deaths beside it."""

@@ -1,0 +1,84 @@
+"""`python -m benchmarks fuzz | storm | overload | chaos`."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from onnxlate.demo import EXAMPLES
+from onnxlate.parallel_text import read_text
+
+from .chaos import chaos as bear_chaos
+from .fuzz import fuzz as bear_fuzz
+from .overload import overload as bear_overload
+from .storm import storm as bear_storm
+from .target import show, target
+
+Bundle = Annotated[
+    Path | None,
+    typer.Option(help="The bundle to serve.", show_default="the default model"),
+]
+Text = Annotated[
+    Path | None,
+    typer.Option(help="Sentences, a line each.", show_default="the demo's"),
+]
+Seed = Annotated[int, typer.Option(help="Of what is random.")]
+Json = Annotated[Path | None, typer.Option("--json", help="File for the figures.")]
+
+
+def fuzz(
+    bundle: Bundle = None,
+    requests: Annotated[int, typer.Option(min=100)] = 100_000,
+    seed: Seed = 1,
+    json_file: Json = None,
+) -> None:
+    """Broken requests: none may be INTERNAL or UNKNOWN, and memory must not grow."""
+    with target(bundle) as server:
+        figures = asyncio.run(bear_fuzz(server, requests, seed))
+    show("fuzz", figures, json_file)
+
+
+def storm(
+    bundle: Bundle = None,
+    text: Text = None,
+    streams: Annotated[int, typer.Option(min=1)] = 1000,
+    seed: Seed = 1,
+    json_file: Json = None,
+) -> None:
+    """Streams cancelled at random moments: all rows must be free afterwards."""
+    with target(bundle) as server:
+        figures = asyncio.run(bear_storm(server, _texts(text), streams, seed))
+    show("storm", figures, json_file)
+
+
+def overload(
+    bundle: Bundle = None,
+    text: Text = None,
+    seconds: Annotated[float, typer.Option(min=1)] = 60.0,
+    times: Annotated[float, typer.Option(help="Of the capacity.")] = 5.0,
+    beam_size: Annotated[int, typer.Option(min=1)] = 4,
+    max_waiting: Annotated[int, typer.Option(min=1)] = 64,
+    json_file: Json = None,
+) -> None:
+    """Far more calls than can be answered: goodput, waiting times, refusals."""
+    with target(bundle, "--max-waiting", str(max_waiting)) as server:
+        work = bear_overload(server, _texts(text), beam_size, seconds, times)
+        figures = asyncio.run(work)
+    show("overload", figures | {"max_waiting": max_waiting}, json_file)
+
+
+def chaos(
+    bundle: Bundle = None,
+    text: Text = None,
+    answers: Annotated[int, typer.Option(min=1)] = 5000,
+    json_file: Json = None,
+) -> None:
+    """Two servers restarted, killed and frozen under load: no answer may be lost."""
+    show("chaos", bear_chaos(bundle, _texts(text), answers), json_file)
+
+
+def _texts(path: Path | None) -> list[str]:
+    if path is None:
+        return list(EXAMPLES)
+    return [line for line in read_text(path) if line.strip()][:1000]
