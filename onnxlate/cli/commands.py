@@ -137,8 +137,14 @@ COMMANDS = (
     ),
     Command(
         "models",
-        "List the models a server has.",
+        "List the models a server has, load others, go back.",
         "onnxlate.cli.models",
+    ),
+    Command(
+        "top",
+        "Watch a running server.",
+        "onnxlate.cli.top",
+        extra="serve",
     ),
 )
 

@@ -82,9 +82,9 @@ def with_credentials(command: Callable[..., None]) -> Callable[..., None]:
     kept = [each for each in theirs.parameters.values() if each.name != "credentials"]
 
     @functools.wraps(command)
-    def call(**options: Any) -> None:
-        given = {name: options.pop(name) for name in own.parameters}
-        command(**options, credentials=_credentials(**given))
+    def call(*arguments: Any, **options: Any) -> None:
+        given = {name: options.pop(name) for name in own.parameters if name in options}
+        command(*arguments, **options, credentials=_credentials(**given))
 
     # Both, since typer reads both.
     parameters = [*kept, *own.parameters.values()]
