@@ -1,8 +1,8 @@
 # Serves a bundle over gRPC; no torch inside.
 #
 #   docker build --tag onnxlate .
-#   docker run --read-only -p 50051:50051 onnxlate
-#   docker run --read-only -p 50051:50051 -v "$PWD/bundles/en-de:/bundle:ro" onnxlate /bundle --listen 0.0.0.0:50051 --insecure
+#   docker run --read-only -p 127.0.0.1:50051:50051 onnxlate
+#   docker run --read-only -p 127.0.0.1:50051:50051 -v "$PWD/bundles/en-de:/bundle:ro" onnxlate /bundle --listen 0.0.0.0:50051 --insecure
 
 FROM python:3.11-slim AS build
 WORKDIR /src

@@ -15,10 +15,10 @@ from typing import Any, Self, Unpack
 import grpc
 import grpc.aio
 
-from .address import checked_target
+from .address import checked_target, is_several
 from .client import POLL_S, not_ready
 from .credentials import PLAIN, Credentials
-from .errors import DeadlineExceeded, Unavailable
+from .errors import ConfigError, DeadlineExceeded, Unavailable
 from .messages import (
     MAX_CALLS,
     CallOptions,
@@ -103,17 +103,17 @@ class AsyncClient:
         nothing is changed.
         """
         request = admin_pb.LoadModelRequest(folder=folder, promote=promote)
-        return served_model(await self._ask(self._admin.LoadModel, request))
+        return served_model(await self._ask(self._administered().LoadModel, request))
 
     async def promote_model(self, name: str) -> ServedModel:
         """Lets the bare name mean NAME@VERSION, a newer version or an older one."""
         request = admin_pb.PromoteModelRequest(name=name)
-        return served_model(await self._ask(self._admin.PromoteModel, request))
+        return served_model(await self._ask(self._administered().PromoteModel, request))
 
     async def unload_model(self, name: str) -> None:
         """Has NAME@VERSION served no more; returns when its last call is done."""
         request = admin_pb.UnloadModelRequest(name=name)
-        await self._ask(self._admin.UnloadModel, request)
+        await self._ask(self._administered().UnloadModel, request)
 
     async def wait_until_ready(self, timeout_s: float = 60.0) -> None:
         end = time.monotonic() + checked_timeout(timeout_s)
@@ -162,6 +162,14 @@ class AsyncClient:
             return await method(
                 request, timeout=self._timeout_s, metadata=self._metadata
             )
+
+    def _administered(self) -> admin_pb_grpc.AdminServiceStub:
+        """Each of several servers has models of its own."""
+        if is_several(self._target):
+            raise ConfigError(
+                f"{self._target} is several servers; change the models of one at a time"
+            )
+        return self._admin
 
     def _require_open(self) -> None:
         if self._closed:

@@ -13,9 +13,9 @@ from typing import Any, Self, Unpack
 
 import grpc
 
-from .address import checked_target
+from .address import checked_target, is_several
 from .credentials import PLAIN, Credentials
-from .errors import DeadlineExceeded, OnnxlateError, Unavailable
+from .errors import ConfigError, DeadlineExceeded, OnnxlateError, Unavailable
 from .messages import (
     MAX_CALLS,
     CallOptions,
@@ -131,17 +131,17 @@ class Client:
         nothing is changed.
         """
         request = admin_pb.LoadModelRequest(folder=folder, promote=promote)
-        return served_model(self._ask(self._admin.LoadModel, request))
+        return served_model(self._ask(self._administered().LoadModel, request))
 
     def promote_model(self, name: str) -> ServedModel:
         """Lets the bare name mean NAME@VERSION, a newer version or an older one."""
         request = admin_pb.PromoteModelRequest(name=name)
-        return served_model(self._ask(self._admin.PromoteModel, request))
+        return served_model(self._ask(self._administered().PromoteModel, request))
 
     def unload_model(self, name: str) -> None:
         """Has NAME@VERSION served no more; returns when its last call is done."""
         request = admin_pb.UnloadModelRequest(name=name)
-        self._ask(self._admin.UnloadModel, request)
+        self._ask(self._administered().UnloadModel, request)
 
     def wait_until_ready(self, timeout_s: float = 60.0) -> None:
         """Returns once the server answers; raises Unavailable when time is over."""
@@ -197,6 +197,14 @@ class Client:
             return method(request, timeout=self._timeout_s, metadata=self._metadata)
         except grpc.RpcError as cause:
             raise error_from(cause, self._target) from cause
+
+    def _administered(self) -> admin_pb_grpc.AdminServiceStub:
+        """Each of several servers has models of its own."""
+        if is_several(self._target):
+            raise ConfigError(
+                f"{self._target} is several servers; change the models of one at a time"
+            )
+        return self._admin
 
     def _require_open(self) -> None:
         if self._closed:

@@ -56,15 +56,21 @@ class Credentials:
             options.append(("grpc.ssl_target_name_override", self.server_name))
         return options
 
+    def check(self, target: str) -> None:
+        """Raises ConfigError if the token is none, or everyone could read it."""
+        if self.token is None:
+            return
+        if not _is_word(self.token):
+            raise ConfigError("a token is one word of printable ASCII characters")
+        if not (self.encrypted or is_loopback(target)):
+            raise ConfigError(
+                f"a token would travel to {target} for everyone to read; use TLS "
+                "(--ca FILE, or Credentials(tls=True))"
+            )
+
     def _for(self, target: str) -> grpc.ChannelCredentials | None:
-        if self.token is not None:
-            _check_token(self.token)
+        self.check(target)
         if not self.encrypted:
-            if self.token and not is_loopback(target):
-                raise ConfigError(
-                    f"a token would travel to {target} for everyone to read; use TLS "
-                    "(--ca FILE, or Credentials(tls=True))"
-                )
             return None
         if (
             is_several(target)
@@ -88,13 +94,14 @@ PLAIN = Credentials()
 def read_token(path: Path) -> str:
     """What a file holds, without the end of the line; raises ConfigError."""
     token = (_content(path) or b"").decode(errors="replace").strip()
-    _check_token(token)
+    if not _is_word(token):
+        raise ConfigError(f"{path} does not hold a token: one word of printable ASCII")
     return token
 
 
-def _check_token(token: str) -> None:
-    if not (token.isascii() and token.isprintable() and token) or " " in token:
-        raise ConfigError("a token is one word of printable ASCII characters")
+def _is_word(token: str) -> bool:
+    printable = token.isascii() and token.isprintable()
+    return bool(token) and printable and " " not in token
 
 
 def _content(path: Path | None) -> bytes | None:

@@ -2,7 +2,8 @@
 
 For a container's health check or an exec probe; asks grpc.health.v1, and needs the
 extra `serve`, as the server itself does. For a server with TLS, ONNXLATE_CA, and
-ONNXLATE_CERTIFICATE and ONNXLATE_KEY where that is mutual, name PEM files.
+ONNXLATE_CERTIFICATE and ONNXLATE_KEY where that is mutual, name PEM files, and
+ONNXLATE_SERVER_NAME whom its certificate names, if not the address.
 """
 
 import os
@@ -47,8 +48,14 @@ def from_environment() -> Credentials:
         Path(given) if (given := os.environ.get(f"ONNXLATE_{name}")) else None
         for name in ("CA", "CERTIFICATE", "KEY")
     )
-    tls = os.environ.get("ONNXLATE_TLS", "") in ("1", "true")
-    return Credentials(tls=tls, ca=ca, certificate=certificate, key=key)
+    said = os.environ.get("ONNXLATE_TLS", "").lower()
+    return Credentials(
+        tls=said in ("1", "true", "t", "yes", "y", "on"),
+        ca=ca,
+        certificate=certificate,
+        key=key,
+        server_name=os.environ.get("ONNXLATE_SERVER_NAME"),
+    )
 
 
 def main() -> None:

@@ -49,7 +49,7 @@ class ServerProcess:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **self._environment},
+            env={**_inherited(), "PYTHONUNBUFFERED": "1", **self._environment},
             cwd=self._folder,
         )
         # Somebody must read to the end, or the server would stop at a full pipe.
@@ -105,6 +105,15 @@ class ServerProcess:
             if match := _READY.search(line):
                 self._news.put(match["address"])
         self._news.put(None)
+
+
+def _inherited() -> dict[str, str]:
+    """What is set for a server that people run is not for one of our own."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("ONNXLATE_SERVE_")
+    }
 
 
 class LocalServer(ServerProcess):

@@ -19,6 +19,8 @@ CALLERS = 32
 
 OUR_FAULT = {grpc.StatusCode.INTERNAL.name, grpc.StatusCode.UNKNOWN.name}
 
+MAX_GROWTH_MB = 50
+
 WARM_UP = 0.2
 """Share of the requests after which memory counts."""
 
@@ -56,17 +58,21 @@ def _inference(random: Random, texts: list[str]) -> kserve_pb2.ModelInferRequest
     tensor = kserve_pb2.ModelInferRequest.InferInputTensor(
         name=random.choice(("text", "text", "text", "x")),
         datatype=random.choice(("BYTES", "BYTES", "FP32")),
-        shape=random.choice(([len(texts)], [len(texts)], [-1], [2**62], [])),
+        shape=random.choice(([len(texts)], [len(texts)], [-1], [2**62] * 999, [])),
     )
     raw = b"".join(
         len(each.encode()).to_bytes(4, "little") + each.encode() for each in texts
     )
+    outputs = random.choices(("translation", "score", "logits"), k=random.randrange(3))
     parameters = {
         "max_target_tokens": kserve_pb2.InferParameter(int64_param=2),
         "truncate_source": kserve_pb2.InferParameter(bool_param=True),
     }
     return kserve_pb2.ModelInferRequest(
-        inputs=[tensor], raw_input_contents=[raw], parameters=parameters
+        inputs=[tensor],
+        outputs=[{"name": name} for name in outputs * random.choice((1, 1, 500))],
+        raw_input_contents=[raw],
+        parameters=parameters,
     )
 
 
@@ -139,6 +145,8 @@ async def fuzz(server: Target, num_requests: int, seed: int) -> dict[str, object
         raise Unfit(
             f"{len(ours)} of {num_requests} were INTERNAL or UNKNOWN: {ours[0]}"
         )
+    if resident[-1] - resident[0] > MAX_GROWTH_MB:
+        raise Unfit(f"its memory grew from {resident[0]} to {resident[-1]} MB")
     return {
         "requests": num_requests,
         "statuses": dict(statuses.most_common()),

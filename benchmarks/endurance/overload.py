@@ -14,7 +14,7 @@ import grpc.aio
 from onnxlate.v1 import translation_pb2 as pb
 from onnxlate.v1 import translation_pb2_grpc as pb_grpc
 
-from .target import RETRIES_OFF, Target
+from .target import RETRIES_OFF, Target, Unfit
 
 CALLERS = 64
 """That measure the capacity, each waiting for its answer."""
@@ -107,13 +107,15 @@ async def overload(
         crowd = await caller.open(capacity.goodput * times, seconds, seed=2)
         idle = server.wait_until_idle(30)
         after = await caller.open(capacity.goodput / 4, 5, seed=3)
+    failed = sum(each.failed for each in (capacity, calm, crowd, after))
+    if failed:
+        raise Unfit(f"{failed} calls were neither answered nor refused")
     return {
         "capacity_a_second": capacity.goodput,
         "offered_a_second": round(capacity.goodput * times, 1),
         "answered_a_second": crowd.goodput,
         "share_of_capacity": round(crowd.goodput / capacity.goodput, 3),
         "refused": len(crowd.refused),
-        "failed": crowd.failed + calm.failed + capacity.failed + after.failed,
         "p99_ms_of_answers_calm": p99_ms(calm.answered),
         "p99_ms_of_answers_in_the_crowd": p99_ms(crowd.answered),
         "p99_ms_of_refusals": p99_ms(crowd.refused),

@@ -1,5 +1,6 @@
 """`onnxlate top`: a running server at a glance, from its metrics."""
 
+import http.client
 import json
 import ssl
 import time
@@ -26,8 +27,12 @@ from .credentials import with_credentials
 
 TIMEOUT_S = 10.0
 
-SERVICES = ("/onnxlate.v1.TranslationService/Translate", "/inference.")
-"""Methods whose times count begin so: those that translate."""
+TRANSLATING = {
+    "/onnxlate.v1.TranslationService/Translate",
+    "/onnxlate.v1.TranslationService/TranslateStream",
+    "/inference.GRPCInferenceService/ModelInfer",
+}
+"""Methods whose times count."""
 
 Labels = tuple[tuple[str, str], ...]
 
@@ -109,8 +114,9 @@ def _snapshots(
     metrics: str, interval_s: float, credentials: Credentials
 ) -> Iterator[Snapshot]:
     request = urllib.request.Request(_url(metrics, credentials))
-    if credentials.token:
-        request.add_header("Authorization", f"Bearer {credentials.token}")
+    for name, value in credentials.metadata:
+        # Not to whom it may be sent on.
+        request.add_unredirected_header(name.capitalize(), value)
     context = _context(credentials)
     for number in count():
         if number:
@@ -121,6 +127,9 @@ def _snapshots(
 def _url(metrics: str, credentials: Credentials) -> str:
     if "://" in metrics:
         raise ConfigError(f"{metrics!r} is not HOST:PORT; leave out the scheme")
+    credentials.check(metrics)
+    if credentials.server_name:
+        raise ConfigError("the metrics' certificate must name their address itself")
     scheme = "https" if credentials.encrypted else "http"
     return f"{scheme}://{metrics}/metrics"
 
@@ -149,20 +158,30 @@ def _page(
         with cause:
             words = cause.read(200).decode("utf-8", "replace").strip()
         raise ConfigError(f"{metrics} answers {cause.code}: {words}") from cause
-    except (OSError, ValueError) as cause:
-        raise Unavailable(
-            f"nobody shows metrics at {metrics}; start the server with "
-            f"--metrics {metrics}"
-        ) from cause
+    except urllib.error.URLError as cause:
+        if isinstance(cause.reason, ssl.SSLError):
+            raise Unavailable(f"{metrics} is not trusted: {cause.reason}") from cause
+        raise _nobody(metrics) from cause
+    except (OSError, ValueError, http.client.HTTPException) as cause:
+        raise _nobody(metrics) from cause
     return content.decode("utf-8", "replace")
+
+
+def _nobody(metrics: str) -> Unavailable:
+    return Unavailable(
+        f"nobody shows metrics at {metrics}; start the server with --metrics {metrics}"
+    )
 
 
 def _snapshot(page: str) -> Snapshot:
     values: dict[str, dict[Labels, float]] = defaultdict(dict)
-    for family in text_string_to_metric_families(page):
-        for sample in family.samples:
-            labels = tuple(sorted(sample.labels.items()))
-            values[sample.name][labels] = sample.value
+    try:
+        for family in text_string_to_metric_families(page):
+            for sample in family.samples:
+                labels = tuple(sorted(sample.labels.items()))
+                values[sample.name][labels] = sample.value
+    except ValueError as cause:
+        raise ConfigError("what answers there shows no metrics") from cause
     if "onnxlate_model_info" not in values:
         raise ConfigError("these are metrics of something else than onnxlate")
     return Snapshot(time.monotonic(), values)
@@ -202,7 +221,7 @@ def _percentiles(before: Snapshot, after: Snapshot) -> dict[str, float]:
     name = "onnxlate_call_seconds_bucket"
     for labels, value in after.values.get(name, {}).items():
         about = dict(labels)
-        if about["method"].startswith(SERVICES):
+        if about["method"] in TRANSLATING:
             change = value - before.values.get(name, {}).get(labels, 0.0)
             counts[float(about["le"])] += change
     total = max(counts.values(), default=0.0)

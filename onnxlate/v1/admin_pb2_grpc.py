@@ -30,7 +30,7 @@ class AdminServiceStub:
     """Changes which models are served, while they are. Off unless the server was started
     with --admin; callers need a token with the scope admin.
 
-    Calls under way are never cut by a change: each keeps the version it began with.
+    Each call keeps the version it began with.
 
     Every method may answer
     FAILED_PRECONDITION  it cannot be; the text says why, and nothing has changed
@@ -65,7 +65,7 @@ class AdminServiceServicer:
     """Changes which models are served, while they are. Off unless the server was started
     with --admin; callers need a token with the scope admin.
 
-    Calls under way are never cut by a change: each keeps the version it began with.
+    Each call keeps the version it began with.
 
     Every method may answer
     FAILED_PRECONDITION  it cannot be; the text says why, and nothing has changed
@@ -90,8 +90,8 @@ class AdminServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UnloadModel(self, request, context):
-        """Serves it no more: new calls do not find it, and when those that have it are done
-        its memory is free. Answers then.
+        """Serves it no more: new calls do not find it, and when those that have it are done,
+        or the server's --drain-seconds are over, its memory is free. Answers then.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -127,7 +127,7 @@ class AdminService:
     """Changes which models are served, while they are. Off unless the server was started
     with --admin; callers need a token with the scope admin.
 
-    Calls under way are never cut by a change: each keeps the version it began with.
+    Each call keeps the version it began with.
 
     Every method may answer
     FAILED_PRECONDITION  it cannot be; the text says why, and nothing has changed

@@ -2,17 +2,19 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
 from grpc.aio import ServicerContext
 
+from onnxlate.bundle import read_manifest
 from onnxlate.errors import BundleError, Busy, InvalidRequest
 from onnxlate.v1 import admin_pb2 as pb
 from onnxlate.v1 import admin_pb2_grpc as pb_grpc
 from onnxlate.v1 import translation_pb2
 
+from .config import ServerConfig
 from .deployment import Deployment
 from .metrics import Metrics
 from .models import MAX_ECHO, Models
@@ -33,16 +35,12 @@ class AdminService(pb_grpc.AdminServiceServicer):
         models: Models,
         metrics: Metrics,
         folder: Path,
-        open_bundle: Callable[[Path], Deployment],
-        patience_s: float,
+        config: ServerConfig,
     ) -> None:
-        """`open_bundle` takes seconds; `patience_s` is how long calls of a model that
-        is unloaded may take."""
         self._models = models
         self._metrics = metrics
         self._folder = folder
-        self._open = open_bundle
-        self._patience_s = patience_s
+        self._config = config
         self._change: asyncio.Task[Any] | None = None
 
     async def LoadModel(
@@ -79,24 +77,27 @@ class AdminService(pb_grpc.AdminServiceServicer):
         return await asyncio.shield(task)
 
     async def _load(self, path: Path, promote: bool) -> translation_pb2.Model:
-        deployment = await self._served(await asyncio.to_thread(self._open, path))
+        deployment = await self._served(path)
         if promote:
             self._models.promote(deployment)
         log.info("%s is served%s", deployment.full_name, " and meant" * promote)
         return described(deployment, self._models)
 
-    async def _served(self, fresh: Deployment) -> Deployment:
-        """That one, or the one that was there already."""
+    async def _served(self, path: Path) -> Deployment:
+        """That bundle, opened now, or by somebody before."""
+        manifest = await asyncio.to_thread(read_manifest, path)
         for served in self._models:
-            if served.full_name != fresh.full_name:
+            theirs = served.manifest
+            if (theirs.name, theirs.version) != (manifest.name, manifest.version):
                 continue
-            if served.manifest.digest() != fresh.manifest.digest():
+            if theirs.digest() != manifest.digest():
                 raise BundleError(
-                    f"{fresh.full_name} is served already and is another bundle; "
+                    f"{served.full_name} is served already and is another bundle; "
                     "export this one with another --version"
                 )
             return served
-        await fresh.start()
+        fresh = await asyncio.to_thread(Deployment.open, path, self._config)
+        await fresh.start(self._config.hang_seconds)
         self._models.add(fresh)
         self._metrics.watch(fresh)
         return fresh
@@ -111,7 +112,7 @@ class AdminService(pb_grpc.AdminServiceServicer):
         deployment = self._models.find(name)
         self._models.remove(deployment)
         log.info("%s is served no more", deployment.full_name)
-        await deployment.retire(self._patience_s)
+        await deployment.retire(self._config.drain_seconds)
         self._metrics.forget(deployment)
 
     def _path(self, folder: str) -> Path:

@@ -18,44 +18,17 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc.aio import AbortError, ServerInterceptor
 from grpc_status import rpc_status
 
-from onnxlate.errors import (
-    BundleError,
-    Busy,
-    ConfigError,
-    DeadlineExceeded,
-    InvalidRequest,
-    ModelNotFound,
-    OnnxlateError,
-    Overloaded,
-    PermissionDenied,
-    SourceTooLong,
-    Unauthenticated,
-    Unavailable,
-)
+from onnxlate.errors import OnnxlateError
 
-from .call_log import recorded, request_id_of
+from .call_log import failure_of_ours, recorded
 from .metrics import Metrics, Observed
+from .statuses import status_of
 from .tokens import Tokens
 from .unreadable import readable, refuse_unreadable
 
 log = logging.getLogger(__name__)
 
 Observe = Callable[[Any], AbstractContextManager[Observed]]
-
-STATUS_CODES: dict[type[Exception], grpc.StatusCode] = {
-    InvalidRequest: grpc.StatusCode.INVALID_ARGUMENT,
-    SourceTooLong: grpc.StatusCode.INVALID_ARGUMENT,
-    ModelNotFound: grpc.StatusCode.NOT_FOUND,
-    BundleError: grpc.StatusCode.FAILED_PRECONDITION,
-    ConfigError: grpc.StatusCode.FAILED_PRECONDITION,
-    Busy: grpc.StatusCode.ABORTED,
-    Unauthenticated: grpc.StatusCode.UNAUTHENTICATED,
-    PermissionDenied: grpc.StatusCode.PERMISSION_DENIED,
-    Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    DeadlineExceeded: grpc.StatusCode.DEADLINE_EXCEEDED,
-    Unavailable: grpc.StatusCode.UNAVAILABLE,
-}
-"""Every other error is INTERNAL, and its text stays here."""
 
 MAX_DETAILS = 2048
 """Characters of an error's text; past 16 kB of metadata a client sees only
@@ -97,7 +70,7 @@ class Border(Interceptor):
         """Without tokens everyone may call everything."""
         self._metrics = metrics
         self._tokens = tokens
-        self._observe = self._counted_and_logged if log_calls else metrics.call
+        self._log_calls = log_calls
 
     async def intercept_service(
         self,
@@ -106,18 +79,18 @@ class Border(Interceptor):
         ],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler[Any, Any]:
-        method = handler_call_details.method
+        method, holder = handler_call_details.method, ""
         if self._tokens:
             try:
                 metadata = handler_call_details.invocation_metadata or ()
-                self._tokens.admit(method, metadata)
+                holder = self._tokens.admit(method, metadata)
             except OnnxlateError as error:
-                return _refusing(error, partial(self._observe, REFUSED))
+                return _refusing(error, self._observer(REFUSED))
         handler = await continuation(handler_call_details)
         if handler is None:  # of an unknown method
             return handler
         parse = readable(handler.request_deserializer)
-        observe = partial(self._observe, method)
+        observe = self._observer(method, holder)
         if handler.request_streaming:
             both = handler.stream_stream
             if not inspect.isasyncgenfunction(both):  # reflection's, which is its own
@@ -137,9 +110,16 @@ class Border(Interceptor):
             guard(behaviour, observe), parse, handler.response_serializer
         )
 
+    def _observer(self, method: str, holder: str = "") -> Observe:
+        if self._log_calls:
+            return partial(self._counted_and_logged, method, holder)
+        return partial(self._metrics.call, method)
+
     @contextmanager
-    def _counted_and_logged(self, method: str, context: Any) -> Iterator[Observed]:
-        with recorded(method, context) as record:
+    def _counted_and_logged(
+        self, method: str, holder: str, context: Any
+    ) -> Iterator[Observed]:
+        with recorded(method, holder, context) as record:
             observed = None
             try:
                 with self._metrics.call(method, context) as observed:
@@ -201,16 +181,9 @@ def _guarded_stream(
 async def _answer(
     error: Exception, context: grpc.aio.ServicerContext[Any, Any]
 ) -> NoReturn:
-    code = STATUS_CODES.get(type(error), grpc.StatusCode.INTERNAL)
+    code = status_of(error)
     if code is grpc.StatusCode.INTERNAL:
-        request_id = request_id_of(context)
-        log.error(
-            "request %s failed",
-            request_id,
-            exc_info=error,
-            extra={"request_id": request_id},
-        )
-        await context.abort(code, f"internal error; request id {request_id}")
+        await context.abort(code, failure_of_ours(error, context))
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
         log.warning("refused: %s", error)
         details = str(error)[:MAX_DETAILS]

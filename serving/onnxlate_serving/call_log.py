@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, fields
 from typing import Any
 
-from .caller import Caller, Who, host_of
+from .caller import host_of
 
 log = logging.getLogger(__name__)
 
@@ -53,30 +53,33 @@ def request_id_of(context: Any) -> str:
     return secrets.token_hex(8)
 
 
-def noted(who: Who) -> Who:
-    """The same, told to the log too."""
-
-    def who_noted(context: Any) -> Caller:
-        caller = who(context)
-        if record := CURRENT.get():
-            record.caller = caller.name
-        return caller
-
-    return who_noted
+def failure_of_ours(error: Exception, context: Any) -> str:
+    """What a caller is told of it: a number, under which the log has the rest."""
+    request_id = request_id_of(context)
+    log.error(
+        "request %s failed",
+        request_id,
+        exc_info=error,
+        extra={"request_id": request_id},
+    )
+    return f"internal error; request id {request_id}"
 
 
 @contextmanager
-def recorded(method: str, context: Any) -> Iterator[CallRecord]:
-    """Logs the call when it is over; whoever answers it fills in what it knows."""
+def recorded(method: str, holder: str, context: Any) -> Iterator[CallRecord]:
+    """Logs the call when it is over; whoever answers it fills in what it knows.
+
+    `holder` is whose token came with it, "" for none.
+    """
     began = time.monotonic()
-    record = CallRecord(request_id_of(context), method, host_of(context.peer()))
-    token = CURRENT.set(record)
+    caller = holder or host_of(context.peer())
+    record = CallRecord(request_id_of(context), method, caller)
+    CURRENT.set(record)
     try:
         yield record
     finally:
-        # A stream that is closed from elsewhere ends in another context.
-        if CURRENT.get() is record:
-            CURRENT.reset(token)
+        # Not reset: a stream that is given up ends in a copy of its context.
+        CURRENT.set(None)
         record.seconds = round(time.monotonic() - began, 6)
         facts = {each.name: getattr(record, each.name) for each in fields(record)}
         told = " ".join(f"{name}={fact}" for name, fact in facts.items() if fact != "")

@@ -46,8 +46,14 @@ class Deployment:
         """Takes seconds; raises OnnxlateError."""
         bundle = Bundle.open(path)
         sessions = Sessions(bundle, config.runtime)
-        engines = build_engines(bundle, sessions, config.scheduler)
-        deployment = cls(bundle, engines, config.limits, config.max_cached)
+        try:
+            engines = build_engines(bundle, sessions, config.scheduler)
+            deployment = cls(bundle, engines, config.limits, config.max_cached)
+        except OnnxlateError:
+            raise
+        except Exception as cause:  # what a manifest says may be untrue in any way
+            log.exception("%s cannot be served", path)
+            raise BundleError(f"{path} cannot be served; the log says why") from cause
         log.info(
             "model %s (%s, %s, %d workers, %d threads each)",
             *(deployment.full_name, bundle.manifest.precision),
@@ -65,24 +71,33 @@ class Deployment:
         """Whether an engine has died."""
         return any(engine.dead.is_set() for engine in self.engines)
 
-    async def start(self) -> None:
+    async def start(self, limit_s: float) -> None:
         """Translates once with each engine: what that allocates, it has then.
 
-        Raises ConfigError or BundleError, with every engine stopped again.
+        Raises ConfigError or BundleError, with every engine stopped again; also if one
+        of them takes longer than `limit_s`.
         """
         for engine in self.engines:
             engine.start()
         options = TranslateOptions(max_target_tokens=1, truncate_source=True)
         try:
             for translator in self._first:
-                await translator.translate(["1"], options)
+                await asyncio.wait_for(translator.translate(["1"], options), limit_s)
         except InvalidRequest as cause:
             await self.stop()
             raise ConfigError(
                 f"model {self.full_name} cannot be served with these limits: by "
                 f"default, {cause}; allow that, or export with another default"
             ) from cause
-        except OnnxlateError as cause:
+        except TimeoutError as cause:
+            for engine in self.engines:
+                engine.abandon()
+            raise BundleError(
+                f"model {self.full_name} has not done a first translation in "
+                f"{limit_s:g} s"
+            ) from cause
+        except Exception as cause:
+            log.error("a first translation failed", exc_info=cause)
             await self.stop()
             raise BundleError(
                 f"model {self.full_name} does not survive a first translation; "

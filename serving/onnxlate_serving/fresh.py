@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 Content = TypeVar("Content")
 
-Stamp = tuple[tuple[int, int], ...]
+Stamp = tuple[tuple[int, ...], ...]
 
 
 class Fresh(Generic[Content]):
@@ -60,10 +60,13 @@ class Fresh(Generic[Content]):
         return tuple(map(_stamp_of, self._paths))
 
 
-def _stamp_of(path: Path) -> tuple[int, int]:
-    """Follows links: Kubernetes renews a secret by turning one."""
+def _stamp_of(path: Path) -> tuple[int, ...]:
+    """Changes with what is in a file, and with who may read it.
+
+    Follows links: Kubernetes renews a secret by turning one.
+    """
     try:
         status = path.stat()
     except OSError:
-        return 0, 0
-    return status.st_mtime_ns, status.st_ino
+        return ()
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_size

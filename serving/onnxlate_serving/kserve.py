@@ -6,7 +6,6 @@ statistics: https://kserve.github.io/website/docs/concepts/architecture/data-pla
 
 from __future__ import annotations
 
-import logging
 from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
@@ -17,21 +16,23 @@ from collections.abc import (
 from contextlib import aclosing
 from typing import Any
 
+import grpc
 from grpc.aio import ServicerContext
 
 from onnxlate import __version__
-from onnxlate.errors import InvalidRequest, ModelNotFound, OnnxlateError
+from onnxlate.errors import InvalidRequest, ModelNotFound
 from onnxlate.finish import FinishReason
 
 from . import kserve_pb2 as pb
 from . import kserve_pb2_grpc as pb_grpc
-from .call_log import request_id_of
+from .call_log import failure_of_ours
 from .caller import Who
 from .calls import Calls
 from .deployment import Deployment
 from .metrics import Metrics
 from .models import Models
 from .options import TranslateOptions
+from .statuses import status_of
 from .tensors import (
     FINISH_REASON,
     OUTPUTS,
@@ -45,8 +46,6 @@ from .tensors import (
 )
 from .translation import Translation
 from .unreadable import Unreadable
-
-log = logging.getLogger(__name__)
 
 NAME = "inference.GRPCInferenceService"
 
@@ -193,12 +192,12 @@ class InferenceService(pb_grpc.GRPCInferenceServiceServicer):
                     async with aclosing(self._answers(request, context)) as answers:
                         async for answer in answers:
                             yield pb.ModelStreamInferResponse(infer_response=answer)
-            except OnnxlateError as error:
-                yield _failure(request, str(error))
             except Exception as error:
-                request_id = request_id_of(context)
-                log.error("request %s failed", request_id, exc_info=error)
-                yield _failure(request, f"internal error; request id {request_id}")
+                status = status_of(error)
+                self._metrics.failed(f"/{NAME}/ModelStreamInfer", status)
+                internal = status is grpc.StatusCode.INTERNAL
+                words = failure_of_ours(error, context) if internal else str(error)
+                yield _failure(request, words)
 
     async def _answers(
         self, request: pb.ModelInferRequest, context: ServicerContext[Any, Any]

@@ -1,11 +1,22 @@
 """How the server writes its log: lines for people, or JSON for those who collect it."""
 
+import atexit
 import logging
+from contextlib import suppress
 from enum import StrEnum
+from logging.handlers import QueueHandler, QueueListener
+from queue import Full, Queue
+from threading import Thread
 
 from pythonjsonlogger.json import JsonFormatter
 
 TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+MAX_RECORDS = 10_000
+"""That wait to be written; later ones are lost where nobody reads the log."""
+
+LAST_WORDS_S = 2.0
+"""How long the end of the process waits until the log is written."""
 
 
 class LogFormat(StrEnum):
@@ -20,11 +31,26 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
+class _Patient(QueueHandler):
+    """Hands records to a thread, and never waits for it.
+
+    Who reads the log may stop; then the pipe is full, and whoever writes to it stands
+    still, which must not be the event loop.
+    """
+
+    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
+        return record  # it stays in the process, and is formatted over there
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        with suppress(Full):
+            self.queue.put_nowait(record)
+
+
 def set_up(format: LogFormat, level: LogLevel) -> None:
     """To stderr; whatever was set up before is gone."""
-    handler = logging.StreamHandler()
+    output = logging.StreamHandler()
     if format is LogFormat.JSON:
-        handler.setFormatter(
+        output.setFormatter(
             JsonFormatter(
                 ["levelname", "name", "message"],
                 rename_fields={"levelname": "level", "name": "logger"},
@@ -32,5 +58,22 @@ def set_up(format: LogFormat, level: LogLevel) -> None:
             )
         )
     else:
-        handler.setFormatter(logging.Formatter(TEXT))
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+        output.setFormatter(logging.Formatter(TEXT))
+    queue: Queue[logging.LogRecord | None] = Queue(MAX_RECORDS)
+    listener = QueueListener(queue, output)
+    listener.start()
+    atexit.register(_finish, listener)
+    logging.basicConfig(level=level.upper(), handlers=[_Patient(queue)], force=True)
+    logging.getLogger("grpc._cython.cygrpc").addFilter(_is_news)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """A stream that is cancelled while a message waits for room is no error of ours."""
+    return "ExecuteBatchError raised in core" not in record.getMessage()
+
+
+def _finish(listener: QueueListener) -> None:
+    """Writes what is left, unless nobody takes it."""
+    end = Thread(target=listener.stop, daemon=True)
+    end.start()
+    end.join(LAST_WORDS_S)

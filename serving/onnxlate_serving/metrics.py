@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter as Counter_
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -70,6 +71,7 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._watched: list[Deployment] = []
+        self._num_texts: Counter_[tuple[str, str]] = Counter_()
         self.registry.register(_Watched(self._watched))
         self._calls = Counter(
             "onnxlate_calls",
@@ -151,6 +153,7 @@ class Metrics:
         target_tokens = sum(each.num_target_tokens for each in best)
         # All at once, since every counter has a lock and is found by its labels.
         self._texts.labels(*model).inc(len(texts))
+        self._num_texts[model] += len(texts)
         self._source_tokens.labels(*model).inc(source_tokens)
         self._target_tokens.labels(*model).inc(target_tokens)
         if cut:
@@ -159,14 +162,17 @@ class Metrics:
             self._unfinished.labels(*model).inc(unfinished)
         if record := CURRENT.get():
             record.model = deployment.full_name
-            record.texts = len(texts)
-            record.source_tokens = source_tokens
-            record.target_tokens = target_tokens
+            record.texts += len(texts)  # a stream may have many requests
+            record.source_tokens += source_tokens
+            record.target_tokens += target_tokens
 
     def num_texts(self, deployment: Deployment) -> int:
         """Texts of a model that were answered."""
-        labels = dict(zip(MODEL, labels_of(deployment), strict=True))
-        return int(self.registry.get_sample_value("onnxlate_texts_total", labels) or 0)
+        return self._num_texts[labels_of(deployment)]
+
+    def failed(self, method: str, status: grpc.StatusCode) -> None:
+        """Counts a request of a stream that goes on, as a call of its own."""
+        self._calls.labels(method, status.name).inc()
 
     def watch(self, deployment: Deployment) -> None:
         """Shows what a model is, and what its engines are at."""

@@ -7,22 +7,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import grpc
-from grpc_health.v1 import _async as aio_health
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2_grpc
 
 from onnxlate.errors import BundleError, ConfigError, OnnxlateError
 from onnxlate.v1 import admin_pb2_grpc
 from onnxlate.v1 import translation_pb2_grpc as pb_grpc
 
-from . import admin, kserve, kserve_pb2_grpc, service
+from . import admin, health, kserve, kserve_pb2_grpc, service
 from .address import Address
 from .admin import AdminService, bundles_in
 from .border import Border
-from .call_log import noted
 from .caller import by_address, by_token
 from .calls import Calls
 from .config import ServerConfig
 from .deployment import Deployment
+from .health import Health
 from .kserve import InferenceService
 from .memory import give_large_blocks_back
 from .metrics import Metrics
@@ -36,7 +35,7 @@ log = logging.getLogger(__name__)
 
 DEFAULT_BUNDLE = Path(__file__).with_name("default_bundle")
 
-HEALTH_NAMES = ("", service.NAME)
+MINUTE_MS = 60_000
 
 OPTIONS = (
     # Two servers would share one port in silence, each with half of the calls.
@@ -45,10 +44,13 @@ OPTIONS = (
     # limit of five minutes ends its connection in the middle of a call.
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
+    # Connections are a bounded good. Clients of gRPC connect again by themselves, and
+    # after an hour perhaps to a server that was not there when they began.
+    ("grpc.max_connection_idle_ms", 5 * MINUTE_MS),
+    ("grpc.max_connection_age_ms", 60 * MINUTE_MS),
+    ("grpc.max_connection_age_grace_ms", 5 * MINUTE_MS),
+    ("grpc.max_concurrent_streams", 1024),
 )
-
-SERVING = health_pb2.HealthCheckResponse.SERVING
-NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 
 class Server:
@@ -62,7 +64,7 @@ class Server:
         self._address = self._allowed(config.listen)
         web = self._allowed(config.metrics) if config.metrics else None
         self._metrics = Metrics()
-        self._serving = False
+        self._health = Health("", service.NAME, kserve.NAME)
         self._models = Models(
             [Deployment.open(path, config) for path in paths_of(config)]
         )
@@ -71,21 +73,20 @@ class Server:
     async def start(self) -> Address:
         """Listens, warms up, and only then says SERVING; the address in use."""
         self._calls = Calls()
-        self._health = aio_health.HealthServicer()
-        await self._say(NOT_SERVING)
         self._grpc = grpc.aio.server(
             interceptors=[Border(self._metrics, self._tokens, self._config.log_calls)],
             options=OPTIONS,
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
-        who = noted(by_token(self._tokens) if self._tokens else by_address)
+        who = by_token(self._tokens) if self._tokens else by_address
         pb_grpc.add_TranslationServiceServicer_to_server(
             TranslationService(self._models, self._calls, self._metrics, who),
             self._grpc,
         )
         kserve_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(
             InferenceService(
-                self._models, self._calls, self._metrics, who, lambda: self._serving
+                *(self._models, self._calls, self._metrics),
+                *(who, lambda: self._health.serving),
             ),
             self._grpc,
         )
@@ -103,12 +104,12 @@ class Server:
         await self._grpc.start()
         try:
             for deployment in self._models:
-                await deployment.start()
+                await deployment.start(self._config.hang_seconds)
                 self._metrics.watch(deployment)
         except OnnxlateError:
             await self.stop()
             raise
-        await self._say(SERVING)
+        self._health.say(serving=True)
         return Address(self._address.host, port)
 
     async def broken(self) -> None:
@@ -130,8 +131,7 @@ class Server:
 
     async def drain(self) -> None:
         """Says NOT_SERVING, then refuses new calls, then waits for those under way."""
-        self._serving = False
-        await self._health.enter_graceful_shutdown()
+        self._health.say(serving=False)
         await asyncio.sleep(self._config.announce_seconds)
         self._calls.close()
         log.info("draining: %d calls under way", self._calls.count)
@@ -143,7 +143,7 @@ class Server:
     async def stop(self) -> None:
         """Ends every call and the engines' threads."""
         # Watchers of our health never hang up, so there is no waiting for everyone.
-        self._serving = False
+        self._health.say(serving=False)
         await self._grpc.stop(grace=None)
         if self._web:
             await asyncio.to_thread(self._web.stop)
@@ -174,21 +174,15 @@ class Server:
             "/healthz": verdict_page(
                 lambda: not any(deployment.dead for deployment in self._models)
             ),
-            "/readyz": verdict_page(lambda: self._serving),
+            "/readyz": verdict_page(lambda: self._health.serving),
         }
-
-    async def _say(self, status: health_pb2.HealthCheckResponse.ServingStatus) -> None:
-        self._serving = status == SERVING
-        for name in HEALTH_NAMES:
-            await self._health.set(name, status)
 
     def _administer(self, folder: Path) -> None:
         service = AdminService(
             self._models,
             self._metrics,
             folder,
-            lambda path: Deployment.open(path, self._config),
-            self._config.drain_seconds,
+            self._config,
         )
         admin_pb2_grpc.add_AdminServiceServicer_to_server(service, self._grpc)
 
@@ -198,7 +192,7 @@ class Server:
         admin_names = [admin.NAME] if self._config.admin else []
         names = (
             *(service.NAME, kserve.NAME, *admin_names),
-            *(health.SERVICE_NAME, reflection.SERVICE_NAME),
+            *(health.NAME, reflection.SERVICE_NAME),
         )
         reflection.enable_server_reflection(names, self._grpc)
 

@@ -16,6 +16,9 @@ TEXT = "text"
 TRANSLATION, SCORE, FINISH_REASON = "translation", "score", "finish_reason"
 """The outputs, one value for each text."""
 
+MAX_AXES, MAX_ELEMENTS = 8, 4096
+"""Of a tensor; whether so many texts are taken is decided later."""
+
 OUTPUTS = {TRANSLATION: "BYTES", SCORE: "FP32", FINISH_REASON: "BYTES"}
 
 
@@ -28,6 +31,8 @@ def texts_of(request: pb.ModelInferRequest) -> tuple[list[str], list[int]]:
         raise InvalidRequest(f'"{TEXT}" is {tensor.datatype[:16]!r}; BYTES is wanted')
     if "shared_memory_region" in tensor.parameters:
         raise InvalidRequest("there is no shared memory with this server")
+    if len(tensor.shape) > MAX_AXES:
+        raise InvalidRequest(f'"{TEXT}" has more than {MAX_AXES} axes')
     match request.raw_input_contents:
         case []:
             elements = list(tensor.contents.bytes_contents)
@@ -38,7 +43,7 @@ def texts_of(request: pb.ModelInferRequest) -> tuple[list[str], list[int]]:
     shape = list(tensor.shape)
     if any(size < 0 for size in shape) or math.prod(shape) != len(elements):
         raise InvalidRequest(
-            f'"{TEXT}" has the shape {shape[:8]} and {len(elements)} elements'
+            f'"{TEXT}" has the shape {shape} and {len(elements)} elements'
         )
     try:
         return [each.decode() for each in elements], shape
@@ -51,6 +56,8 @@ def _elements(raw: bytes) -> list[bytes]:
     elements: list[bytes] = []
     at = 0
     while at < len(raw):
+        if len(elements) == MAX_ELEMENTS:
+            raise InvalidRequest(f'"{TEXT}" has more than {MAX_ELEMENTS} elements')
         if at + 4 > len(raw):
             raise InvalidRequest("raw_input_contents ends within a length")
         (size,) = struct.unpack_from("<I", raw, at)
@@ -68,6 +75,8 @@ def wanted_outputs(request: pb.ModelInferRequest) -> list[str]:
         raise InvalidRequest(
             f"there is no output {strange[0][:64]!r}; there are {', '.join(OUTPUTS)}"
         )
+    if len(set(names)) < len(names):
+        raise InvalidRequest("an output is named twice")
     if any("shared_memory_region" in each.parameters for each in request.outputs):
         raise InvalidRequest("there is no shared memory with this server")
     return names or list(OUTPUTS)

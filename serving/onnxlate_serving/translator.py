@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import dataclass
 
 from onnxlate.bundle import Bundle, Manifest
-from onnxlate.errors import InvalidRequest, SourceTooLong
+from onnxlate.errors import BundleError, InvalidRequest, SourceTooLong
 from onnxlate.search import FinishReason, Hypothesis
 from onnxlate.text import Detokenizer, Tokenizer
 
@@ -31,13 +31,26 @@ class Translator:
     def __init__(
         self, bundle: Bundle, crew: Crew, limits: RequestLimits, max_cached: int = 0
     ) -> None:
-        """`max_cached` is how many answers it remembers."""
+        """`max_cached` is how many answers it remembers.
+
+        Raises BundleError if a tokenizer is another model's.
+        """
         self.manifest: Manifest = bundle.manifest
         self._crew = crew
         self._limits = limits
         self._cache = ResultCache(max_cached)
         self._source_tokenizer = Tokenizer(bundle.source_tokenizer)
         self._target_tokenizer = Tokenizer(bundle.target_tokenizer)
+        model = bundle.manifest.model
+        for side, tokenizer, size in (
+            ("source", self._source_tokenizer, model.source_vocabulary),
+            ("target", self._target_tokenizer, model.target_vocabulary),
+        ):
+            if len(tokenizer) != size:
+                raise BundleError(
+                    f"{bundle.path}: the {side} tokenizer has {len(tokenizer)} tokens "
+                    f"and the model {size}; they are not of one bundle"
+                )
 
     @property
     def num_remembered(self) -> int:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import BoundedSemaphore, Thread, Timer
+from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST
 
@@ -21,7 +23,10 @@ from .tokens import Scope, Tokens
 log = logging.getLogger(__name__)
 
 PATIENCE_S = 5.0
-"""How long a connection may take to say what it wants."""
+"""How long a connection may take to say what it wants, and to hear it."""
+
+MAX_CONNECTIONS = 32
+"""At once; each has a thread."""
 
 PLAIN = "text/plain; charset=utf-8"
 
@@ -78,8 +83,7 @@ class WebServer:
         class Handler(_Handler):
             its_pages = pages
 
-        self._server = _Server((address.host, address.port), Handler)
-        self._server.tls = tls
+        self._server = _Server(address, Handler, tls)
         self.scheme = "https" if tls else "http"
         self.address = Address(address.host, int(self._server.server_address[1]))
         self._thread = Thread(
@@ -96,9 +100,19 @@ class WebServer:
 
 
 class _Server(ThreadingHTTPServer):
+    """Answers a few at a time, none for long; others are hung up on."""
+
     daemon_threads = True
     request_queue_size = 16
-    tls: Tls | None = None
+
+    def __init__(
+        self, address: Address, handler: type[BaseHTTPRequestHandler], tls: Tls | None
+    ) -> None:
+        self.tls = tls
+        self._room = BoundedSemaphore(MAX_CONNECTIONS)
+        if ":" in address.host:
+            self.address_family = socket.AF_INET6
+        super().__init__((address.host, address.port), handler)
 
     def get_request(self) -> tuple[socket.socket, object]:
         connection, address = super().get_request()
@@ -109,9 +123,31 @@ class _Server(ThreadingHTTPServer):
             )
         return connection, address
 
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if self._room.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        # Each byte that arrives would begin a time limit of its own.
+        limit = Timer(PATIENCE_S, _cut, [request])
+        limit.daemon = True
+        limit.start()
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            limit.cancel()
+            self._room.release()
+
     def handle_error(self, request: object, client_address: object) -> None:
         """Whoever hangs up or talks nonsense is no event."""
         log.debug("a web request failed", exc_info=True)
+
+
+def _cut(connection: socket.socket) -> None:
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 class _Handler(BaseHTTPRequestHandler):

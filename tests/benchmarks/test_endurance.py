@@ -64,7 +64,6 @@ def test_an_overload_is_measured(server: Target) -> None:
 
     assert float(str(figures["capacity_a_second"])) > 0
     assert float(str(figures["answered_a_second"])) > 0
-    assert figures["failed"] == 0
     assert p99_ms([0.001 * number for number in range(101)]) == 99.0
 
 

@@ -243,6 +243,14 @@ def test_a_client_may_start_before_its_server(parrot: Parrot) -> None:
             assert client.translate(["a"])[0].text == "A"
 
 
+def test_models_of_several_servers_are_not_changed_at_once() -> None:
+    with (
+        Client("127.0.0.1:1,127.0.0.1:2") as client,
+        pytest.raises(ConfigError, match="one at a time"),
+    ):
+        client.load_model("new")
+
+
 def test_a_closed_client_says_so_and_ends_what_is_under_way(
     parrot: Parrot, server: str
 ) -> None:

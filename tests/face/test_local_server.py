@@ -31,6 +31,15 @@ def test_it_serves_for_as_long_as_the_block_runs() -> None:
         check(server.address)
 
 
+def test_settings_of_other_servers_are_not_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ONNXLATE_SERVE_LOG_FORMAT", "json")
+    monkeypatch.setenv("ONNXLATE_SERVE_TOKENS", "/nowhere")
+    with LocalServer(None) as server:
+        check(server.address)
+
+
 def test_its_last_words_tell_why_it_did_not_start(tmp_path: Path) -> None:
     with (
         pytest.raises(ServerFailure, match=f"{tmp_path} has no readable manifest"),

@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from onnxlate.errors import (
     Unauthenticated,
     Unavailable,
 )
+from onnxlate.v1 import translation_pb2 as pb
 from onnxlate_serving.tokens import hash_of
 from tests.serving.handmade import write_bundle
 from tests.serving.server_process import server_process
@@ -34,6 +36,16 @@ from .test_load import long_texts, patient
 ANYWHERE = ("--listen", "127.0.0.1:0")
 
 
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it does not come true"
+        time.sleep(0.01)
+
+
 def status_of(address: str) -> int:
     with grpc.insecure_channel(address) as channel:
         health = health_pb2_grpc.HealthStub(channel)
@@ -42,23 +54,24 @@ def status_of(address: str) -> int:
 
 
 def test_17_who_drains_says_so_before_it_refuses(bundle: Path) -> None:
-    options = ("--announce-seconds", "1", "--drain-seconds", "10")
-    with running(bundle, *options) as server:
+    slow = ("--max-rows", "1", "--workers", "1")
+    options = ("--announce-seconds", "1", "--drain-seconds", "60")
+    with running(bundle, *slow, *options) as server:
         retries_off = [("grpc.enable_retries", 0)]
         with grpc.insecure_channel(server.address, retries_off) as channel:
             stub = server.stub(channel)
             # Somebody is still served when the others are refused.
             held = stub.Translate.future(patient(*long_texts(256)))
+            wait_until(lambda: server.gauge("onnxlate_rows_in_use") > 0)
             server.process.send(signal.SIGTERM)
-            while status_of(server.address) != 2:  # NOT_SERVING
-                time.sleep(0.01)
+            wait_until(lambda: status_of(server.address) == NOT_SERVING)
             assert page_of(f"{server.metrics}/readyz")[0] == 503
-            assert stub.Translate(ask("one"), timeout=5).results  # announced, no more
-            time.sleep(1.2)
-            if not held.done():
-                refusal = refused(stub.Translate, ask("one"))
-                assert refusal.code is grpc.StatusCode.UNAVAILABLE
-            assert len(held.result().results) == 256
+            assert stub.GetModel(pb.GetModelRequest(), timeout=5).name  # not yet
+            wait_until(lambda: "draining" in server.process.news())
+            refusal = refused(stub.Translate, ask("one"))
+            assert refusal.code is grpc.StatusCode.UNAVAILABLE
+            assert not held.done()
+            assert len(held.result(timeout=60).results) == 256
         assert server.process.wait() == 0
 
 
@@ -174,7 +187,7 @@ main("serve")
 
 
 def test_24_an_engine_that_hangs_ends_the_server(bundle: Path) -> None:
-    options = ("--hang-seconds", "0.5", "--announce-seconds", "0.2")
+    options = ("--hang-seconds", "2", "--announce-seconds", "0.2")
     command = (sys.executable, "-c", HANGING, "40")
     with server_process(bundle, *ANYWHERE, *options, command=command) as process:
         address = process.wait_ready()
@@ -204,8 +217,7 @@ def test_27_the_first_sigterm_drains_and_the_second_does_not_wait(bundle: Path) 
         grpc.insecure_channel(server.address) as channel,
     ):
         held = server.stub(channel).Translate.future(patient(*long_texts(256)))
-        while not server.gauge("onnxlate_rows_in_use"):
-            time.sleep(0.01)
+        wait_until(lambda: server.gauge("onnxlate_rows_in_use") > 0)
         server.process.send(signal.SIGTERM)
         time.sleep(0.2)
         server.process.send(signal.SIGTERM)
@@ -240,6 +252,23 @@ def test_30_a_full_disk_for_the_log_stops_nobody(bundle: Path) -> None:
             assert len(client.translate(TEXTS)) == len(TEXTS)
         process.send(signal.SIGTERM)
         assert process.wait() == 0
+
+
+def test_30_a_log_that_nobody_reads_stops_nobody(bundle: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        place = f"127.0.0.1:{free.getsockname()[1]}"
+    # 64 kB of a pipe's room are soon full, at some 300 bytes a call.
+    with server_process(
+        bundle, "--listen", place, "--log-calls", "--max-cached", "0"
+    ) as process:
+        with Client(place, timeout_s=10) as client:
+            client.wait_until_ready(30)
+            for _ in range(600):
+                assert len(client.translate(["one"])) == 1
+        process.send(signal.SIGTERM)
+        assert process.wait() == 0
+    assert len(process.log) > 60_000
 
 
 def test_30_junk_at_the_metrics_port_is_nobodys_business(server: Running) -> None:

@@ -115,6 +115,14 @@ def write_bundle(
     return path
 
 
+def rewrite(bundle: Path, old: str, new: str) -> None:
+    """Changes what the manifest says; it has no hash of itself."""
+    manifest = bundle / "manifest.json"
+    text = manifest.read_text(encoding="utf-8")
+    assert old in text
+    manifest.write_text(text.replace(old, new), encoding="utf-8")
+
+
 class _Weights:
     """Query, key, value and output matrices of one attention."""
 

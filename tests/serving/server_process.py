@@ -34,6 +34,12 @@ class ServerProcess:
                 raise AssertionError(f"not ready; it said:\n{self.log}")
         return found[1]
 
+    def news(self) -> str:
+        """All of it so far, without waiting for more."""
+        while self._read(0.01):
+            pass
+        return self.log
+
     def send(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 

@@ -1,6 +1,7 @@
 """Models and versions that come and go while others are asked."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from onnxlate_serving.server import Server
 from onnxlate_serving.tokens import hash_of
 
 from .doubles import Gated
-from .handmade import write_bundle
+from .handmade import rewrite, write_bundle
 from .serving import ANYWHERE
 from .web import Running, fetch, running
 
@@ -159,11 +160,14 @@ async def test_bundles_that_cannot_be_served_change_nothing(
     decoder = folder / "damaged" / "decoder.onnx"
     decoder.write_bytes(decoder.read_bytes()[:-1])
     (folder / "empty").mkdir()
+    write_bundle(folder / "strange", version="3")
+    rewrite(folder / "strange", '"target_vocabulary": 288', '"target_vocabulary": 287')
     write_bundle(folder / "same", version="1.9", seed=1)
 
     for name, reason in (
         ("damaged", "decoder.onnx is damaged"),
         ("empty", "no readable manifest"),
+        ("strange", "tokenizer has 288 tokens and the model 287"),
         ("none", "not a directory"),
         ("same", "is served already and is another bundle"),
     ):
@@ -198,6 +202,24 @@ async def test_a_model_that_fails_its_first_translation_is_not_served(
     assert await names(ann) == ["handmade@1.9*"]
     assert len(await said(ann)) == len(TEXTS)
     assert (await fetch(server.server, "/healthz"))[0] == 200
+
+
+async def test_a_model_that_hangs_in_its_first_translation_is_given_up(
+    config: ServerConfig, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hasty = config.model_copy(update={"hang_seconds": 0.5})
+    over = threading.Event()
+    async with running(hasty) as server, client(server, "ann") as ann:
+        write_bundle(folder / "new", version="1.10", seed=1)
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                "onnxlate_serving.runner.OnnxRunner.run", lambda *_: over.wait(20)
+            )
+            with pytest.raises(BundleError, match=r"first translation in 0\.5 s"):
+                await ann.load_model("new")
+        over.set()
+        assert await names(ann) == ["handmade@1.9*"]
+        await ann.promote_model("handmade@1.9")  # nothing is in the way
 
 
 async def test_who_has_begun_with_a_version_ends_with_it(

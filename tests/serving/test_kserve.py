@@ -122,6 +122,9 @@ def parameter(**value: Any) -> dict[str, pb.InferParameter]:
         (request(raw_input_contents=[b"\x05\x00\x00\x00one"]), "within an element"),
         (request(raw_input_contents=[b"", b""]), "more entries"),
         (request(b"\xff"), "not UTF-8"),
+        (request(b"one", inputs=shaped(*[2**62] * 9)), "more than 8 axes"),
+        (request(raw_input_contents=[bytes(4 * 5000)]), "more than 4096 elements"),
+        (request(b"one", outputs=[{"name": "score"}] * 2), "named twice"),
         (request(), "0 texts in one call"),
         (
             request(b"one", outputs=[{"name": "logits"}]),

@@ -1,6 +1,8 @@
 """What a server counts, and the pages that show it."""
 
+import asyncio
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 import grpc
@@ -14,7 +16,7 @@ from onnxlate_serving.config import ServerConfig
 from onnxlate_serving.server import Server
 
 from .serving import ANYWHERE, connected, engine_of
-from .web import fetch
+from .web import fetch, running
 
 TRANSLATE = "/onnxlate.v1.TranslationService/Translate"
 STREAM = "/onnxlate.v1.TranslationService/TranslateStream"
@@ -123,6 +125,32 @@ async def test_junk_at_the_metrics_port_is_nobodys_business(
     await server.stop()
     assert len(answer.results) == 1
     assert capfd.readouterr().err == ""
+
+
+async def test_connections_that_dawdle_are_cut_and_too_many_hung_up_on(
+    config: ServerConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("onnxlate_serving.web.PATIENCE_S", 0.5)
+    async with running(config) as server:
+        web = server.server._web
+        assert web
+        place = "127.0.0.1", web.address.port
+        slow = [socket.create_connection(place, timeout=5) for _ in range(100)]
+        for _ in range(8):  # a byte now and then begins no limit anew
+            for connection in slow:
+                with suppress(OSError):
+                    connection.sendall(b"G")
+            await asyncio.sleep(0.1)
+        assert (await fetch(server.server, "/readyz"))[0] == 200
+        for connection in slow:
+            connection.close()
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="there is no IPv6 here")
+async def test_pages_are_at_addresses_of_ipv6_too(config: ServerConfig) -> None:
+    six = config.model_copy(update={"metrics": "[::1]:0"})
+    async with running(six) as server:
+        assert (await fetch(server.server, "/healthz"))[0] == 200
 
 
 def test_a_port_in_use_is_refused_at_the_start(bundle: Bundle, tmp_path: Path) -> None:

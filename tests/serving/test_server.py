@@ -20,7 +20,7 @@ from onnxlate_serving.scheduler import Scheduler
 from onnxlate_serving.server import Server
 
 from .doubles import Allergic, Gated
-from .handmade import write_bundle
+from .handmade import rewrite, write_bundle
 from .serving import ANYWHERE, connected, engine_of, served, served_by
 
 Health = health_pb2.HealthCheckResponse
@@ -133,14 +133,6 @@ async def test_an_engine_that_hangs_is_heard_of_too(
 
     gated.go()
     await server.stop()
-
-
-def rewrite(bundle: Path, old: str, new: str) -> None:
-    """Changes what the manifest says; it has no hash of itself."""
-    manifest = bundle / "manifest.json"
-    text = manifest.read_text(encoding="utf-8")
-    assert old in text
-    manifest.write_text(text.replace(old, new), encoding="utf-8")
 
 
 async def test_defaults_that_the_limits_forbid_are_named_at_the_start(

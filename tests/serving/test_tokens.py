@@ -272,3 +272,21 @@ def test_a_made_line_lets_its_token_in(capsys: pytest.CaptureFixture[str]) -> No
     assert len(secret) >= 43  # 256 bits in base64
     with pytest.raises(ConfigError, match="not one word"):
         token("two words", None)
+
+
+def test_a_file_that_could_not_be_read_is_tried_again(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = Tokens(file)
+    written(file, web="another")
+    os.utime(file, (2e9, 2e9))
+
+    def refuse(path: Path, *arguments: Any) -> None:
+        raise PermissionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", refuse)
+        tokens.holder(f"Bearer {SECRETS['web']}", Scope.TRANSLATE)
+    file.chmod(0o640)  # only the time of that changes, not of the content
+
+    assert tokens.holder("Bearer another", Scope.TRANSLATE).name == "web"

@@ -35,9 +35,9 @@ async def test_it_tells_what_a_server_did_meanwhile(
 ) -> None:
     async with running(config) as server, AsyncClient(server.address) as client:
         watching = asyncio.create_task(
-            asyncio.to_thread(top, place(server), interval_s=0.5, looks=1, as_json=True)
+            asyncio.to_thread(top, place(server), interval_s=3, looks=1, as_json=True)
         )
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(1)
         for _ in range(20):
             await client.translate(["one two", "three"])
         await watching
@@ -99,3 +99,17 @@ def test_it_says_where_nobody_shows_metrics() -> None:
         top("127.0.0.1:1", looks=1)
     with pytest.raises(ConfigError, match="leave out the scheme"):
         top("http://127.0.0.1:1", looks=1)
+
+
+def test_its_token_stays_here(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("secret")
+    with pytest.raises(ConfigError, match="for everyone to read"):
+        top("example.org:9090", looks=1, token_file=tmp_path / "token")
+
+
+async def test_what_answers_without_metrics_is_no_server_of_ours(
+    config: ServerConfig,
+) -> None:
+    async with running(config) as server:
+        with pytest.raises(Unavailable, match="nobody shows metrics"):
+            await asyncio.to_thread(top, server.address, looks=1)

@@ -95,7 +95,9 @@ def _renamed(
     names = sorted({word for words in found for word in words if word.isalpha()})
     for pair, words in zip(pairs, found, strict=True):
         others = [
-            str(random.choice(names)) if word.isalpha() else _renumbered(word, random)
+            names[random.integers(len(names))]
+            if word.isalpha()
+            else _renumbered(word, random)
             for word in words
         ]
         yield _replaced(pair, words, others)

@@ -289,8 +289,8 @@ class Trainer:
             self._scaler.unscale_(optimizer)
         limit = self._recipe.optimizer.clip_norm or math.inf
         norm = nn.utils.clip_grad_norm_(self._model.parameters(), limit)
-        # With a scaler, a step whose gradients overflowed is left out by itself.
-        if self._scaler.is_enabled() or bool(norm.isfinite()):
+        # All or none: the scaler would leave out only the one whose part overflowed.
+        if bool(norm.isfinite()):
             for optimizer in self._optimizers:
                 self._scaler.step(optimizer)
         self._scaler.update()
