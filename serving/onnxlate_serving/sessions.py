@@ -15,6 +15,7 @@ from onnxlate.search import Floats
 from .config import WIDE, RuntimeConfig
 from .cpus import available_cpus
 from .device_block import PROVIDERS
+from .external_data import check_external_data
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +34,8 @@ class Sessions:
         width = bundle.manifest.model.width
         self.workers, self.threads = layout(config, width, available_cpus())
         self._options = session_options(self.threads)
+        for graph in (bundle.encoder, bundle.decoder):
+            check_external_data(graph, bundle.manifest.files)
         self.device = self._choose(bundle, config.device)
         if self.device != "cpu":
             self.workers = config.workers or 1  # they would only queue for the device

@@ -1,0 +1,111 @@
+"""Which files a graph would have onnxruntime read, told without onnxruntime.
+
+ONNX keeps large tensors in files of their own and names them by path. onnxruntime
+follows those paths; a bundle's hashes are of its own files only, so a graph may name
+no others. Read straight from protobuf's wire format, since serving has no onnx:
+https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
+"""
+
+import mmap
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from onnxlate.errors import BundleError
+
+Fields = Iterator[tuple[int, int | memoryview]]
+
+# Of each message the fields that lead to tensors, and what they lead to.
+_CHILDREN: dict[str, dict[int, str]] = {
+    "Model": {7: "Graph", 20: "TrainingInfo", 25: "Function"},
+    "TrainingInfo": {1: "Graph", 2: "Graph"},
+    "Function": {7: "Node", 11: "Attribute"},
+    "Graph": {1: "Node", 5: "Tensor", 15: "SparseTensor"},
+    "Node": {5: "Attribute"},
+    "Attribute": {
+        **{5: "Tensor", 10: "Tensor", 6: "Graph", 11: "Graph"},
+        **{22: "SparseTensor", 23: "SparseTensor"},
+    },
+    "SparseTensor": {1: "Tensor", 2: "Tensor"},
+    "Tensor": {13: "Entry"},
+}
+
+MAX_DEPTH = 50
+"""Of graphs within graphs; protobuf's own limit is 100 messages."""
+
+
+def check_external_data(graph: Path, allowed: Collection[str]) -> None:
+    """Raises BundleError if the graph refers to files other than these names."""
+    if not graph.stat().st_size:
+        raise BundleError(f"{graph} is empty")
+    with (
+        graph.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+        memoryview(content) as data,
+    ):
+        try:
+            strange = sorted(set(_locations(data, "Model", 0)) - set(allowed))
+        except (IndexError, ValueError) as cause:
+            raise BundleError(f"{graph} is no ONNX graph") from cause
+    if strange:
+        raise BundleError(
+            f"{graph} refers to {strange[0]!r:.80}, which is no file of its bundle"
+        )
+
+
+def _locations(data: memoryview, message: str, depth: int) -> Iterator[str]:
+    if depth > MAX_DEPTH:
+        raise ValueError("too deep")
+    children = _CHILDREN[message]
+    for number, value in _fields(data):
+        child = children.get(number)
+        if child is None or isinstance(value, int):
+            continue
+        if child == "Entry":
+            key, text = _entry(value)
+            if key == "location":
+                yield text
+        else:
+            yield from _locations(value, child, depth + 1)
+        value.release()
+
+
+def _entry(data: memoryview) -> tuple[str, str]:
+    texts = {1: "", 2: ""}
+    for number, value in _fields(data):
+        if number in texts and not isinstance(value, int):
+            texts[number] = bytes(value).decode("utf-8", "replace")
+    return texts[1], texts[2]
+
+
+def _fields(data: memoryview) -> Fields:
+    """Numbers and contents; raises IndexError or ValueError if it is no message."""
+    at = 0
+    while at < len(data):
+        tag, at = _varint(data, at)
+        match tag & 7:
+            case 0:
+                value, at = _varint(data, at)
+                yield tag >> 3, value
+            case 1:
+                at += 8
+            case 2:
+                size, at = _varint(data, at)
+                if size > len(data) - at:
+                    raise ValueError("it ends too soon")
+                yield tag >> 3, data[at : at + size]
+                at += size
+            case 5:
+                at += 4
+            case _:
+                raise ValueError("no such kind of field")
+
+
+def _varint(data: memoryview, at: int) -> tuple[int, int]:
+    value = 0
+    for shift in range(0, 70, 7):
+        byte = data[at]
+        at += 1
+        value |= (byte & 127) << shift
+        if byte < 128:
+            return value, at
+    raise ValueError("a number has no end")
