@@ -126,3 +126,38 @@ def test_lengths_become_those_of_the_validation_text() -> None:
     # Rarer here than there: the middle ones by 2, the long ones by 8, at most by 4.
     assert Counter(more) == {middle: 15, long: 15}
     assert added == {"again for their length": 30}
+
+
+def test_statements_become_second_halves_with_small_letters_where_those_belong() -> (
+    None
+):
+    pairs = [
+        ("It is late.", "Es ist spät."),
+        ("Tom is late.", "Tom ist spät."),
+        ("Are you late?", "Bist du spät?"),
+        ("She is late. I left.", "Sie ist spät. Ich ging."),
+        ("They are late.", "Sie sind spät."),
+    ]
+    # How words are spelt in the middle: "Sie" and "sie" both, as often.
+    spelt = [
+        ("Then it and Tom and I and they came.", "Dann kam es, kam Tom, ich, sie, Sie.")
+    ] * 12
+    config = AugmentConfig(conjoined=1.0, conjunctions=[(" and ", " und ")])
+
+    more, added = augment(pairs + spelt, config, 0, LANGUAGES, 1)
+
+    halves = Counter(
+        (source.split(" and ")[-1], target.split(" und ")[-1])
+        for source, target in more
+        if "came" not in source.split(" and ")[-1]
+    )
+    assert halves == {
+        ("it is late.", "es ist spät."): 1,
+        ("Tom is late.", "Tom ist spät."): 1,
+    }
+    assert added["conjoined"] == len(more)
+    assert all("?" not in source and ". " not in source for source, _ in more)
+
+
+def test_without_conjunctions_nothing_is_conjoined() -> None:
+    assert made(PAIRS, AugmentConfig(conjoined=1.0)) == []

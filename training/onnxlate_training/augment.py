@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -19,6 +19,12 @@ MAX_JOINED = 3
 
 RATIO = 50
 """Times that a name is written with a capital for once without."""
+
+INNER_MARK = re.compile(r"[.!?:;„“\"]")
+"""Of a side that is more than one plain statement."""
+
+CLEARLY = 10
+"""Times that a word is spelt one way for once the other."""
 
 STRIDE = 8
 """Characters; sources whose lengths differ by less are about equally long."""
@@ -59,6 +65,10 @@ def augment(
         "renamed": (config.renamed, _renamed(pairs, random)),
         "typed plainly": (config.plain, map(_plain, pairs)),
         "joined to others": (config.joined, _joined(pairs, languages, random)),
+        "conjoined": (
+            config.conjoined,
+            _conjoined(pairs, config.conjunctions, random),
+        ),
     }
     more: list[Pair] = []
     added: Counter[str] = Counter()
@@ -162,6 +172,58 @@ def _joined(
             source.join(one for one, _ in company),
             target.join(other for _, other in company),
         )
+
+
+def _conjoined(
+    pairs: Sequence[Pair], conjunctions: Sequence[Pair], random: np.random.Generator
+) -> Iterator[Pair | None]:
+    """ "It is late." behind "I am tired.": "I am tired and it is late."."""
+    if not conjunctions:
+        yield from (None for _ in pairs)
+        return
+    spellings = [_inner_words(pair[side] for pair in pairs) for side in (0, 1)]
+    statements = [i for i, pair in enumerate(pairs) if _is_statement(pair)]
+    eligible = set(statements)
+    for index, pair in enumerate(pairs):
+        halves = [
+            _as_second_half(side, inner)
+            for side, inner in zip(pair, spellings, strict=True)
+        ]
+        if index not in eligible or None in halves:
+            yield None
+            continue
+        first = pairs[statements[int(random.integers(len(statements)))]]
+        between = conjunctions[int(random.integers(len(conjunctions)))]
+        source, target = (
+            f"{side[:-1]}{conjunction}{half}"
+            for side, conjunction, half in zip(first, between, halves, strict=True)
+        )
+        yield source, target
+
+
+def _is_statement(pair: Pair) -> bool:
+    """One on each side: a full stop at the end, and none before."""
+    return all(side.endswith(".") and not INNER_MARK.search(side[:-1]) for side in pair)
+
+
+def _inner_words(sides: Iterable[str]) -> Counter[str]:
+    """How words are spelt where no sentence begins."""
+    return Counter(word for side in sides for word in WORD.findall(side)[1:])
+
+
+def _as_second_half(side: str, inner: Counter[str]) -> str | None:
+    """With a small letter, if that is how its first word is mostly spelt elsewhere.
+
+    None where nobody can tell: "Sie" is "you" or the beginning of "they".
+    """
+    first = WORD.match(side)
+    if not first:
+        return None
+    small = first[0][0].lower() + first[0][1:]
+    as_it_is, as_small = inner[first[0]], inner[small]
+    if as_small >= CLEARLY * max(as_it_is, 1):
+        return small + side[first.end() :]
+    return side if as_it_is >= CLEARLY * max(as_small, 1) else None
 
 
 def _again(

@@ -84,6 +84,12 @@ class AugmentConfig(_Section):
     punctuation, as people type."""
     joined: NonNegativeFloat = Field(default=0.0, le=1)
     """Share that comes again behind one or two others, as one longer text."""
+    conjoined: NonNegativeFloat = Field(default=0.0, le=1)
+    """Share of the statements that comes again as the second half of a sentence, joined
+    to another one by one of the `conjunctions`."""
+    conjunctions: list[tuple[str, str]] = []
+    """Source and target, with spaces and commas: [[" and ", " und "]]. For languages
+    whose statements keep their word order behind them."""
     like_validation: NonNegativeInt = 0
     """Times that a pair of a length that is rarer here than in the validation text
     comes in all, at most; so short training text is learnt from as users will write.
