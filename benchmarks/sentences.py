@@ -1,4 +1,4 @@
-"""Something to translate where nothing was given: what the default model knows."""
+"""Something to translate where nothing was given: numbers in words."""
 
 _ONES = (
     *("zero", "one", "two", "three", "four"),

@@ -13,10 +13,10 @@ from .errors import OnnxlateError
 from .local_server import LocalServer
 
 EXAMPLES = (
-    "forty-two",
-    "We have one thousand, nine hundred and eighty-four books.",
-    "The train leaves on Monday at half past three.",
-    "On Friday, the thirteenth of January nineteen fifty-five.",
+    "Where is the train station?",
+    "I would like a cup of coffee, please.",
+    "My name is Anna and I live in Berlin.",
+    "My brother works in a hospital.",
 )
 
 

@@ -76,7 +76,7 @@ def test_the_wheel_is_small(wheel: zipfile.ZipFile) -> None:
         if each.filename.startswith("onnxlate_serving/default_bundle/")
     ]
 
-    assert 0 < sum(bundle) < 5_000_000
+    assert 0 < sum(bundle) < 8_000_000
 
 
 def test_the_version_stands_in_two_places_and_is_one() -> None:
@@ -128,3 +128,10 @@ def test_every_name_the_face_offers_is_there() -> None:
         getattr(onnxlate, name)
     with pytest.raises(AttributeError, match="Klient"):
         _ = onnxlate.Klient
+
+
+def test_the_default_model_carries_the_card_that_the_documentation_has() -> None:
+    bundle = ROOT / "serving" / "onnxlate_serving" / "default_bundle"
+
+    card = (ROOT / "docs" / "default-model.md").read_bytes()
+    assert (bundle / "README.md").read_bytes() == card

@@ -20,7 +20,7 @@ def test_it_serves_for_as_long_as_the_block_runs() -> None:
         check(server.address)
         with Client(server.address) as client:
             model = client.model()
-            [translation] = client.translate(["forty-two"])
+            [translation] = client.translate(["Good morning."])
         pid = server.pid
 
     assert model.is_default
