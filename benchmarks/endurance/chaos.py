@@ -99,7 +99,9 @@ def dying_listeners(address: str, text: str) -> Iterator[list[int]]:
     def work() -> None:
         while not over.wait(1.0):
             arguments = [sys.executable, "-c", LISTENER, address, text]
-            with subprocess.Popen(arguments, stdout=subprocess.PIPE) as listener:
+            with subprocess.Popen(
+                arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            ) as listener:
                 assert listener.stdout
                 listener.stdout.readline()
                 listener.kill()

@@ -49,7 +49,7 @@ OPTIONS = (
     ("grpc.max_connection_idle_ms", 5 * MINUTE_MS),
     ("grpc.max_connection_age_ms", 60 * MINUTE_MS),
     ("grpc.max_connection_age_grace_ms", 5 * MINUTE_MS),
-    ("grpc.max_concurrent_streams", 1024),
+    ("grpc.max_concurrent_streams", 10_000),
 )
 
 
