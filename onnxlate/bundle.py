@@ -144,6 +144,11 @@ class Manifest(_Record):
     gate: GateReport
     files: dict[str, FileInfo]
 
+    @property
+    def full_name(self) -> str:
+        """NAME@VERSION."""
+        return f"{self.name}@{self.version}"
+
     def digest(self) -> str:
         """Sixteen hexadecimal digits that name this very bundle."""
         text = json.dumps(self.model_dump(mode="json"), sort_keys=True)

@@ -86,11 +86,8 @@ class AdminService(pb_grpc.AdminServiceServicer):
     async def _served(self, path: Path) -> Deployment:
         """That bundle, opened now, or by somebody before."""
         manifest = await asyncio.to_thread(read_manifest, path)
-        for served in self._models:
-            theirs = served.manifest
-            if (theirs.name, theirs.version) != (manifest.name, manifest.version):
-                continue
-            if theirs.digest() != manifest.digest():
+        if served := self._models.version(manifest.full_name):
+            if served.manifest.digest() != manifest.digest():
                 raise BundleError(
                     f"{served.full_name} is served already and is another bundle; "
                     "export this one with another --version"

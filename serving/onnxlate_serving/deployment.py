@@ -64,7 +64,7 @@ class Deployment:
     @property
     def full_name(self) -> str:
         """NAME@VERSION, which nobody else in the server has."""
-        return f"{self.manifest.name}@{self.manifest.version}"
+        return self.manifest.full_name
 
     @property
     def dead(self) -> bool:

@@ -55,6 +55,10 @@ class Models:
             )
         return found
 
+    def version(self, full_name: str) -> Deployment | None:
+        """The one of that very name, if it is served."""
+        return self._all.get(full_name)
+
     def is_current(self, deployment: Deployment) -> bool:
         """Whether its bare name means this version."""
         return self._current[deployment.manifest.name] is deployment

@@ -19,6 +19,8 @@ from onnxlate_serving.scheduler import Scheduler
 from onnxlate_serving.server import Server
 from onnxlate_serving.service import TranslationService
 
+from .web import running
+
 ANYWHERE = "127.0.0.1:0"
 
 
@@ -31,12 +33,8 @@ async def connected(address: str) -> AsyncIterator[pb_grpc.TranslationServiceStu
 @asynccontextmanager
 async def served(config: ServerConfig) -> AsyncIterator[str]:
     """The address of a whole server."""
-    server = Server(config)
-    address = await server.start()
-    try:
-        yield str(address)
-    finally:
-        await server.stop()
+    async with running(config) as server:
+        yield server.address
 
 
 def engine_of(server: Server) -> Engine:
