@@ -41,6 +41,14 @@ def is_several(target: str) -> bool:
     return target.startswith("dns:") or len(_addresses(target)) > 1
 
 
+def require_one(target: str) -> None:
+    """Raises ConfigError if it stands for several, each with models of its own."""
+    if is_several(target):
+        raise ConfigError(
+            f"{target} is several servers; change the models of one at a time"
+        )
+
+
 def _check(server: str) -> None:
     match = _HOST_PORT.fullmatch(server)
     if not match:

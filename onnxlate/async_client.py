@@ -15,10 +15,10 @@ from typing import Any, Self, Unpack
 import grpc
 import grpc.aio
 
-from .address import checked_target, is_several
+from .address import checked_target, require_one
 from .client import POLL_S, not_ready
 from .credentials import PLAIN, Credentials
-from .errors import ConfigError, DeadlineExceeded, Unavailable
+from .errors import DeadlineExceeded, Unavailable
 from .messages import (
     MAX_CALLS,
     CallOptions,
@@ -164,11 +164,7 @@ class AsyncClient:
             )
 
     def _administered(self) -> admin_pb_grpc.AdminServiceStub:
-        """Each of several servers has models of its own."""
-        if is_several(self._target):
-            raise ConfigError(
-                f"{self._target} is several servers; change the models of one at a time"
-            )
+        require_one(self._target)
         return self._admin
 
     def _require_open(self) -> None:

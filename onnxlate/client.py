@@ -13,9 +13,9 @@ from typing import Any, Self, Unpack
 
 import grpc
 
-from .address import checked_target, is_several
+from .address import checked_target, require_one
 from .credentials import PLAIN, Credentials
-from .errors import ConfigError, DeadlineExceeded, OnnxlateError, Unavailable
+from .errors import DeadlineExceeded, OnnxlateError, Unavailable
 from .messages import (
     MAX_CALLS,
     CallOptions,
@@ -199,11 +199,7 @@ class Client:
             raise error_from(cause, self._target) from cause
 
     def _administered(self) -> admin_pb_grpc.AdminServiceStub:
-        """Each of several servers has models of its own."""
-        if is_several(self._target):
-            raise ConfigError(
-                f"{self._target} is several servers; change the models of one at a time"
-            )
+        require_one(self._target)
         return self._admin
 
     def _require_open(self) -> None:

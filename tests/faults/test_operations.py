@@ -46,6 +46,13 @@ def wait_until(true: Callable[[], bool], seconds: float = 20) -> None:
         time.sleep(0.01)
 
 
+def free_place() -> str:
+    """Where a server may listen that has no way to say where it does."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{free.getsockname()[1]}"
+
+
 def status_of(address: str) -> int:
     with grpc.insecure_channel(address) as channel:
         health = health_pb2_grpc.HealthStub(channel)
@@ -237,9 +244,7 @@ def test_29_nothing_reads_a_clock_that_may_be_set() -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full disk")
 def test_30_a_full_disk_for_the_log_stops_nobody(bundle: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        place = f"127.0.0.1:{free.getsockname()[1]}"
+    place = free_place()
     with (
         open("/dev/full", "w") as full,
         server_process(
@@ -255,9 +260,7 @@ def test_30_a_full_disk_for_the_log_stops_nobody(bundle: Path) -> None:
 
 
 def test_30_a_log_that_nobody_reads_stops_nobody(bundle: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        place = f"127.0.0.1:{free.getsockname()[1]}"
+    place = free_place()
     # 64 kB of a pipe's room are soon full, at some 300 bytes a call.
     with server_process(
         bundle, "--listen", place, "--log-calls", "--max-cached", "0"
