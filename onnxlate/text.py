@@ -4,8 +4,7 @@ Special ids are the same in every model of ours: padding 0, unknown 1, beginning
 end 3. Manifests state them all the same, so that other programs need not guess.
 """
 
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
 
 import sentencepiece
@@ -37,30 +36,24 @@ class Tokenizer:
         """Ids of the text with the end-of-sentence id behind; [] for blank text."""
         return _ended(self._model.encode(_clean(text)))
 
-    def encode_all(
-        self, texts: Iterable[str], dropout: float, seed: int
-    ) -> list[list[int]]:
-        """Ids of each as `encode` gives them, but with a share of merges left out.
-
-        BPE-dropout (Provilkov et al. 2020); what is left out follows from the seed.
-        """
-
-        def encode(text: str) -> list[int]:
-            return _ended(
-                self._model.encode(
-                    _clean(text), enable_sampling=True, alpha=dropout, nbest_size=-1
-                )
-            )
-
-        # SentencePiece's generator is a thread's own, and seeded when first used.
-        sentencepiece.set_random_generator_seed(seed)
-        with ThreadPoolExecutor(max_workers=1) as thread:
-            return thread.submit(lambda: [encode(text) for text in texts]).result()
-
     def decode(self, ids: Sequence[int]) -> str:
         """Text of the ids; special ids are silent, unknown ones become U+2047."""
         words = [i for i in ids if i not in (PAD_ID, BOS_ID, EOS_ID)]
         return str(self._model.decode(words))
+
+    def is_special(self, token_id: int) -> bool:
+        """Whether the id stands for no text of its own, as padding and the end do."""
+        return bool(self._model.is_control(token_id))
+
+    def merge_ranks(self) -> dict[str, float]:
+        """The pieces that byte-pair encoding merges others to; highest first."""
+        ids = (i for i in range(len(self)) if self._is_merged(i))
+        return {self.piece(i): float(self._model.get_score(i)) for i in ids}
+
+    def _is_merged(self, token_id: int) -> bool:
+        model = self._model
+        atomic = model.is_control(token_id) or model.is_unknown(token_id)
+        return not (atomic or model.is_byte(token_id)) and len(self.piece(token_id)) > 1
 
     def piece(self, token_id: int) -> str:
         """The id as its SentencePiece spelling, for displays: "▁Haus"."""

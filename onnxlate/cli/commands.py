@@ -88,6 +88,12 @@ COMMANDS = (
         extra="train",
     ),
     Command(
+        "distill",
+        "Translate a text with trained models, for a student to be trained on.",
+        "onnxlate_training.distill",
+        extra="train",
+    ),
+    Command(
         "curves",
         "Draw losses, scores and learning rates of training runs.",
         "onnxlate_training.curves",

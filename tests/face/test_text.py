@@ -114,18 +114,3 @@ def test_a_file_that_is_no_tokenizer_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(BundleError, match=r"x\.spm is not a readable"):
         Tokenizer(tmp_path / "x.spm")
-
-
-def test_merges_left_out_at_random_follow_from_the_seed(tokenizer: Tokenizer) -> None:
-    texts = [WORDS, "", "the dog", WORDS]
-
-    cut = tokenizer.encode_all(texts, dropout=0.3, seed=1)
-
-    assert cut == tokenizer.encode_all(texts, dropout=0.3, seed=1)
-    assert cut != tokenizer.encode_all(texts, dropout=0.3, seed=2)
-    assert cut[0] != cut[3]
-    assert [tokenizer.decode(ids) for ids in cut] == texts
-    assert len(cut[0]) > len(tokenizer.encode(WORDS))
-    assert tokenizer.encode_all(texts, dropout=0.0, seed=1) == [
-        tokenizer.encode(text) for text in texts
-    ]

@@ -13,7 +13,8 @@ import torch
 from onnxlate.errors import ConfigError, TrainingError
 from onnxlate.text import Tokenizer
 from onnxlate_training.checkpoint import Progress, RunFolder
-from onnxlate_training.corpus import CutAnew, tokenize
+from onnxlate_training.corpus import tokenize
+from onnxlate_training.cutting import CutAnew
 from onnxlate_training.generated import pairs
 from onnxlate_training.recipe import FilterConfig, Recipe, TokenizerConfig
 from onnxlate_training.subwords import train_subwords
@@ -276,15 +277,8 @@ def test_every_epoch_cuts_the_text_anew_and_a_resumed_one_alike(
     texts: Texts, tmp_path: Path
 ) -> None:
     assert isinstance(texts.training, list)
-    pairs = [
-        (
-            texts.source_tokenizer.decode(example.source.tolist()),
-            texts.target_tokenizer.decode(example.target.tolist()),
-        )
-        for example in texts.training
-    ]
     tokenizers = texts.source_tokenizer, texts.target_tokenizer
-    anew = CutAnew(pairs, texts.training, *tokenizers, 0.3, 60, seed=1)
+    anew = CutAnew(texts.training, *tokenizers, 0.3, 60, seed=1)
     cut = dataclasses.replace(texts, training=anew)
     few = recipe(batch={"max_tokens": 2000})
 

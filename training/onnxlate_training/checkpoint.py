@@ -210,6 +210,12 @@ class RunFolder:
             raise TrainingError(f"{self.final_note} is missing or damaged") from cause
         return load_tensors(self.final_model), note
 
+    def result(self) -> tuple[dict[str, Tensor], FinalNote]:
+        """The final model, or what it would be by now."""
+        if self.final_model.is_file():
+            return self.read_final()
+        return self.final(self.read_recipe())
+
     def final(self, recipe: Recipe) -> tuple[dict[str, Tensor], FinalNote]:
         """The final model as it would be if the run ended here."""
         chosen = self._chosen(recipe)
@@ -265,7 +271,7 @@ def load_model(path: Path, folder: Path | None = None) -> LoadedModel:
     """
     run = RunFolder(path)
     recipe = run.read_recipe()
-    weights, note = run.read_final() if run.final_model.is_file() else run.final(recipe)
+    weights, note = run.result()
     source, target = run.tokenizers(recipe.tokenizer.kind)
     model = build_model(recipe, Tokenizer(source), Tokenizer(target))
     load_weights(model, weights)

@@ -16,7 +16,7 @@ from .recipe import Recipe, changed_keys, load_recipe
 from .reporting import Reporter, reporting
 from .texts import prepare
 from .trainer import Trainer
-from .weights import build_model
+from .weights import build_model, load_weights
 from .workers import Worker, joined, one_voice, together
 
 # What may differ between a run and its continuation without making it another run.
@@ -92,6 +92,9 @@ def _train(run: RunFolder, recipe: Recipe, worker: Worker) -> Progress:
     # The same weights in every process, whatever was drawn before.
     torch.manual_seed(recipe.seed)
     model = build_model(recipe, texts.source_tokenizer, texts.target_tokenizer)
+    # A run that goes on has weights of its own, and needs the other no longer.
+    if recipe.train.start_from and not run.checkpoints():
+        load_weights(model, RunFolder(recipe.train.start_from).result()[0])
     with reporting(run, recipe, worker) as reporter:
         reporter.say(str(report))
         reporter.say(

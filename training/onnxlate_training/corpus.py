@@ -1,7 +1,7 @@
 """Parallel text: reading it, leaving out what would do harm, and saying so."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -121,38 +121,3 @@ def tokenize(
             kept.append(pair)
             examples.append(Example(np.array(one, np.int32), np.array(other, np.int32)))
     return kept, examples, dropped
-
-
-@dataclass(frozen=True)
-class CutAnew:
-    """Pairs whose tokens every epoch cuts anew, with a share of merges left out.
-
-    Validation and decoding cut them as ever. A side that gets too long so does too.
-    """
-
-    pairs: Sequence[Pair]
-    examples: Sequence[Example]
-    """The pairs, cut as ever."""
-    source: Tokenizer
-    target: Tokenizer
-    dropout: float
-    max_tokens: int
-    seed: int
-
-    def __call__(self, epoch: int) -> list[Example]:
-        seeds = np.random.SeedSequence((self.seed, epoch)).generate_state(2)
-        sources, targets = zip(*self.pairs, strict=True)
-        return [
-            Example(
-                self._bounded(one, usual.source), self._bounded(other, usual.target)
-            )
-            for one, other, usual in zip(
-                self.source.encode_all(sources, self.dropout, int(seeds[0])),
-                self.target.encode_all(targets, self.dropout, int(seeds[1])),
-                self.examples,
-                strict=True,
-            )
-        ]
-
-    def _bounded(self, ids: Sequence[int], usual: Ids) -> Ids:
-        return np.array(ids, np.int32) if len(ids) <= self.max_tokens else usual

@@ -8,6 +8,7 @@ Axes: B sentences, S source positions, R rows (live hypotheses), C capacity, V
 vocabulary.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
@@ -201,8 +202,12 @@ class TorchRows:
         self._age = 0
         self._sentences = np.arange(rows)
 
-    @torch.inference_mode()
     def step(self, tokens: Ints) -> Floats:
+        return np.asarray(self.logits(tokens).cpu().numpy())
+
+    @torch.inference_mode()
+    def logits(self, tokens: Ints) -> Tensor:
+        """What `step` gives, where the model is."""
         self._age += 1
         self._make_room()
         rows, _, capacity, _ = self._past[0][0].shape
@@ -217,7 +222,7 @@ class TorchRows:
                 for cross, past in zip(self._cross, self._past, strict=True)
             ],
         )
-        return np.asarray(logits.float().cpu().numpy())
+        return logits.float()
 
     @torch.inference_mode()
     def gather(self, parents: Ints) -> None:
@@ -242,3 +247,33 @@ class TorchRows:
                 (torch.nn.functional.pad(k, pad), torch.nn.functional.pad(v, pad))
                 for k, v in self._past
             ]
+
+
+class EnsembleStepper:
+    """Several models of one vocabulary that choose each token together."""
+
+    def __init__(self, models: Sequence[Transformer]) -> None:
+        self._steppers = [TorchStepper(model) for model in models]
+
+    def start(self, source_ids: Ints, source_visible: Bools) -> "EnsembleRows":
+        return EnsembleRows(
+            [each.start(source_ids, source_visible) for each in self._steppers]
+        )
+
+
+class EnsembleRows:
+    """The rows of each model, all of one shape."""
+
+    def __init__(self, members: Sequence[TorchRows]) -> None:
+        self._members = members
+
+    @torch.inference_mode()
+    def step(self, tokens: Ints) -> Floats:
+        """The logarithm of the mean of their probabilities: (R,) -> (R, V)."""
+        guesses = [each.logits(tokens).log_softmax(dim=-1) for each in self._members]
+        mean = torch.stack(guesses).logsumexp(dim=0) - math.log(len(guesses))
+        return np.asarray(mean.cpu().numpy())
+
+    def gather(self, parents: Ints) -> None:
+        for each in self._members:
+            each.gather(parents)

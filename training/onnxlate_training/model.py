@@ -142,11 +142,16 @@ class Dropout(nn.Module):
         super().__init__()
         self._threshold = min(round(share * 256), 255)  # something must stay
 
+    @property
+    def share(self) -> float:
+        """As it is rounded."""
+        return self._threshold / 256
+
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or self._threshold == 0:
             return x
         if x.device.type != "cpu":
-            return functional.dropout(x, self._threshold / 256)
+            return functional.dropout(x, self.share)
         words = torch.empty((x.numel() + 7) // 8, dtype=torch.int64)
         draws = words.random_(-(2**63), None).view(torch.uint8)[: x.numel()]
         kept = (draws >= self._threshold).view(x.shape)
@@ -165,6 +170,12 @@ def attention(
     queries (B, H, Q, E), keys and values (B, H, K, E), visible broadcastable to
     (B, H, Q, K) -> (B, H, Q, E). A query that sees nothing gets noise, never NaN.
     """
+    if isinstance(dropout, Dropout) and dropout.training and queries.is_cuda:
+        # The same in one kernel, for what limits small models on a GPU is how many
+        # there are. On a CPU it is slower.
+        return functional.scaled_dot_product_attention(
+            queries, keys, values, attn_mask=visible, dropout_p=dropout.share
+        )
     weights = attention_weights(queries, keys, visible)
     return dropout(weights) @ values  # (B, H, Q, E)
 

@@ -74,17 +74,16 @@ class Muon(torch.optim.Optimizer):
         return None
 
     def _move(self, matrices: list[nn.Parameter], rate: float) -> None:
-        ahead = []
-        for matrix in matrices:
-            assert matrix.grad is not None
-            momentum = self.state[matrix]["momentum"]
-            momentum.lerp_(matrix.grad, 1 - self._momentum)
-            ahead.append(matrix.grad.lerp(momentum, self._momentum))
-        directions = orthogonal(torch.stack(ahead))
+        gradients = [matrix.grad for matrix in matrices if matrix.grad is not None]
+        assert len(gradients) == len(matrices)
+        momenta = [self.state[matrix]["momentum"] for matrix in matrices]
+        # All at once: on a GPU each operation costs the same, however small.
+        torch._foreach_lerp_(momenta, gradients, 1 - self._momentum)
+        ahead = torch._foreach_lerp(gradients, momenta, self._momentum)
+        directions = orthogonal(torch.stack(ahead)).unbind()
         scale = LIKE_ADAM * max(matrices[0].shape) ** 0.5
-        for matrix, direction in zip(matrices, directions, strict=True):
-            matrix.mul_(1 - rate * self._weight_decay)
-            matrix.sub_(direction, alpha=rate * scale)
+        torch._foreach_mul_(tuple(matrices), 1 - rate * self._weight_decay)
+        torch._foreach_add_(tuple(matrices), directions, alpha=-rate * scale)
 
 
 def build_optimizers(

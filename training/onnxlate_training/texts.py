@@ -4,14 +4,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from onnxlate.errors import CorpusError
+from onnxlate.errors import ConfigError, CorpusError
 from onnxlate.text import Tokenizer
 
 from .augment import augment
 from .checkpoint import RunFolder
 from .corpus import (
     CleaningReport,
-    CutAnew,
     Example,
     Pair,
     clean,
@@ -19,6 +18,7 @@ from .corpus import (
     training_pairs,
     validation_pairs,
 )
+from .cutting import CutAnew
 from .recipe import Recipe
 from .storage import write_atomically
 from .subwords import train_subwords
@@ -76,9 +76,7 @@ def prepare(
     training: Sequence[Example] | CutAnew = examples
     if dropout := recipe.tokenizer.dropout:
         longest = recipe.filter.max_tokens
-        training = CutAnew(
-            pairs, examples, source, target, dropout, longest, recipe.seed
-        )
+        training = CutAnew(examples, source, target, dropout, longest, recipe.seed)
     return Texts(training, validation, source, target), report
 
 
@@ -87,6 +85,9 @@ def _train_tokenizers(recipe: Recipe, run: RunFolder, pairs: Sequence[Pair]) -> 
     source, target = run.tokenizers(config.kind)
     if source.is_file() and target.is_file():
         return  # a resumed run's ids must mean what they meant
+    if recipe.train.start_from:
+        _copy_tokenizers(RunFolder(recipe.train.start_from), run, config.kind)
+        return
     if not pairs:
         raise CorpusError("every training pair has an empty side or was seen before")
     if config.kind == "joint":
@@ -95,6 +96,23 @@ def _train_tokenizers(recipe: Recipe, run: RunFolder, pairs: Sequence[Pair]) -> 
         return
     train_subwords((one for one, _ in pairs), source, config, seed)
     train_subwords((other for _, other in pairs), target, config, seed)
+
+
+def _copy_tokenizers(start: RunFolder, run: RunFolder, kind: str) -> None:
+    """Raises ConfigError if `start` is no run, or its tokenizers are another kind."""
+    theirs = start.read_recipe().tokenizer.kind
+    if theirs != kind:
+        raise ConfigError(
+            f'train.start_from has tokenizer.kind "{theirs}" and this recipe "{kind}"; '
+            "make them alike"
+        )
+    for old, new in zip(start.tokenizers(kind), run.tokenizers(kind), strict=True):
+        try:
+            write_atomically(new, old.read_bytes())
+        except FileNotFoundError as cause:
+            raise ConfigError(
+                f"there is no {old}; train.start_from lacks it"
+            ) from cause
 
 
 def _keep(report: CleaningReport, run: RunFolder) -> None:

@@ -253,7 +253,8 @@ class Trainer:
         rounds = math.ceil(len(batches) / worker.world)
         for optimizer in self._optimizers:
             optimizer.zero_grad()
-        summed = 0.0
+        # Read once, at the end: reading waits until a GPU has caught up.
+        summed = torch.zeros((), dtype=torch.float64, device=worker.device)
         for turn in range(rounds):
             # Data parallelism waits for everyone in the last round: a process whose
             # share is used up takes part with a batch that counts for nothing.
@@ -261,11 +262,11 @@ class Trainer:
             mine, weight = (index, 1.0) if index < len(batches) else (0, 0.0)
             with self._quiet(last=turn == rounds - 1):
                 loss = self._loss(update, mine, self._plan.batch(batches[mine]))
-                summed += weight * float(loss.detach())
+                summed += weight * loss.detach()
                 # The processes' gradients are averaged; we want their sum.
                 scaled = loss * (weight * worker.world / num_tokens)
                 torch.autograd.backward(self._scaler.scale(scaled))
-        return total(worker, summed)
+        return total(worker, float(summed))
 
     def _loss(self, update: int, index: int, batch: Batch) -> Tensor:
         torch.manual_seed(batch_seed(self._recipe.seed, update, index))

@@ -136,22 +136,30 @@ def translate(
 
     `on_progress` hears how many sentences each batch finished.
     """
-    limits = Limits(
-        max_source_tokens=model.config.max_positions,
-        max_target_tokens=model.config.max_positions,
-    )
-    defaults = decode_defaults(config)
-    ids = [source.encode(text)[: limits.max_source_tokens] for text in texts]
-    options = [
-        SearchOptions(
-            max_target_tokens=defaults.max_target_tokens(len(each), limits),
-            beam_size=beam_size,
-            length_penalty=config.length_penalty,
-        )
-        for each in ids
-    ]
+    size = model.config.max_positions
+    ids = [source.encode(text)[:size] for text in texts]
+    options = [search_options(len(each), size, config, beam_size) for each in ids]
     hypotheses = decode(TorchStepper(model), ids, options, on_progress=on_progress)
     return [target.decode(best[0].tokens) for best in hypotheses]
+
+
+def search_options(
+    num_source_tokens: int,
+    max_positions: int,
+    config: DecodeConfig,
+    beam_size: int,
+    num_hypotheses: int = 1,
+) -> SearchOptions:
+    """As the exported model decodes by default, but for the beam."""
+    limits = Limits(max_source_tokens=max_positions, max_target_tokens=max_positions)
+    return SearchOptions(
+        max_target_tokens=decode_defaults(config).max_target_tokens(
+            num_source_tokens, limits
+        ),
+        beam_size=beam_size,
+        num_hypotheses=num_hypotheses,
+        length_penalty=config.length_penalty,
+    )
 
 
 def score(translations: Sequence[str], pairs: Sequence[Pair]) -> tuple[float, float]:

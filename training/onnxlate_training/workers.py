@@ -45,7 +45,7 @@ def joined(recipe: Recipe) -> Iterator[Worker]:
     them is lost on the way.
     """
     world = int(os.environ.get("WORLD_SIZE", "1"))
-    device = _device(recipe.train.device)
+    device = find_device(recipe.train.device)
     if recipe.train.threads:
         torch.set_num_threads(recipe.train.threads)
     if world > recipe.batch.accumulate:
@@ -130,7 +130,7 @@ def _is_lost_connection(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and about is not None
 
 
-def _device(wanted: str) -> torch.device:
+def find_device(wanted: str) -> torch.device:
     """The GPU of this process's number on its machine, or the CPU."""
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if wanted == "cpu" or (wanted == "auto" and not gpus):
@@ -145,6 +145,8 @@ def _device(wanted: str) -> torch.device:
         )
     device = torch.device("cuda", local_rank)
     torch.cuda.set_device(device)
+    # cuDNN's attention plans anew for each shape, and most batches have their own.
+    torch.backends.cuda.enable_cudnn_sdp(False)
     return device
 
 

@@ -1,0 +1,199 @@
+"""Teachers that work together, and what `onnxlate distill` writes."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from onnxlate.cli import app
+from onnxlate.errors import ConfigError, TrainingError
+from onnxlate.search import SearchOptions
+from onnxlate.text import BOS_ID, EOS_ID, Tokenizer
+from onnxlate_training.checkpoint import RunFolder, load_model
+from onnxlate_training.cli import train_run
+from onnxlate_training.decode import EnsembleStepper, TorchStepper, decode
+from onnxlate_training.distill import nearest
+from onnxlate_training.model import ModelConfig, Transformer
+from onnxlate_training.recipe import DecodeConfig, load_recipe
+from onnxlate_training.validation import translate
+
+from .runs import write_corpus
+
+VOCABULARY = 20
+SOURCES = [[5, 6, 7, EOS_ID], [8, EOS_ID], []]
+
+
+def small(seed: int, width: int = 8) -> Transformer:
+    torch.manual_seed(seed)
+    config = ModelConfig(
+        width=width, heads=2, feed_forward=16, encoder_layers=1, decoder_layers=1
+    )
+    model = Transformer(config, VOCABULARY, VOCABULARY).eval()
+    for parameter in model.parameters():  # far from zero, so that tokens vary
+        parameter.data.mul_(3)
+    return model
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_corpus(tmp_path_factory.mktemp("corpus"))
+
+
+@pytest.fixture(scope="module")
+def runs(recipe: Path) -> list[Path]:
+    """Two of one vocabulary and one of another."""
+    paths = []
+    for seed, size in ((1, 400), (2, 400), (1, 390)):
+        path = recipe.parent / f"run-{seed}-{size}"
+        train_here(recipe, path, f"seed={seed}", f"tokenizer.vocabulary={size}")
+        paths.append(path)
+    return paths
+
+
+def train_here(recipe: Path, path: Path, *changes: str) -> None:
+    folder = f"data.folder={json.dumps(str(recipe.parent))}"
+    few = ("train.max_updates=6", "train.validate_every=6")
+    train_run(load_recipe(recipe, [folder, *few, *changes]), path, resume=False)
+
+
+def distill(*arguments: object) -> dict[str, int]:
+    done = CliRunner().invoke(
+        app, ["distill", *map(str, arguments), "--json"], catch_exceptions=False
+    )
+    assert done.exit_code == 0, done.output
+    answer: dict[str, int] = json.loads(done.stdout)
+    return answer
+
+
+def test_several_teachers_choose_by_the_mean_of_their_probabilities() -> None:
+    models = [small(1), small(2, width=12)]
+    ids, visible = np.array([[5, 6, EOS_ID]]), np.ones((1, 3), bool)
+    tokens = np.array([BOS_ID])
+
+    def probabilities(model: Transformer) -> torch.Tensor:
+        logits = TorchStepper(model).start(ids, visible).step(tokens)
+        return torch.from_numpy(logits).softmax(dim=-1)
+
+    mean = sum(map(probabilities, models), torch.zeros(())) / 2
+    together = EnsembleStepper(models).start(ids, visible).step(tokens)
+
+    torch.testing.assert_close(torch.from_numpy(together).exp(), mean)
+
+
+def test_one_teacher_alone_translates_as_it_would_anyway() -> None:
+    options = [SearchOptions(max_target_tokens=9, beam_size=3)] * len(SOURCES)
+
+    alone = decode(TorchStepper(small(1)), SOURCES, options)
+    as_teacher = decode(EnsembleStepper([small(1)]), SOURCES, options)
+
+    assert [one[0].tokens for one in as_teacher] == [one[0].tokens for one in alone]
+    other = decode(EnsembleStepper([small(1), small(2)]), SOURCES, options)
+    assert [one[0].tokens for one in other] != [one[0].tokens for one in alone]
+
+
+def test_the_nearest_is_the_one_most_like_the_reference() -> None:
+    said = ["Guten Morgen!", "Guten Tag!", "Hallo!"]
+
+    assert nearest(said, "Guten Tag, Anna!") == "Guten Tag!"
+    assert nearest(said, "ξ") == "Guten Morgen!"  # all equal: the better one
+
+
+def test_every_line_is_translated_in_its_place(
+    runs: list[Path], recipe: Path, tmp_path: Path
+) -> None:
+    source, reference = recipe.parent / "valid.en", recipe.parent / "valid.de"
+    best, close = tmp_path / "best", tmp_path / "nearest"
+
+    answer = distill(
+        *runs[:2], "--source", source, "-o", best, "--beam-size", 3,
+        "--reference", reference, "--nearest", close,
+    )  # fmt: skip
+
+    assert answer == {"lines": 10, "teachers": 2}
+    lines = best.read_text(encoding="utf-8").splitlines()
+    assert len(lines) == len(close.read_text(encoding="utf-8").splitlines()) == 10
+    one = tmp_path / "one"
+    distill(runs[0], "--source", source, "-o", one, "--beam-size", 1)
+    loaded = load_model(runs[0])
+    alone = translate(
+        loaded.model,
+        source.read_text(encoding="utf-8").splitlines(),
+        Tokenizer(loaded.source_tokenizer),
+        Tokenizer(loaded.target_tokenizer),
+        DecodeConfig(),
+        beam_size=1,
+    )
+    assert one.read_text(encoding="utf-8").splitlines() == alone
+
+
+def test_blank_lines_stay_blank(runs: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("one\n\ntwo\n", encoding="utf-8")
+
+    distill(runs[0], "--source", tmp_path / "text", "-o", tmp_path / "out")
+
+    lines = (tmp_path / "out").read_text(encoding="utf-8").split("\n")
+    assert [bool(line) for line in lines] == [bool(lines[0]), False, bool(lines[2]), 0]
+    assert len(lines) == 4
+
+
+def test_teachers_of_two_vocabularies_are_refused(
+    runs: list[Path], recipe: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=r"joint\.spm differ.*need one vocabulary"):
+        distill(*runs, "--source", recipe.parent / "valid.en", "-o", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--reference", "valid.de"], "--reference and --nearest go together"),
+        (["--reference", "train.de", "--nearest", "x"], "has 10 lines and"),
+        (["--device", "cuda"], "finds no GPU"),
+    ],
+)
+def test_mistakes_are_named(
+    options: list[str], said: str, runs: list[Path], recipe: Path, tmp_path: Path
+) -> None:
+    if "cuda" in options and torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    options = [
+        str(recipe.parent / each) if each.endswith(".de") else each for each in options
+    ]
+    with pytest.raises(Exception, match=said) as caught:
+        source = recipe.parent / "valid.en"
+        distill(runs[0], "--source", source, "-o", tmp_path / "out", *options)
+    assert type(caught.value).__name__ in ("ConfigError", "CorpusError")
+
+
+# ------------------------------------------------- going on from another run
+
+
+def test_a_run_begins_with_the_weights_and_tokenizers_of_another(
+    runs: list[Path], recipe: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    still = ("schedule.peak=1e-12", "tokenizer.vocabulary=350")
+
+    train_here(recipe, run, f"train.start_from={runs[0]}", *still)
+
+    assert (run / "joint.spm").read_bytes() == (runs[0] / "joint.spm").read_bytes()
+    theirs, mine = RunFolder(runs[0]).result()[0], RunFolder(run).result()[0]
+    for name, weight in theirs.items():
+        torch.testing.assert_close(mine[name], weight, atol=1e-6, rtol=0)
+
+
+def test_another_shape_and_no_run_are_refused(
+    runs: list[Path], recipe: Path, tmp_path: Path
+) -> None:
+    start = f"train.start_from={runs[0]}"
+    with pytest.raises(TrainingError, match="do not fit the model"):
+        train_here(recipe, tmp_path / "a", start, "model.feed_forward=48")
+    with pytest.raises(ConfigError, match="is not a training run"):
+        train_here(recipe, tmp_path / "b", f"train.start_from={tmp_path}")
+    split = ('tokenizer.kind="split"', 'model.tying="output"')
+    with pytest.raises(ConfigError, match=r'has tokenizer\.kind "joint"'):
+        train_here(recipe, tmp_path / "c", start, *split)
