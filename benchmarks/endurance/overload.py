@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import cycle
@@ -27,7 +28,8 @@ class Outcome:
     seconds: float = 0.0
     answered: list[float] = field(default_factory=list)
     refused: list[float] = field(default_factory=list)
-    failed: int = 0
+    failed: Counter[str] = field(default_factory=Counter)
+    """Calls that were neither answered nor refused, by their status."""
     in_time: int = 0
     """Answers that came before the time was over."""
 
@@ -66,7 +68,7 @@ class Caller:
             if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
                 outcome.refused.append(taken)
             else:
-                outcome.failed += 1
+                outcome.failed[error.code().name] += 1
         else:
             outcome.answered.append(time.perf_counter() - began)
 
@@ -107,9 +109,9 @@ async def overload(
         crowd = await caller.open(capacity.goodput * times, seconds, seed=2)
         idle = server.wait_until_idle(30)
         after = await caller.open(capacity.goodput / 4, 5, seed=3)
-    failed = sum(each.failed for each in (capacity, calm, crowd, after))
+    failed = sum((each.failed for each in (capacity, calm, crowd, after)), Counter())
     if failed:
-        raise Unfit(f"{failed} calls were neither answered nor refused")
+        raise Unfit(f"calls were neither answered nor refused: {dict(failed)}")
     return {
         "capacity_a_second": capacity.goodput,
         "offered_a_second": round(capacity.goodput * times, 1),

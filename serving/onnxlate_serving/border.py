@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
-from contextlib import AbstractContextManager, aclosing, contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -20,15 +20,13 @@ from grpc_status import rpc_status
 
 from onnxlate.errors import OnnxlateError
 
-from .call_log import failure_of_ours, recorded
-from .metrics import Metrics, Observed
+from .call_log import Observe, Recording, Witness, failure_of_ours
+from .metrics import Metrics
 from .statuses import status_of
 from .tokens import Tokens
 from .unreadable import readable, refuse_unreadable
 
 log = logging.getLogger(__name__)
-
-Observe = Callable[[Any], AbstractContextManager[Observed]]
 
 MAX_DETAILS = 2048
 """Characters of an error's text; past 16 kB of metadata a client sees only
@@ -65,12 +63,15 @@ class Border(Interceptor):
     """Stands around every method of every service, those without a name included."""
 
     def __init__(
-        self, metrics: Metrics, tokens: Tokens | None = None, log_calls: bool = False
+        self,
+        metrics: Metrics,
+        tokens: Tokens | None = None,
+        witnesses: Sequence[Witness] = (),
     ) -> None:
         """Without tokens everyone may call everything."""
         self._metrics = metrics
         self._tokens = tokens
-        self._log_calls = log_calls
+        self._recording = Recording(witnesses) if witnesses else None
 
     async def intercept_service(
         self,
@@ -111,21 +112,10 @@ class Border(Interceptor):
         )
 
     def _observer(self, method: str, holder: str = "") -> Observe:
-        if self._log_calls:
-            return partial(self._counted_and_logged, method, holder)
-        return partial(self._metrics.call, method)
-
-    @contextmanager
-    def _counted_and_logged(
-        self, method: str, holder: str, context: Any
-    ) -> Iterator[Observed]:
-        with recorded(method, holder, context) as record:
-            observed = None
-            try:
-                with self._metrics.call(method, context) as observed:
-                    yield observed
-            finally:
-                record.status = observed.status if observed else "UNKNOWN"
+        observe = partial(self._metrics.call, method)
+        if self._recording is None:
+            return observe
+        return partial(self._recording.of, method, holder, observe=observe)
 
 
 def _refusing(

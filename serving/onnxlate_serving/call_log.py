@@ -1,4 +1,4 @@
-"""A line of the log for each call, of numbers and names, never of its texts."""
+"""What is told of each call at its end: numbers and names, never its texts."""
 
 from __future__ import annotations
 
@@ -6,13 +6,19 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 from .caller import host_of
+
+if TYPE_CHECKING:
+    from .metrics import Observed
+
+Observe = Callable[[Any], AbstractContextManager["Observed"]]
+"""Watches over a call, of which it is given gRPC's context."""
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +45,24 @@ class CallRecord:
     target_tokens: int = 0
 
 
+Witness = Callable[[CallRecord, "Span"], None]
+"""Hears of each call at its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """When a call was, and what it is part of."""
+
+    began: float
+    """Seconds since 1970."""
+    first_seconds: float | None
+    """To its first answer; None if there was none."""
+    metadata: Mapping[str, str | bytes]
+    """That the caller sent."""
+
+
 CURRENT: ContextVar[CallRecord | None] = ContextVar("call", default=None)
-"""The record of the call that this task answers, where calls are logged."""
+"""The record of the call that this task answers, where somebody wants it."""
 
 
 def request_id_of(context: Any) -> str:
@@ -65,22 +87,44 @@ def failure_of_ours(error: Exception, context: Any) -> str:
     return f"internal error; request id {request_id}"
 
 
-@contextmanager
-def recorded(method: str, holder: str, context: Any) -> Iterator[CallRecord]:
-    """Logs the call when it is over; whoever answers it fills in what it knows.
+class Recording:
+    """Makes a record of each call and hands it to witnesses when it is over."""
 
-    `holder` is whose token came with it, "" for none.
-    """
-    began = time.monotonic()
-    caller = holder or host_of(context.peer())
-    record = CallRecord(request_id_of(context), method, caller)
-    CURRENT.set(record)
-    try:
-        yield record
-    finally:
-        # Not reset: a stream that is given up ends in a copy of its context.
-        CURRENT.set(None)
-        record.seconds = round(time.monotonic() - began, 6)
-        facts = {each.name: getattr(record, each.name) for each in fields(record)}
-        told = " ".join(f"{name}={fact}" for name, fact in facts.items() if fact != "")
-        log.info("call %s", told, extra={"call": facts})
+    def __init__(self, witnesses: Sequence[Witness]) -> None:
+        self._witnesses = witnesses
+
+    @contextmanager
+    def of(
+        self, method: str, holder: str, context: Any, observe: Observe
+    ) -> Iterator[Observed]:
+        """Whoever answers the call fills in what it knows.
+
+        `holder` is whose token came with it, "" for none.
+        """
+        began = time.time()
+        caller = holder or host_of(context.peer())
+        record = CallRecord(request_id_of(context), method, caller)
+        CURRENT.set(record)
+        observed = None
+        try:
+            with observe(context) as observed:
+                yield observed
+        finally:
+            # Not reset: a stream that is given up ends in a copy of its context.
+            CURRENT.set(None)
+            record.status = observed.status if observed else "UNKNOWN"
+            record.seconds = round(observed.seconds if observed else 0.0, 6)
+            span = Span(
+                began,
+                observed.first_seconds if observed else None,
+                dict(context.invocation_metadata() or ()),
+            )
+            for witness in self._witnesses:
+                witness(record, span)
+
+
+def log_call(record: CallRecord, span: Span) -> None:
+    """A line of the log."""
+    facts = asdict(record)
+    told = " ".join(f"{name}={fact}" for name, fact in facts.items() if fact != "")
+    log.info("call %s", told, extra={"call": facts})

@@ -145,6 +145,14 @@ def serve(
     log_calls: Annotated[
         bool, typer.Option("--log-calls", help="Log each call, though never its texts.")
     ] = False,
+    traces: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="OpenTelemetry collector that gets a span for each call, over HTTP.",
+            show_default="nowhere",
+        ),
+    ] = None,
     reflection: Annotated[
         bool, typer.Option("--reflection", help="Tell clients the services' schema.")
     ] = False,
@@ -201,6 +209,7 @@ def serve(
             ),
             max_cached=max_cached,
             log_calls=log_calls,
+            traces=traces,
             reflection=reflection,
             hang_seconds=hang_seconds,
             announce_seconds=announce_seconds,

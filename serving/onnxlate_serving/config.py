@@ -141,6 +141,10 @@ class ServerConfig(_Settings):
     log_calls: bool = False
     """Whether every call has a line in the log, at its end."""
 
+    traces: str | None = None
+    """URL of an OpenTelemetry collector (OTLP over HTTP) that is sent a span for each
+    call, as http://127.0.0.1:4318; None is nowhere."""
+
     reflection: bool = False
     """Whether clients may ask which services and messages there are."""
 

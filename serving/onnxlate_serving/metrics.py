@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter as Counter_
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -56,13 +55,23 @@ COUNTERS = {
 """Fields of EngineState, summed over a model's engines."""
 
 
-@dataclass
 class Observed:
     """One call, to be told of its first answer."""
 
-    first_answer: Callable[[], None]
-    status: str = "OK"
-    """gRPC's name of what it came to, at its end."""
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self.first_seconds: float | None = None
+        """From its arrival to its first answer; of a stream, the first piece."""
+        self.status = "OK"
+        """gRPC's name of what it came to, at its end."""
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._began
+
+    def first_answer(self) -> None:
+        if self.first_seconds is None:
+            self.first_seconds = self.seconds
 
 
 class Metrics:
@@ -113,17 +122,10 @@ class Metrics:
     @contextmanager
     def call(self, method: str, context: Any) -> Iterator[Observed]:
         """Counts a call by what it comes to; `context` is gRPC's."""
-        began = time.monotonic()
-        first: list[float] = []
-
-        def answered() -> None:
-            if not first:
-                first.append(time.monotonic() - began)
-
-        observed = Observed(answered)
+        observed = Observed()
         try:
             yield observed
-            answered()
+            observed.first_answer()
         except AbortError:
             code = context.code()
             known = isinstance(code, grpc.StatusCode)
@@ -136,9 +138,9 @@ class Metrics:
             raise
         finally:
             self._calls.labels(method, observed.status).inc()
-            self._call_seconds.labels(method).observe(time.monotonic() - began)
-            if first:
-                self._first_seconds.labels(method).observe(first[0])
+            self._call_seconds.labels(method).observe(observed.seconds)
+            if observed.first_seconds is not None:
+                self._first_seconds.labels(method).observe(observed.first_seconds)
 
     def answered(
         self, deployment: Deployment, translations: Iterable[Translation]

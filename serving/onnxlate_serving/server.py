@@ -17,6 +17,7 @@ from . import admin, health, kserve, kserve_pb2_grpc, service
 from .address import Address
 from .admin import AdminService, bundles_in
 from .border import Border
+from .call_log import Witness, log_call
 from .caller import by_address, by_token
 from .calls import Calls
 from .config import ServerConfig
@@ -29,6 +30,7 @@ from .models import Models
 from .service import TranslationService
 from .tls import Tls
 from .tokens import Tokens
+from .traces import Traces
 from .web import Pages, WebServer, metrics_page, verdict_page
 
 log = logging.getLogger(__name__)
@@ -36,6 +38,9 @@ log = logging.getLogger(__name__)
 DEFAULT_BUNDLE = Path(__file__).with_name("default_bundle")
 
 MINUTE_MS = 60_000
+
+STREAMS = 10_000
+"""Calls at a time on a connection, and calls that are yet to be taken up."""
 
 OPTIONS = (
     # Two servers would share one port in silence, each with half of the calls.
@@ -49,7 +54,11 @@ OPTIONS = (
     ("grpc.max_connection_idle_ms", 5 * MINUTE_MS),
     ("grpc.max_connection_age_ms", 60 * MINUTE_MS),
     ("grpc.max_connection_age_grace_ms", 5 * MINUTE_MS),
-    ("grpc.max_concurrent_streams", 10_000),
+    ("grpc.max_concurrent_streams", STREAMS),
+    # Of calls that Python has not taken up yet gRPC ends some as CANCELLED from 1,000
+    # on. They are for us to refuse, with a status that says when to come back.
+    ("grpc.server.max_pending_requests", STREAMS),
+    ("grpc.server.max_pending_requests_hard_limit", STREAMS),
 )
 
 
@@ -69,12 +78,13 @@ class Server:
             [Deployment.open(path, config) for path in paths_of(config)]
         )
         self._web = WebServer(web, self._pages(), self._tls) if web else None
+        self._traces = Traces(config.traces) if config.traces else None
 
     async def start(self) -> Address:
         """Listens, warms up, and only then says SERVING; the address in use."""
         self._calls = Calls()
         self._grpc = grpc.aio.server(
-            interceptors=[Border(self._metrics, self._tokens, self._config.log_calls)],
+            interceptors=[Border(self._metrics, self._tokens, self._witnesses())],
             options=OPTIONS,
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
@@ -149,6 +159,12 @@ class Server:
             await asyncio.to_thread(self._web.stop)
         for deployment in self._models:
             await deployment.stop()
+        if self._traces:
+            await asyncio.to_thread(self._traces.stop)
+
+    def _witnesses(self) -> list[Witness]:
+        witnesses: list[Witness] = [log_call] if self._config.log_calls else []
+        return [*witnesses, self._traces.call] if self._traces else witnesses
 
     def _allowed(self, text: str) -> Address:
         """Where to listen; raises ConfigError if that is not wise, or not possible."""
