@@ -8,7 +8,7 @@ from onnxlate.cli import MISTAKE, complain
 from onnxlate.errors import OnnxlateError
 
 from .commands import add_side_by_side
-from .endurance.commands import chaos, fuzz, overload, storm
+from .endurance.commands import chaos, fuzz, overload, soak, storm
 from .report import report
 from .server import server
 from .training_command import training
@@ -24,7 +24,7 @@ add_side_by_side(app)
 app.command()(server)
 app.command()(training)
 app.command()(report)
-for command in (fuzz, storm, overload, chaos):
+for command in (fuzz, storm, overload, chaos, soak):
     app.command()(command)
 
 

@@ -1,6 +1,9 @@
-"""Two servers that are restarted, killed, stopped and swapped under their callers."""
+"""Two servers that are restarted, killed and frozen under their callers, and get new
+certificates and models."""
 
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,10 +13,17 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import cycle, islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import trustme
+
+from onnxlate.bundle import MANIFEST_NAME
 from onnxlate.client import Client
+from onnxlate.credentials import Credentials
 from onnxlate.errors import OnnxlateError
 from onnxlate.local_server import ServerProcess
+from onnxlate_serving.server import DEFAULT_BUNDLE
+from onnxlate_serving.tokens import hash_of
 
 from .target import Unfit, command, free_port
 
@@ -23,11 +33,20 @@ PAUSE_S = 1.5
 
 FROZEN_S = 10.0
 
+TOKEN = "everything"
+
+NAME = "localhost"
+"""Of both servers, in their certificates."""
+
 LISTENER = """
-import sys, onnxlate
-with onnxlate.Client(sys.argv[1]) as client:
+import sys, pathlib, onnxlate
+address, text, ca, name, token = sys.argv[1:]
+credentials = onnxlate.Credentials(
+    ca=pathlib.Path(ca), server_name=name, token=token
+)
+with onnxlate.Client(address, credentials=credentials) as client:
     while True:
-        for piece in client.stream(sys.argv[2]):
+        for piece in client.stream(text):
             print(flush=True)
 """
 
@@ -62,18 +81,79 @@ class Caller(threading.Thread):
 
 
 class Pair:
-    """Two servers, of which one at a time is away."""
+    """Two servers, of which one at a time is away; certificates and models change."""
 
     def __init__(self, bundle: Path | None, stack: ExitStack) -> None:
-        self._bundle = bundle
         self._stack = stack
+        self._folder = Path(stack.enter_context(TemporaryDirectory()))
+        self._bundle = bundle or DEFAULT_BUNDLE
+        self._authority = trustme.CA()
+        self.ca = self._folder / "ca.pem"
+        self._authority.cert_pem.write_to_path(self.ca)
+        self.credentials = Credentials(ca=self.ca, server_name=NAME, token=TOKEN)
+        tokens = self._folder / "tokens"
+        tokens.write_text(f"us translate,admin sha256:{hash_of(TOKEN).hex()}\n")
+        self._version = 0
+        self._write_model()
+        self.renew_certificate()
         self._ports = [free_port(), free_port()]
-        self.address = ",".join(f"127.0.0.1:{port}" for port in self._ports)
+        self.addresses = [f"127.0.0.1:{port}" for port in self._ports]
         self._servers = [self._started(port) for port in self._ports]
 
+    @property
+    def address(self) -> str:
+        return ",".join(self.addresses)
+
+    def client(self, address: str) -> Client:
+        return self._stack.enter_context(Client(address, credentials=self.credentials))
+
+    def renew_certificate(self) -> None:
+        """Of both, signed by the same authority."""
+        certificate = self._authority.issue_cert(NAME)
+        new = self._folder / "new.pem"
+        for name, blob in (
+            ("server.key", certificate.private_key_pem.bytes()),
+            ("server.pem", b"".join(e.bytes() for e in certificate.cert_chain_pems)),
+        ):
+            new.write_bytes(blob)
+            new.replace(self._folder / name)
+
+    def swap_models(self) -> None:
+        """Both load the next version, let it be the default, and forget the last."""
+        old = self._version
+        self._write_model()
+        for address in self.addresses:
+            with Client(address, credentials=self.credentials) as admin:
+                new = admin.load_model(str(self._version))
+                admin.unload_model(f"{new.name}@{old}")
+        shutil.rmtree(self._models / str(old))
+
+    @property
+    def _models(self) -> Path:
+        return self._folder / "models"
+
+    def _write_model(self) -> None:
+        """The same bundle as another version; the folder appears whole."""
+        self._version += 1
+        new = self._folder / "new"
+        shutil.copytree(self._bundle, new)
+        manifest = new / MANIFEST_NAME
+        facts = json.loads(manifest.read_bytes())
+        manifest.write_text(json.dumps(facts | {"version": str(self._version)}))
+        self._models.mkdir(exist_ok=True)
+        new.rename(self._models / str(self._version))
+
     def _started(self, port: int) -> ServerProcess:
-        options = ("--listen", f"127.0.0.1:{port}", "--max-cached", "0")
-        server = ServerProcess(command(self._bundle, *options))
+        options = {
+            "--listen": f"127.0.0.1:{port}",
+            "--max-cached": "0",
+            "--models": str(self._models),
+            "--tokens": str(self._folder / "tokens"),
+            "--tls-certificate": str(self._folder / "server.pem"),
+            "--tls-key": str(self._folder / "server.key"),
+        }
+        flat = [word for option in options.items() for word in option]
+        server = ServerProcess(command(None, "--admin", *flat))
         return self._stack.enter_context(server)
 
     def restart(self, which: int, how: signal.Signals) -> None:
@@ -92,13 +172,14 @@ class Pair:
 
 
 @contextmanager
-def dying_listeners(address: str, text: str) -> Iterator[list[int]]:
+def dying_listeners(pair: Pair, text: str) -> Iterator[list[int]]:
     """A client a second that is killed in the middle of a stream; counts them."""
+    words = (pair.addresses[0], text, str(pair.ca), NAME, TOKEN)
     over, killed = threading.Event(), [0]
 
     def work() -> None:
         while not over.wait(1.0):
-            arguments = [sys.executable, "-c", LISTENER, address, text]
+            arguments = [sys.executable, "-c", LISTENER, *words]
             with subprocess.Popen(
                 arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
             ) as listener:
@@ -128,14 +209,13 @@ def chaos(
     """
     with ExitStack() as stack:
         pair = Pair(bundle, stack)
-        client = stack.enter_context(Client(pair.address))
+        client = pair.client(pair.address)
         client.wait_until_ready()
         whole = client.translate(texts)
         expected = {text: each.text for text, each in zip(texts, whole, strict=True)}
         callers = [Caller(client, texts, number) for number in range(CALLERS)]
         events: list[str] = []
-        first = pair.address.split(",")[0]
-        with dying_listeners(first, max(texts, key=len)) as killed:
+        with dying_listeners(pair, max(texts, key=len)) as killed:
             for each in callers:
                 each.expected = expected
                 each.start()
@@ -147,6 +227,10 @@ def chaos(
                             events.append(how.name)
                         pair.stop_for(which, frozen_s)
                         events.append("SIGSTOP")
+                        pair.renew_certificate()
+                        events.append("new certificate")
+                        pair.swap_models()
+                        events.append("new model")
             finally:
                 for each in callers:
                     each.over.set()

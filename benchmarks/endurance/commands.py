@@ -1,4 +1,4 @@
-"""`python -m benchmarks fuzz | storm | overload | chaos`."""
+"""`python -m benchmarks fuzz | storm | overload | chaos | soak`."""
 
 import asyncio
 from pathlib import Path
@@ -12,6 +12,7 @@ from onnxlate.parallel_text import read_text
 from .chaos import chaos as bear_chaos
 from .fuzz import fuzz as bear_fuzz
 from .overload import overload as bear_overload
+from .soak import soak as bear_soak
 from .storm import storm as bear_storm
 from .target import show, target
 
@@ -76,6 +77,21 @@ def chaos(
 ) -> None:
     """Two servers restarted, killed and frozen under load: no answer may be lost."""
     show("chaos", bear_chaos(bundle, _texts(text), answers), json_file)
+
+
+def soak(
+    bundle: Bundle = None,
+    text: Text = None,
+    seconds: Annotated[float, typer.Option(min=5)] = 1800.0,
+    rate: Annotated[float, typer.Option(help="Calls a second.")] = 20.0,
+    seed: Seed = 1,
+    json_file: Json = None,
+) -> None:
+    """Calls of every kind for half an hour: no growth, no error, no other answer."""
+    with target(bundle) as server:
+        work = bear_soak(server, _texts(text), seconds, rate, seed)
+        figures = asyncio.run(work)
+    show("soak", figures, json_file)
 
 
 def _texts(path: Path | None) -> list[str]:

@@ -10,6 +10,7 @@ import pytest
 from benchmarks.endurance.chaos import chaos
 from benchmarks.endurance.fuzz import fuzz, mutated, sample
 from benchmarks.endurance.overload import overload, p99_ms
+from benchmarks.endurance.soak import soak
 from benchmarks.endurance.storm import storm
 from benchmarks.endurance.target import Target, Unfit, target
 from tests.serving.handmade import write_bundle
@@ -71,5 +72,24 @@ def test_chaos_counts_what_is_lost(bundle: Path) -> None:
     figures = chaos(bundle, TEXTS, num_answers=1, frozen_s=0.5)
 
     assert figures["lost_or_wrong"] == 0
-    assert figures["events"] == {"SIGTERM": 2, "SIGKILL": 2, "SIGSTOP": 2}
+    assert figures["events"] == {
+        **{"SIGTERM": 2, "SIGKILL": 2, "SIGSTOP": 2},
+        **{"new certificate": 2, "new model": 2},
+    }
     assert figures["clients_killed_in_a_stream"] > 0  # type: ignore[operator]
+
+
+def test_a_soak_has_calls_of_every_kind(server: Target) -> None:
+    figures = asyncio.run(soak(server, TEXTS, seconds=6, rate=30, seed=1))
+
+    assert set(figures["kinds"]) == {  # type: ignore[call-overload]
+        *("translate", "stream", "leave a stream", "hurry", "break")
+    }
+    assert float(str(figures["p99_ms_in_the_last_fifth"])) > 0
+    assert int(str(figures["open_files_at_the_end"])) > 0
+
+
+def test_a_soak_finds_what_goes_wrong(tmp_path: Path) -> None:
+    poisoned = write_bundle(tmp_path / "poisoned", poison="I")
+    with target(poisoned) as server, pytest.raises(Unfit, match="INTERNAL: internal"):
+        asyncio.run(soak(server, [*TEXTS, "I"], seconds=5, rate=20, seed=1))
