@@ -96,7 +96,7 @@ def _write(
     both = [text for pair in kept for text in pair]
     train_padded_subwords(both, tokenizer_path, recipe.tokenizer.vocabulary)
     tokenizer = Tokenizer(tokenizer_path)
-    _, examples, _ = tokenize(kept, tokenizer, tokenizer, recipe.filter)
+    examples, _ = tokenize(kept, tokenizer, tokenizer, recipe.filter)
     ids = [[each.source.tolist(), each.target.tolist()] for each in examples]
     write_atomically(path, json.dumps(ids).encode())
 

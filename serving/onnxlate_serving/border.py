@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -20,13 +20,15 @@ from grpc_status import rpc_status
 
 from onnxlate.errors import OnnxlateError
 
-from .call_log import Observe, Recording, Witness, failure_of_ours
+from .call_log import Observed, Recording, Witness, failure_of_ours
 from .metrics import Metrics
 from .statuses import status_of
 from .tokens import Tokens
 from .unreadable import readable, refuse_unreadable
 
 log = logging.getLogger(__name__)
+
+Observe = Callable[[Any], AbstractContextManager[Observed]]
 
 MAX_DETAILS = 2048
 """Characters of an error's text; past 16 kB of metadata a client sees only
@@ -112,10 +114,10 @@ class Border(Interceptor):
         )
 
     def _observer(self, method: str, holder: str = "") -> Observe:
-        observe = partial(self._metrics.call, method)
+        watch = partial(self._metrics.call, method)
         if self._recording is None:
-            return observe
-        return partial(self._recording.of, method, holder, observe=observe)
+            return watch
+        return partial(self._recording.of, method, holder, watch=watch)
 
 
 def _refusing(

@@ -10,15 +10,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .caller import host_of
-
-if TYPE_CHECKING:
-    from .metrics import Observed
-
-Observe = Callable[[Any], AbstractContextManager["Observed"]]
-"""Watches over a call, of which it is given gRPC's context."""
 
 log = logging.getLogger(__name__)
 
@@ -45,21 +39,34 @@ class CallRecord:
     target_tokens: int = 0
 
 
-Witness = Callable[[CallRecord, "Span"], None]
-"""Hears of each call at its end."""
+class Observed:
+    """One call, to be told of its first answer."""
+
+    def __init__(self) -> None:
+        self.began = time.time()
+        """Seconds since 1970."""
+        self._started = time.monotonic()
+        self.first_seconds: float | None = None
+        """From its arrival to its first answer; of a stream, the first piece."""
+        self.status = "OK"
+        """gRPC's name of what it came to, at its end."""
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._started
+
+    def first_answer(self) -> None:
+        if self.first_seconds is None:
+            self.first_seconds = self.seconds
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """When a call was, and what it is part of."""
+Watch = Callable[[Any, Observed], AbstractContextManager[Observed]]
+"""Notes what a call comes to, which gRPC's context knows."""
 
-    began: float
-    """Seconds since 1970."""
-    first_seconds: float | None
-    """To its first answer; None if there was none."""
-    metadata: Mapping[str, str | bytes]
-    """That the caller sent."""
+Metadata = Mapping[str, str | bytes]
 
+Witness = Callable[[CallRecord, Observed, Metadata], None]
+"""Hears of each call at its end, and what its caller sent with it."""
 
 CURRENT: ContextVar[CallRecord | None] = ContextVar("call", default=None)
 """The record of the call that this task answers, where somebody wants it."""
@@ -95,35 +102,30 @@ class Recording:
 
     @contextmanager
     def of(
-        self, method: str, holder: str, context: Any, observe: Observe
+        self, method: str, holder: str, context: Any, watch: Watch
     ) -> Iterator[Observed]:
         """Whoever answers the call fills in what it knows.
 
         `holder` is whose token came with it, "" for none.
         """
-        began = time.time()
         caller = holder or host_of(context.peer())
         record = CallRecord(request_id_of(context), method, caller)
+        observed = Observed()
         CURRENT.set(record)
-        observed = None
         try:
-            with observe(context) as observed:
+            with watch(context, observed):
                 yield observed
         finally:
             # Not reset: a stream that is given up ends in a copy of its context.
             CURRENT.set(None)
-            record.status = observed.status if observed else "UNKNOWN"
-            record.seconds = round(observed.seconds if observed else 0.0, 6)
-            span = Span(
-                began,
-                observed.first_seconds if observed else None,
-                dict(context.invocation_metadata() or ()),
-            )
+            record.status = observed.status
+            record.seconds = round(observed.seconds, 6)
+            metadata = dict(context.invocation_metadata() or ())
             for witness in self._witnesses:
-                witness(record, span)
+                witness(record, observed, metadata)
 
 
-def log_call(record: CallRecord, span: Span) -> None:
+def log_call(record: CallRecord, observed: Observed, metadata: Metadata) -> None:
     """A line of the log."""
     facts = asdict(record)
     told = " ".join(f"{name}={fact}" for name, fact in facts.items() if fact != "")

@@ -7,7 +7,6 @@ somebody scrapes, so that a step costs nothing.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import Counter as Counter_
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,7 +24,7 @@ from prometheus_client.registry import Collector
 
 from onnxlate.finish import FinishReason
 
-from .call_log import CURRENT
+from .call_log import CURRENT, Observed
 from .translation import Translation
 
 if TYPE_CHECKING:
@@ -53,25 +52,6 @@ COUNTERS = {
     "failed_steps": "Steps that failed.",
 }
 """Fields of EngineState, summed over a model's engines."""
-
-
-class Observed:
-    """One call, to be told of its first answer."""
-
-    def __init__(self) -> None:
-        self._began = time.monotonic()
-        self.first_seconds: float | None = None
-        """From its arrival to its first answer; of a stream, the first piece."""
-        self.status = "OK"
-        """gRPC's name of what it came to, at its end."""
-
-    @property
-    def seconds(self) -> float:
-        return time.monotonic() - self._began
-
-    def first_answer(self) -> None:
-        if self.first_seconds is None:
-            self.first_seconds = self.seconds
 
 
 class Metrics:
@@ -120,9 +100,11 @@ class Metrics:
         return Counter(f"onnxlate_{name}", text, MODEL, registry=self.registry)
 
     @contextmanager
-    def call(self, method: str, context: Any) -> Iterator[Observed]:
+    def call(
+        self, method: str, context: Any, observed: Observed | None = None
+    ) -> Iterator[Observed]:
         """Counts a call by what it comes to; `context` is gRPC's."""
-        observed = Observed()
+        observed = observed or Observed()
         try:
             yield observed
             observed.first_answer()

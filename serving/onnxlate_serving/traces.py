@@ -6,12 +6,13 @@ Names are OpenTelemetry's semantic conventions for RPC; what only we know begins
 OTEL_TRACES_SAMPLER among them.
 """
 
+from threading import Thread
 from urllib.parse import urlsplit
 
 from onnxlate import __version__
 from onnxlate.errors import ConfigError
 
-from .call_log import CallRecord, Span
+from .call_log import CallRecord, Metadata, Observed
 
 OURS = frozenset(
     [
@@ -26,17 +27,16 @@ SPANS_PATH = "/v1/traces"
 NANO = 1_000_000_000
 
 
+LAST_WORDS_S = 2.0
+"""How long the end of the server waits until the last spans are sent."""
+
+
 class Traces:
     """Sends spans until it is stopped; what cannot be sent is dropped, and logged."""
 
     def __init__(self, collector: str) -> None:
         """Raises ConfigError for what is no URL, or if the extra is not installed."""
-        parts = urlsplit(collector)
-        if parts.scheme not in ("http", "https") or not parts.netloc:
-            raise ConfigError(
-                f"--traces {collector} is no URL of a collector, such as "
-                "http://127.0.0.1:4318"
-            )
+        endpoint = _endpoint(collector)
         try:
             from opentelemetry import trace
             from opentelemetry.exporter.otlp.proto.http import trace_exporter
@@ -49,29 +49,27 @@ class Traces:
                 f"--traces needs {cause.name}, which is not installed; "
                 "pip install 'onnxlate[serve,trace]'"
             ) from cause
-        path = parts.path.rstrip("/") or SPANS_PATH
-        exporter = trace_exporter.OTLPSpanExporter(
-            endpoint=parts._replace(path=path).geturl()
-        )
-        # OTEL_SERVICE_NAME, which is in create's own defaults, wins over ours.
-        ours = Resource({SERVICE_NAME: "onnxlate"})
-        named = Resource.create()
-        if not str(named.attributes.get(SERVICE_NAME, "")).startswith(
-            "unknown_service"
-        ):
-            ours = Resource({})
-        self._provider = TracerProvider(resource=named.merge(ours))
-        self._provider.add_span_processor(BatchSpanProcessor(exporter))
+        resource = Resource.create()
+        if str(resource.attributes[SERVICE_NAME]).startswith("unknown_service"):
+            resource = resource.merge(Resource({SERVICE_NAME: "onnxlate"}))
+        try:
+            exporter = trace_exporter.OTLPSpanExporter(endpoint=endpoint)
+            processor = BatchSpanProcessor(exporter)
+        except ValueError as cause:  # of the SDK's own environment variables
+            raise ConfigError(f"--traces: {cause}") from cause
+        # Its own end of the process would wait for a collector that is away.
+        self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+        self._provider.add_span_processor(processor)
         self._tracer = self._provider.get_tracer("onnxlate", __version__)
         self._propagator = tracecontext.TraceContextTextMapPropagator()
         self._trace = trace
 
-    def call(self, record: CallRecord, span: Span) -> None:
+    def call(self, record: CallRecord, observed: Observed, metadata: Metadata) -> None:
         """A span of the call that is just over; it takes no time of the call's."""
         method = record.method.removeprefix("/")
-        began = round(span.began * NANO)
+        began = round(observed.began * NANO)
         carrier = {
-            key: value for key, value in span.metadata.items() if isinstance(value, str)
+            key: value for key, value in metadata.items() if isinstance(value, str)
         }
         made = self._tracer.start_span(
             method,
@@ -90,8 +88,8 @@ class Traces:
                 "onnxlate.target_tokens": record.target_tokens,
             },
         )
-        if span.first_seconds is not None:
-            at = began + round(span.first_seconds * NANO)
+        if observed.first_seconds is not None:
+            at = began + round(observed.first_seconds * NANO)
             made.add_event("first answer", timestamp=at)
         if record.status in OURS:
             made.set_status(self._trace.StatusCode.ERROR)
@@ -99,5 +97,28 @@ class Traces:
         made.end(began + round(record.seconds * NANO))
 
     def stop(self) -> None:
-        """Sends what is left."""
-        self._provider.shutdown()
+        """Sends what is left, unless nobody takes it."""
+        end = Thread(target=self._provider.shutdown, daemon=True)
+        end.start()
+        end.join(LAST_WORDS_S)
+
+
+def _endpoint(collector: str) -> str:
+    """Where spans go; raises ConfigError for what is no URL, or has a password."""
+    try:
+        parts = urlsplit(collector)
+        sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # of an address or a port that is none
+        sound = False
+    if not sound or collector.split() != [collector]:
+        raise ConfigError(
+            f"--traces {collector} is no URL of a collector, such as "
+            "http://127.0.0.1:4318"
+        )
+    if "@" in parts.netloc:
+        raise ConfigError(
+            "--traces: a password in the URL would stand in the log; put it into "
+            "OTEL_EXPORTER_OTLP_HEADERS"
+        )
+    path = parts.path.rstrip("/").removesuffix(SPANS_PATH) + SPANS_PATH
+    return parts._replace(path=path).geturl()

@@ -66,7 +66,7 @@ def test_pairs_too_long_or_too_unlike_in_length_are_dropped(
 ) -> None:
     raw = [("forty-two", "zweiundvierzig"), ("one", "eins " * 15), ("two " * 99, "x")]
 
-    _, examples, dropped = tokenize(
+    examples, dropped = tokenize(
         raw, tokenizer, tokenizer, FilterConfig(max_tokens=80, max_ratio=4)
     )
 

@@ -14,7 +14,9 @@ from onnxlate_training.model import (
     ModelConfig,
     MultiHeadAttention,
     Transformer,
+    attention,
     attention_weights,
+    fused_attention,
     positional_encoding,
     visible_past,
     visible_words,
@@ -35,6 +37,18 @@ def model(**changes: object) -> Transformer:
     torch.manual_seed(0)
     config = ModelConfig.model_validate(SMALL.model_dump() | changes)
     return Transformer(config, source_vocabulary=20, target_vocabulary=20).eval()
+
+
+def test_one_kernel_attends_as_the_steps_do() -> None:
+    """It is for GPUs, but comes to the same here."""
+    torch.manual_seed(0)
+    queries, keys, values = (torch.randn(2, 3, 5, 4) for _ in range(3))
+    lengths = visible_words(torch.tensor([2, 5]), 5)[:, None, None]
+
+    for visible in (lengths, visible_past(5)[None, None]):
+        steps = attention(queries, keys, values, visible, Dropout(0.0))
+        fused = fused_attention(queries, keys, values, visible, 0.0)
+        torch.testing.assert_close(fused, steps)
 
 
 def test_moving_on_by_k_is_one_linear_map_whatever_the_position() -> None:

@@ -59,7 +59,7 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> Texts:
     lines = [text for pair in training for text in pair]
     train_subwords(lines, path, TokenizerConfig(vocabulary=350), seed=1)
     tokenizer = Tokenizer(path)
-    _, examples, _ = tokenize(training, tokenizer, tokenizer, FilterConfig())
+    examples, _ = tokenize(training, tokenizer, tokenizer, FilterConfig())
     shortest = sorted(training, key=lambda pair: len(pair[0]))
     return Texts(examples, shortest[:2], tokenizer, tokenizer)
 

@@ -93,8 +93,9 @@ def _train(run: RunFolder, recipe: Recipe, worker: Worker) -> Progress:
     torch.manual_seed(recipe.seed)
     model = build_model(recipe, texts.source_tokenizer, texts.target_tokenizer)
     # A run that goes on has weights of its own, and needs the other no longer.
-    if recipe.train.start_from and not run.checkpoints():
-        load_weights(model, RunFolder(recipe.train.start_from).result()[0])
+    with together(worker):
+        if recipe.train.start_from and not run.checkpoints():
+            load_weights(model, RunFolder(recipe.train.start_from).result()[0])
     with reporting(run, recipe, worker) as reporter:
         reporter.say(str(report))
         reporter.say(

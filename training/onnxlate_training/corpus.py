@@ -103,9 +103,8 @@ def tokenize(
     source_tokenizer: Tokenizer,
     target_tokenizer: Tokenizer,
     config: FilterConfig,
-) -> tuple[list[Pair], list[Example], Counter[str]]:
-    """The pairs that stay, as text and as ids, and what was dropped for its length."""
-    kept: list[Pair] = []
+) -> tuple[list[Example], Counter[str]]:
+    """The pairs that stay, as ids, and what was dropped for its length."""
     examples: list[Example] = []
     dropped: Counter[str] = Counter()
     for pair in pairs:
@@ -118,6 +117,5 @@ def tokenize(
         elif longer > config.max_ratio * shorter + 10:
             dropped[f"of lengths over {config.max_ratio:g} to 1"] += 1
         else:
-            kept.append(pair)
             examples.append(Example(np.array(one, np.int32), np.array(other, np.int32)))
-    return kept, examples, dropped
+    return examples, dropped

@@ -3,7 +3,8 @@
 Provilkov et al. 2020. SentencePiece can do so itself, but from version 0.2.2 on no seed
 makes two processes draw alike, and a run that goes on would not be the run it was. It
 never merges across a space, so words can be taken one by one: each is cut in a number
-of ways beforehand, and an epoch chooses among them, all words at once.
+of ways beforehand, and an epoch chooses among them, all words at once. Where nobody
+writes spaces a sentence is one word, and has no more ways than another.
 
 Axes: N words of a text with their repetitions, W different ones, K ways to cut each.
 """
@@ -59,9 +60,12 @@ class Words:
         begins[np.cumsum(lengths) - lengths] = True
         starts = np.flatnonzero(begins)
         numbers: dict[bytes, int] = {}
-        words = np.split(ids, starts[1:])
+        ends = [*starts[1:].tolist(), len(ids)]
         self.order = np.array(
-            [numbers.setdefault(word.tobytes(), len(numbers)) for word in words]
+            [
+                numbers.setdefault(ids[start:end].tobytes(), len(numbers))
+                for start, end in zip(starts.tolist(), ends, strict=True)
+            ]
         )
         """(N,) The number of each word."""
         self.different = [np.frombuffer(word, ids.dtype) for word in numbers]
@@ -135,7 +139,7 @@ class CutAnew:
         """As ever."""
         self._max_tokens = max_tokens
         self._seed = seed
-        random = np.random.default_rng([seed, 2])
+        random = _random(seed, 0)
         self._sides = [
             (words, Cuts(words.different, tokenizer, dropout, random))
             for words, tokenizer in (
@@ -145,7 +149,7 @@ class CutAnew:
         ]
 
     def __call__(self, epoch: int) -> list[Example]:
-        random = np.random.default_rng([self._seed, 2, epoch])
+        random = _random(self._seed, 1, epoch)
         sources, targets = (cuts.draw(words, random) for words, cuts in self._sides)
         return [
             Example(
@@ -156,6 +160,11 @@ class CutAnew:
 
     def _bounded(self, ids: Ids, usual: Ids) -> Ids:
         return ids if len(ids) <= self._max_tokens else usual
+
+
+def _random(seed: int, *purpose: int) -> np.random.Generator:
+    """A spawn key, since numpy takes [seed, 2] and [seed, 2, 0] for one seed."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=purpose))
 
 
 class _Counter:

@@ -7,7 +7,8 @@ together.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -18,8 +19,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from onnxlate.cli.files import output_file
-from onnxlate.errors import ConfigError
+from onnxlate.cli.lines import one_line
+from onnxlate.errors import ConfigError, TrainingError
 from onnxlate.evaluation.metrics import MetricName, metric
+from onnxlate.finish import FinishReason
 from onnxlate.parallel_text import read_parallel, read_text
 from onnxlate.text import Tokenizer
 
@@ -42,37 +45,62 @@ class DeviceName(StrEnum):
 class Teachers:
     """One trained model or more, of one vocabulary."""
 
-    def __init__(self, members: Sequence[LoadedModel], device: torch.device) -> None:
-        """Raises ConfigError if their vocabularies differ."""
+    def __init__(
+        self,
+        members: Sequence[LoadedModel],
+        device: torch.device,
+        batch_tokens: int | None = None,
+    ) -> None:
+        """The first one's length penalty counts.
+
+        Raises ConfigError if their vocabularies or languages differ.
+        """
         first = members[0]
         for other in members[1:]:
-            _require_same_vocabulary(first, other)
+            _require_alike(first, other)
         self._source = Tokenizer(first.source_tokenizer)
         self._target = Tokenizer(first.target_tokenizer)
         self._stepper = EnsembleStepper([each.model.to(device) for each in members])
         self._max_tokens = min(each.max_source_tokens for each in members)
         self._config = DecodeConfig(length_penalty=first.length_penalty)
-        self._batch_tokens = TOKENS_PER_BATCH[device.type]
+        self._batch_tokens = batch_tokens or TOKENS_PER_BATCH[device.type]
 
     def translate(
         self,
         texts: Sequence[str],
         beam_size: int,
+        num_hypotheses: int,
         on_progress: Callable[[int], None] | None = None,
     ) -> list[list[str]]:
-        """Each text's translations, at most `beam_size`, best first; [""] of a blank.
+        """Each text's translations, best first, each a single line.
 
-        `on_progress` hears how many sentences each batch finished.
+        None where the text is blank or too long for a teacher, or where none comes to
+        an end. `on_progress` hears how many sentences each batch finished. Raises
+        TrainingError if a GPU's memory is too small.
         """
-        ids = [self._source.encode(text)[: self._max_tokens] for text in texts]
+        ids = [self._source.encode(text) for text in texts]
+        ids = [each if len(each) <= self._max_tokens else [] for each in ids]
         options = [
             search_options(
-                len(each), self._max_tokens, self._config, beam_size, beam_size
+                len(each), self._max_tokens, self._config, beam_size, num_hypotheses
             )
             for each in ids
         ]
-        found = decode(self._stepper, ids, options, self._batch_tokens, on_progress)
-        return [[self._target.decode(one.tokens) for one in each] for each in found]
+        try:
+            found = decode(self._stepper, ids, options, self._batch_tokens, on_progress)
+        except torch.OutOfMemoryError as cause:
+            raise TrainingError(
+                f"batches of {self._batch_tokens} tokens do not fit the GPU's memory; "
+                "make them smaller with --batch-tokens"
+            ) from cause
+        return [
+            [
+                one_line(self._target.decode(one.tokens))
+                for one in each
+                if one.finish_reason is FinishReason.EOS and one.tokens
+            ]
+            for each in found
+        ]
 
 
 def nearest(translations: Sequence[str], reference: str) -> str:
@@ -86,7 +114,11 @@ def nearest(translations: Sequence[str], reference: str) -> str:
 
 def distill(
     runs: Annotated[
-        list[Path], typer.Argument(help="Training runs; several work as one teacher.")
+        list[Path],
+        typer.Argument(
+            help="Training runs; several work as one teacher, with the first one's "
+            "length penalty."
+        ),
     ],
     source: Annotated[
         Path, typer.Option(help="The text, a sentence a line; .gz where it ends so.")
@@ -105,6 +137,14 @@ def distill(
         ),
     ] = None,
     beam_size: Annotated[int, typer.Option(min=1, help="Hypotheses kept.")] = 5,
+    batch_tokens: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Source tokens in a batch, counted for each hypothesis.",
+            show_default="4096, or 32768 on a GPU",
+        ),
+    ] = None,
     device: Annotated[
         DeviceName, typer.Option(help="auto takes a GPU if there is one.")
     ] = DeviceName.auto,
@@ -112,7 +152,10 @@ def distill(
         bool, typer.Option("--json", help="End with one line of JSON on stdout.")
     ] = False,
 ) -> None:
-    """Translate a text with trained models, for a student to be trained on."""
+    """Translate a text with trained models, for a student to be trained on.
+
+    A line stays empty where its source is, or is too long, or no translation ends.
+    """
     if (reference is None) != (nearest_output is None):
         raise ConfigError("--reference and --nearest go together")
     references: list[str] = []
@@ -121,18 +164,46 @@ def distill(
     else:
         texts = read_text(source)
     members = [load_model(run) for run in runs]
-    teachers = Teachers(members, find_device(device.value))
-    translations = _with_bar(teachers, texts, beam_size)
-    _write(output, [each[0] for each in translations])
-    if nearest_output:
-        pairs = zip(translations, references, strict=True)
-        _write(nearest_output, [nearest(each, right) for each, right in pairs])
+    chosen = find_device(device.value, "--device")
+    teachers = Teachers(members, chosen, batch_tokens)
+    # Opened before the work, which may take hours.
+    with ExitStack() as files:
+        best = files.enter_context(_written(output))
+        close = (
+            files.enter_context(_written(nearest_output)) if nearest_output else None
+        )
+        found = _with_bar(teachers, texts, beam_size, beam_size if close else 1)
+        best(each[0] if each else "" for each in found)
+        if close:
+            pairs = zip(found, references, strict=True)
+            close(nearest(each, right) if each else "" for each, right in pairs)
+    empty = sum(
+        bool(text.strip()) and not each for text, each in zip(texts, found, strict=True)
+    )
     if as_json:
-        print(json.dumps({"lines": len(texts), "teachers": len(runs)}))
+        figures = {"lines": len(texts), "teachers": len(runs), "left_empty": empty}
+        print(json.dumps(figures))
+    elif empty:
+        typer.echo(
+            f"{empty} of {len(texts)} lines are left empty: too long, or without end",
+            err=True,
+        )
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[Callable[[Iterable[str]], None]]:
+    """A function that writes lines to the file; it appears when all went well.
+
+    Raises ConfigError if it cannot be written, or ends in .gz, which it would not be.
+    """
+    if path.suffix == ".gz":
+        raise ConfigError(f"{path} would be plain text: leave .gz off")
+    with output_file(path) as file:
+        yield lambda lines: file.writelines(f"{line}\n".encode() for line in lines)
 
 
 def _with_bar(
-    teachers: Teachers, texts: Sequence[str], beam_size: int
+    teachers: Teachers, texts: Sequence[str], beam_size: int, num_hypotheses: int
 ) -> list[list[str]]:
     console = Console(stderr=True)
     with Progress(
@@ -143,21 +214,23 @@ def _with_bar(
         disable=not console.is_terminal,
     ) as bar:
         task = bar.add_task("", total=len(texts))
-        return teachers.translate(texts, beam_size, lambda n: bar.advance(task, n))
+        return teachers.translate(
+            texts, beam_size, num_hypotheses, lambda n: bar.advance(task, n)
+        )
 
 
-def _write(path: Path, lines: Sequence[str]) -> None:
-    with output_file(path) as file:
-        file.write("".join(f"{line}\n" for line in lines).encode())
-
-
-def _require_same_vocabulary(one: LoadedModel, other: LoadedModel) -> None:
-    for mine, theirs in (
+def _require_alike(one: LoadedModel, other: LoadedModel) -> None:
+    mine, theirs = (
+        f"{each.source_language} to {each.target_language}" for each in (one, other)
+    )
+    if mine != theirs:
+        raise ConfigError(f"teachers that work together differ: {mine} and {theirs}")
+    for path, another in (
         (one.source_tokenizer, other.source_tokenizer),
         (one.target_tokenizer, other.target_tokenizer),
     ):
-        if mine.read_bytes() != theirs.read_bytes():
+        if path.read_bytes() != another.read_bytes():
             raise ConfigError(
-                f"{mine} and {theirs} differ; teachers that choose tokens together "
+                f"{path} and {another} differ; teachers that choose tokens together "
                 "need one vocabulary: the same text and [tokenizer]"
             )

@@ -171,13 +171,22 @@ def attention(
     (B, H, Q, K) -> (B, H, Q, E). A query that sees nothing gets noise, never NaN.
     """
     if isinstance(dropout, Dropout) and dropout.training and queries.is_cuda:
-        # The same in one kernel, for what limits small models on a GPU is how many
-        # there are. On a CPU it is slower.
-        return functional.scaled_dot_product_attention(
-            queries, keys, values, attn_mask=visible, dropout_p=dropout.share
-        )
+        return fused_attention(queries, keys, values, visible, dropout.share)
     weights = attention_weights(queries, keys, visible)
     return dropout(weights) @ values  # (B, H, Q, E)
+
+
+def fused_attention(
+    queries: Tensor, keys: Tensor, values: Tensor, visible: Tensor, dropout: float
+) -> Tensor:
+    """`attention` in one kernel, where every query sees something.
+
+    What limits small models on a GPU is how many kernels there are. On a CPU it is
+    slower than the steps one by one.
+    """
+    return functional.scaled_dot_product_attention(
+        queries, keys, values, attn_mask=visible, dropout_p=dropout
+    )
 
 
 def attention_weights(queries: Tensor, keys: Tensor, visible: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from .corpus import (
     validation_pairs,
 )
 from .cutting import CutAnew
-from .recipe import Recipe
+from .recipe import Recipe, changed_keys
 from .storage import write_atomically
 from .subwords import train_subwords
 from .workers import Worker, together
@@ -44,6 +44,8 @@ def prepare(
     tokenizers cannot be as the recipe wants them.
     """
     with together(worker):
+        if recipe.train.start_from:
+            _require_alike(RunFolder(recipe.train.start_from), recipe)
         raw = training_pairs(recipe.data)
         validation = validation_pairs(recipe.data)
         pairs, dropped = clean(raw, recipe.filter)
@@ -60,7 +62,7 @@ def prepare(
         pairs += more
     with together(worker):
         source, target = map(Tokenizer, run.tokenizers(recipe.tokenizer.kind))
-        pairs, examples, too_long = tokenize(pairs, source, target, recipe.filter)
+        examples, too_long = tokenize(pairs, source, target, recipe.filter)
         report = CleaningReport(
             read=len(raw),
             kept=len(examples),
@@ -86,7 +88,11 @@ def _train_tokenizers(recipe: Recipe, run: RunFolder, pairs: Sequence[Pair]) -> 
     if source.is_file() and target.is_file():
         return  # a resumed run's ids must mean what they meant
     if recipe.train.start_from:
-        _copy_tokenizers(RunFolder(recipe.train.start_from), run, config.kind)
+        start = RunFolder(recipe.train.start_from)
+        for old, new in zip(
+            start.tokenizers(config.kind), (source, target), strict=True
+        ):
+            write_atomically(new, old.read_bytes())
         return
     if not pairs:
         raise CorpusError("every training pair has an empty side or was seen before")
@@ -98,21 +104,22 @@ def _train_tokenizers(recipe: Recipe, run: RunFolder, pairs: Sequence[Pair]) -> 
     train_subwords((other for _, other in pairs), target, config, seed)
 
 
-def _copy_tokenizers(start: RunFolder, run: RunFolder, kind: str) -> None:
-    """Raises ConfigError if `start` is no run, or its tokenizers are another kind."""
-    theirs = start.read_recipe().tokenizer.kind
-    if theirs != kind:
+def _require_alike(start: RunFolder, recipe: Recipe) -> None:
+    """Raises ConfigError if `start` is no run, or not one that the recipe can go on."""
+    theirs = start.read_recipe()
+    keys = [
+        key
+        for key in changed_keys(theirs, recipe)
+        if key.startswith(("model.", "tokenizer.")) and not key.endswith("dropout")
+    ]
+    if keys:
         raise ConfigError(
-            f'train.start_from has tokenizer.kind "{theirs}" and this recipe "{kind}"; '
-            "make them alike"
+            f"{start.path}, which train.start_from names, has another {keys[0]} than "
+            "this recipe; [model] and [tokenizer] must be as there, but for dropout"
         )
-    for old, new in zip(start.tokenizers(kind), run.tokenizers(kind), strict=True):
-        try:
-            write_atomically(new, old.read_bytes())
-        except FileNotFoundError as cause:
-            raise ConfigError(
-                f"there is no {old}; train.start_from lacks it"
-            ) from cause
+    for path in start.tokenizers(theirs.tokenizer.kind):
+        if not path.is_file():
+            raise ConfigError(f"there is no {path}, which train.start_from needs")
 
 
 def _keep(report: CleaningReport, run: RunFolder) -> None:

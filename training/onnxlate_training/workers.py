@@ -45,7 +45,7 @@ def joined(recipe: Recipe) -> Iterator[Worker]:
     them is lost on the way.
     """
     world = int(os.environ.get("WORLD_SIZE", "1"))
-    device = find_device(recipe.train.device)
+    device = find_device(recipe.train.device, "train.device")
     if recipe.train.threads:
         torch.set_num_threads(recipe.train.threads)
     if world > recipe.batch.accumulate:
@@ -130,13 +130,13 @@ def _is_lost_connection(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and about is not None
 
 
-def find_device(wanted: str) -> torch.device:
+def find_device(wanted: str, setting: str) -> torch.device:
     """The GPU of this process's number on its machine, or the CPU."""
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if wanted == "cpu" or (wanted == "auto" and not gpus):
         return torch.device("cpu")
     if not gpus:
-        raise ConfigError('train.device is "cuda", but torch finds no GPU here')
+        raise ConfigError(f'{setting} is "cuda", but torch finds no GPU here')
     local_rank = int(os.environ.get("LOCAL_RANK", "0"))
     if local_rank >= gpus:
         raise ConfigError(

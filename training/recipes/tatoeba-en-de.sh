@@ -14,7 +14,7 @@ mkdir -p "$folder/distilled" "$runs"
 
 teacher() {
   onnxlate train "$recipe" -o "$runs/$1" --resume --set data.folder="$folder" --set seed="${1#teacher-}" \
-    --set 'data.train_source=["eng-deu.train.eng.gz"]' --set 'data.train_target=["eng-deu.train.deu.gz"]' "${@:2}"
+    --set decode.length_penalty=1 --set 'data.train_source=["eng-deu.train.eng.gz"]' --set 'data.train_target=["eng-deu.train.deu.gz"]' "${@:2}"
 }
 larger=(--set model.width=256 --set model.encoder_layers=5 --set model.decoder_layers=4)
 teacher teacher-1 "${larger[@]}" --set model.dropout=0.3 --set train.max_updates=1900
