@@ -29,7 +29,7 @@ class Outcome:
     answered: list[float] = field(default_factory=list)
     refused: list[float] = field(default_factory=list)
     failed: Counter[str] = field(default_factory=Counter)
-    """Calls that were neither answered nor refused, by their status."""
+    """Calls that were neither answered nor refused, by what they were told."""
     in_time: int = 0
     """Answers that came before the time was over."""
 
@@ -68,7 +68,7 @@ class Caller:
             if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
                 outcome.refused.append(taken)
             else:
-                outcome.failed[error.code().name] += 1
+                outcome.failed[f"{error.code().name}: {error.details()}"] += 1
         else:
             outcome.answered.append(time.perf_counter() - began)
 
@@ -111,7 +111,10 @@ async def overload(
         after = await caller.open(capacity.goodput / 4, 5, seed=3)
     failed = sum((each.failed for each in (capacity, calm, crowd, after)), Counter())
     if failed:
-        raise Unfit(f"calls were neither answered nor refused: {dict(failed)}")
+        often = dict(failed.most_common(3))
+        raise Unfit(
+            f"{failed.total()} calls were neither answered nor refused: {often}"
+        )
     return {
         "capacity_a_second": capacity.goodput,
         "offered_a_second": round(capacity.goodput * times, 1),
