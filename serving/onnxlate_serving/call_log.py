@@ -43,9 +43,7 @@ class Observed:
     """One call, to be told of its first answer."""
 
     def __init__(self) -> None:
-        self.began = time.time()
-        """Seconds since 1970."""
-        self._started = time.monotonic()
+        self._began = time.monotonic()
         self.first_seconds: float | None = None
         """From its arrival to its first answer; of a stream, the first piece."""
         self.status = "OK"
@@ -53,7 +51,7 @@ class Observed:
 
     @property
     def seconds(self) -> float:
-        return time.monotonic() - self._started
+        return time.monotonic() - self._began
 
     def first_answer(self) -> None:
         if self.first_seconds is None:

@@ -235,11 +235,13 @@ def test_27_the_first_sigterm_drains_and_the_second_does_not_wait(bundle: Path) 
 
 def test_29_nothing_reads_a_clock_that_may_be_set() -> None:
     folder = Path(onnxlate_serving.__file__).parent
-    clocks = re.compile(r"\btime\.time\(|datetime\.(now|utcnow|today)|date\.today")
+    clocks = re.compile(
+        r"\btime\.time(_ns)?\(|datetime\.(now|utcnow|today)|date\.today"
+    )
     readers = [
         path.name for path in folder.glob("*.py") if clocks.search(path.read_text())
     ]
-    assert readers == []
+    assert readers == ["traces.py"]  # tells collectors the time, and heeds it not
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full disk")
