@@ -52,7 +52,7 @@ class Tokenizer:
 
     def _is_merged(self, token_id: int) -> bool:
         model = self._model
-        atomic = model.is_control(token_id) or model.is_unknown(token_id)
+        atomic = self.is_special(token_id) or model.is_unknown(token_id)
         return not (atomic or model.is_byte(token_id)) and len(self.piece(token_id)) > 1
 
     def piece(self, token_id: int) -> str:

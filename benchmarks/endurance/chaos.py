@@ -104,9 +104,6 @@ class Pair:
     def address(self) -> str:
         return ",".join(self.addresses)
 
-    def client(self, address: str) -> Client:
-        return self._stack.enter_context(Client(address, credentials=self.credentials))
-
     def renew_certificate(self) -> None:
         """Of both, signed by the same authority."""
         certificate = self._authority.issue_cert(NAME)
@@ -209,7 +206,7 @@ def chaos(
     """
     with ExitStack() as stack:
         pair = Pair(bundle, stack)
-        client = pair.client(pair.address)
+        client = stack.enter_context(Client(pair.address, credentials=pair.credentials))
         client.wait_until_ready()
         whole = client.translate(texts)
         expected = {text: each.text for text, each in zip(texts, whole, strict=True)}

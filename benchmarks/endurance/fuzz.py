@@ -11,15 +11,13 @@ from google.protobuf.message import Message
 from onnxlate.v1 import translation_pb2 as pb
 from onnxlate_serving import kserve_pb2
 
-from .target import RETRIES_OFF, Target, Unfit
+from .target import RETRIES_OFF, Target, Unfit, require_flat
 
 SERVICE, KSERVE = "/onnxlate.v1.TranslationService/", "/inference.GRPCInferenceService/"
 
 CALLERS = 32
 
 OUR_FAULT = {grpc.StatusCode.INTERNAL.name, grpc.StatusCode.UNKNOWN.name}
-
-MAX_GROWTH_MB = 50
 
 WARM_UP = 0.2
 """Share of the requests after which memory counts."""
@@ -112,6 +110,15 @@ def mutated(random: Random, message: bytes) -> bytes:
     return bytes(content)
 
 
+async def send(channel: grpc.aio.Channel, method: str, request: bytes) -> None:
+    """Waits for the answer, or all of a stream's; raises AioRpcError."""
+    if method.endswith("Stream"):
+        stream = channel.unary_stream(method, None, None)
+        _ = [piece async for piece in stream(request, timeout=60)]
+    else:
+        await channel.unary_unary(method, None, None)(request, timeout=60)
+
+
 async def fuzz(server: Target, num_requests: int, seed: int) -> dict[str, object]:
     """Sends so many; raises Unfit if one is INTERNAL or UNKNOWN."""
     random = Random(seed)
@@ -125,11 +132,7 @@ async def fuzz(server: Target, num_requests: int, seed: int) -> dict[str, object
             method, message = sample(random)
             request = mutated(random, message.SerializeToString())
             try:
-                if method.endswith("Stream"):
-                    stream = channel.unary_stream(method, None, None)
-                    _ = [piece async for piece in stream(request, timeout=60)]
-                else:
-                    await channel.unary_unary(method, None, None)(request, timeout=60)
+                await send(channel, method, request)
                 status = "OK"
             except grpc.aio.AioRpcError as error:
                 status = error.code().name
@@ -145,8 +148,7 @@ async def fuzz(server: Target, num_requests: int, seed: int) -> dict[str, object
         raise Unfit(
             f"{len(ours)} of {num_requests} were INTERNAL or UNKNOWN: {ours[0]}"
         )
-    if resident[-1] - resident[0] > MAX_GROWTH_MB:
-        raise Unfit(f"its memory grew from {resident[0]} to {resident[-1]} MB")
+    require_flat(resident)
     return {
         "requests": num_requests,
         "statuses": dict(statuses.most_common()),

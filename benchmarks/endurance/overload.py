@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import cycle
-from random import Random
 from statistics import quantiles
 
 import grpc
@@ -15,7 +14,7 @@ import grpc.aio
 from onnxlate.v1 import translation_pb2 as pb
 from onnxlate.v1 import translation_pb2_grpc as pb_grpc
 
-from .target import RETRIES_OFF, Target, Unfit
+from .target import RETRIES_OFF, Target, Unfit, arrivals
 
 CALLERS = 64
 """That measure the capacity, each waiting for its answer."""
@@ -86,13 +85,11 @@ class Caller:
         return outcome
 
     async def open(self, rate: float, seconds: float, seed: int) -> Outcome:
-        """So many a second on average, whatever becomes of them: a Poisson process."""
-        random, outcome = Random(seed), Outcome()
-        began = due = time.perf_counter()
+        """So many a second on average, whatever becomes of them."""
+        outcome = Outcome()
+        began = time.perf_counter()
         async with asyncio.TaskGroup() as group:
-            while (due := due + random.expovariate(rate)) - began < seconds:
-                if (wait := due - time.perf_counter()) > 0:
-                    await asyncio.sleep(wait)
+            async for _ in arrivals(rate, seconds, seed):
                 group.create_task(self.call(outcome))
             outcome.close(time.perf_counter() - began)
         return outcome

@@ -14,9 +14,9 @@ import grpc.aio
 from onnxlate.v1 import translation_pb2 as pb
 from onnxlate.v1 import translation_pb2_grpc as pb_grpc
 
-from .fuzz import MAX_GROWTH_MB, OUR_FAULT, WARM_UP, mutated, sample
+from .fuzz import OUR_FAULT, WARM_UP, mutated, sample, send
 from .overload import p99_ms
-from .target import RETRIES_OFF, Target, Unfit
+from .target import RETRIES_OFF, Target, Unfit, arrivals, require_flat
 
 OPTIONS = (
     pb.TranslateOptions(truncate_source=True),
@@ -153,13 +153,9 @@ class Crowd:
     async def _break(self, channel: grpc.aio.Channel) -> None:
         method, message = sample(self._random)
         request = mutated(self._random, message.SerializeToString())
-        if method.endswith("Stream"):
-            stream = channel.unary_stream(method, None, None)(request, timeout=60)
-            _ = [piece async for piece in stream]
-        else:
-            await channel.unary_unary(method, None, None)(request, timeout=60)
+        await send(channel, method, request)
 
-    def _opened(self, channel: grpc.aio.Channel, number: int) -> "Pieces":
+    def _opened(self, channel: grpc.aio.Channel, number: int) -> Pieces:
         request = pb.TranslateStreamRequest(
             text=self._texts[number], options=pb.TranslateOptions(truncate_source=True)
         )
@@ -180,16 +176,13 @@ async def soak(
     server: Target, texts: list[str], seconds: float, rate: float, seed: int
 ) -> dict[str, object]:
     """So many calls a second, for so long; raises Unfit for all that went wrong."""
-    crowd, random = Crowd(server, texts, seed), Random(seed)
+    crowd = Crowd(server, texts, seed)
     looks: list[tuple[float, int]] = []
-    began = due = time.monotonic()
-    next_look = began + seconds * WARM_UP
+    next_look = time.monotonic() + seconds * WARM_UP
     async with asyncio.TaskGroup() as group:
-        while (due := due + random.expovariate(rate)) - began < seconds:
-            if (wait := due - time.monotonic()) > 0:
-                await asyncio.sleep(wait)
+        async for _ in arrivals(rate, seconds, seed):
             group.create_task(crowd.one())
-            if due > next_look:
+            if time.monotonic() > next_look:
                 looks.append((server.resident_mb, _open_files(server.pid)))
                 next_look += LOOK_EVERY_S
     await crowd.close()
@@ -199,8 +192,7 @@ async def soak(
     resident = [megabytes for megabytes, _ in looks]
     if diary.wrong:
         raise Unfit(f"{len(diary.wrong)} calls went wrong, as {diary.wrong[0]}")
-    if resident[-1] - resident[0] > MAX_GROWTH_MB:
-        raise Unfit(f"its memory grew from {resident[0]} to {resident[-1]} MB")
+    require_flat(resident)
     first, last = seconds * WARM_UP, seconds * (1 - WARM_UP)
     return {
         "seconds": seconds,

@@ -1,13 +1,15 @@
 """A server of ours to be tried, in a process of its own, and what it says of itself."""
 
+import asyncio
 import json
 import socket
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import Any
 from urllib.request import urlopen
 
@@ -23,6 +25,9 @@ from ..process_memory import memory
 
 RETRIES_OFF = (("grpc.enable_retries", 0),)
 """Options of a channel that shows each status as it comes."""
+
+
+MAX_GROWTH_MB = 50
 
 
 class Unfit(OnnxlateError):
@@ -61,6 +66,22 @@ class Target:
                 raise Unfit(f"after {seconds:g} s rows are still taken, or texts wait")
             time.sleep(0.02)
         return round(time.monotonic() - began, 2)
+
+
+async def arrivals(rate: float, seconds: float, seed: int) -> AsyncIterator[None]:
+    """A Poisson process in real time: so many a second on average, for so long."""
+    random = Random(seed)
+    began = due = time.perf_counter()
+    while (due := due + random.expovariate(rate)) - began < seconds:
+        if (wait := due - time.perf_counter()) > 0:
+            await asyncio.sleep(wait)
+        yield
+
+
+def require_flat(resident_mb: Sequence[float]) -> None:
+    """Raises Unfit if memory has grown from the first to the last."""
+    if resident_mb[-1] - resident_mb[0] > MAX_GROWTH_MB:
+        raise Unfit(f"its memory grew from {resident_mb[0]} to {resident_mb[-1]} MB")
 
 
 def free_port() -> int:

@@ -6,17 +6,15 @@ from contextlib import suppress
 from enum import StrEnum
 from logging.handlers import QueueHandler, QueueListener
 from queue import Full, Queue
-from threading import Thread
 
 from pythonjsonlogger.json import JsonFormatter
+
+from .last_words import say_last_words
 
 TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 MAX_RECORDS = 10_000
 """That wait to be written; later ones are lost where nobody reads the log."""
-
-LAST_WORDS_S = 2.0
-"""How long the end of the process waits until the log is written."""
 
 
 class LogFormat(StrEnum):
@@ -62,7 +60,7 @@ def set_up(format: LogFormat, level: LogLevel) -> None:
     queue: Queue[logging.LogRecord | None] = Queue(MAX_RECORDS)
     listener = QueueListener(queue, output)
     listener.start()
-    atexit.register(_finish, listener)
+    atexit.register(say_last_words, listener.stop)
     logging.basicConfig(level=level.upper(), handlers=[_Patient(queue)], force=True)
     logging.getLogger("grpc._cython.cygrpc").addFilter(_is_news)
 
@@ -70,10 +68,3 @@ def set_up(format: LogFormat, level: LogLevel) -> None:
 def _is_news(record: logging.LogRecord) -> bool:
     """A stream that is cancelled while a message waits for room is no error of ours."""
     return "ExecuteBatchError raised in core" not in record.getMessage()
-
-
-def _finish(listener: QueueListener) -> None:
-    """Writes what is left, unless nobody takes it."""
-    end = Thread(target=listener.stop, daemon=True)
-    end.start()
-    end.join(LAST_WORDS_S)

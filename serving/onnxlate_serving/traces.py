@@ -7,13 +7,13 @@ OTEL_TRACES_SAMPLER among them.
 """
 
 import time
-from threading import Thread
 from urllib.parse import urlsplit
 
 from onnxlate import __version__
 from onnxlate.errors import ConfigError
 
 from .call_log import CallRecord, Metadata, Observed
+from .last_words import say_last_words
 
 OURS = frozenset(
     [
@@ -26,10 +26,6 @@ OURS = frozenset(
 SPANS_PATH = "/v1/traces"
 
 NANO = 1_000_000_000
-
-
-LAST_WORDS_S = 2.0
-"""How long the end of the server waits until the last spans are sent."""
 
 
 class Traces:
@@ -101,9 +97,7 @@ class Traces:
 
     def stop(self) -> None:
         """Sends what is left, unless nobody takes it."""
-        end = Thread(target=self._provider.shutdown, daemon=True)
-        end.start()
-        end.join(LAST_WORDS_S)
+        say_last_words(self._provider.shutdown)
 
 
 def _endpoint(collector: str) -> str:

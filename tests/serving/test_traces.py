@@ -15,7 +15,8 @@ from onnxlate.bundle import Bundle
 from onnxlate.errors import ConfigError
 from onnxlate.v1 import translation_pb2 as pb
 from onnxlate_serving.config import ServerConfig
-from onnxlate_serving.traces import LAST_WORDS_S, Traces
+from onnxlate_serving.last_words import LAST_WORDS_S
+from onnxlate_serving.traces import Traces
 
 from .serving import ANYWHERE, connected, served
 

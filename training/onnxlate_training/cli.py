@@ -92,7 +92,7 @@ def _train(run: RunFolder, recipe: Recipe, worker: Worker) -> Progress:
     # The same weights in every process, whatever was drawn before.
     torch.manual_seed(recipe.seed)
     model = build_model(recipe, texts.source_tokenizer, texts.target_tokenizer)
-    # A run that goes on has weights of its own, and needs the other no longer.
+    # A run that goes on has weights of its own.
     with together(worker):
         if recipe.train.start_from and not run.checkpoints():
             load_weights(model, RunFolder(recipe.train.start_from).result()[0])

@@ -18,8 +18,6 @@ from onnxlate.text import Tokenizer
 
 from .corpus import Example, Ids
 
-Counts = npt.NDArray[np.int64]
-
 WAYS = 16
 """K. The usual way is among them as often as chance has it."""
 

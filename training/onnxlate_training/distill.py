@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 from onnxlate.cli.files import output_file
 from onnxlate.cli.lines import one_line
 from onnxlate.errors import ConfigError, TrainingError
-from onnxlate.evaluation.metrics import MetricName, metric
+from onnxlate.evaluation.metrics import Metric, MetricName, metric
 from onnxlate.finish import FinishReason
 from onnxlate.parallel_text import read_parallel, read_text
 from onnxlate.text import Tokenizer
@@ -108,8 +109,14 @@ def nearest(translations: Sequence[str], reference: str) -> str:
 
     Kim and Rush 2016, section 3.3: what a teacher would say and a person said too.
     """
-    score = metric(MetricName.CHRF).sentence_score
+    score = _chrf().sentence_score
     return max(translations, key=lambda each: score(each, reference))
+
+
+@cache
+def _chrf() -> Metric:
+    """Set up once, not for every line."""
+    return metric(MetricName.CHRF)
 
 
 def distill(

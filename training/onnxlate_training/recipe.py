@@ -144,7 +144,7 @@ class OptimizerConfig(_Section):
 class TrainConfig(_Section):
     start_from: Path | None = None
     """A run whose weights and tokenizers this one begins with, to learn other text on
-    top of what it knows; [model] must be as there."""
+    top of what it knows; [model] and [tokenizer] must be as there, but for dropout."""
     max_updates: PositiveInt = 8000
     label_smoothing: NonNegativeFloat = Field(default=0.1, lt=1)
     consistency: NonNegativeFloat = 0.0
