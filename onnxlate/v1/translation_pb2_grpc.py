@@ -50,6 +50,11 @@ class TranslationServiceStub:
                 request_serializer=onnxlate_dot_v1_dot_translation__pb2.TranslateStreamRequest.SerializeToString,
                 response_deserializer=onnxlate_dot_v1_dot_translation__pb2.TranslateStreamResponse.FromString,
                 _registered_method=True)
+        self.TranslateBatch = channel.stream_stream(
+                '/onnxlate.v1.TranslationService/TranslateBatch',
+                request_serializer=onnxlate_dot_v1_dot_translation__pb2.TranslateBatchRequest.SerializeToString,
+                response_deserializer=onnxlate_dot_v1_dot_translation__pb2.TranslateBatchResponse.FromString,
+                _registered_method=True)
         self.ListModels = channel.unary_unary(
                 '/onnxlate.v1.TranslationService/ListModels',
                 request_serializer=onnxlate_dot_v1_dot_translation__pb2.ListModelsRequest.SerializeToString,
@@ -95,6 +100,16 @@ class TranslationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def TranslateBatch(self, request_iterator, context):
+        """Translates many texts over one call; each answer comes as soon as it is there, in
+        whatever order, with its caller's id. What is wrong with one text is said in its
+        response and the others go on. The server reads on while it has room for more, so a
+        caller may send millions.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListModels(self, request, context):
         """The models being served.
         """
@@ -121,6 +136,11 @@ def add_TranslationServiceServicer_to_server(servicer, server):
                     servicer.TranslateStream,
                     request_deserializer=onnxlate_dot_v1_dot_translation__pb2.TranslateStreamRequest.FromString,
                     response_serializer=onnxlate_dot_v1_dot_translation__pb2.TranslateStreamResponse.SerializeToString,
+            ),
+            'TranslateBatch': grpc.stream_stream_rpc_method_handler(
+                    servicer.TranslateBatch,
+                    request_deserializer=onnxlate_dot_v1_dot_translation__pb2.TranslateBatchRequest.FromString,
+                    response_serializer=onnxlate_dot_v1_dot_translation__pb2.TranslateBatchResponse.SerializeToString,
             ),
             'ListModels': grpc.unary_unary_rpc_method_handler(
                     servicer.ListModels,
@@ -193,6 +213,33 @@ class TranslationService:
             '/onnxlate.v1.TranslationService/TranslateStream',
             onnxlate_dot_v1_dot_translation__pb2.TranslateStreamRequest.SerializeToString,
             onnxlate_dot_v1_dot_translation__pb2.TranslateStreamResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TranslateBatch(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/onnxlate.v1.TranslationService/TranslateBatch',
+            onnxlate_dot_v1_dot_translation__pb2.TranslateBatchRequest.SerializeToString,
+            onnxlate_dot_v1_dot_translation__pb2.TranslateBatchResponse.FromString,
             options,
             channel_credentials,
             insecure,
