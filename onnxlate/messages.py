@@ -3,14 +3,28 @@
 Both clients, the synchronous and the other, say everything through these functions.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import Protocol, TypedDict
 
+from . import wire
+from .answer import (
+    AlignmentLink,
+    AnswerWarning,
+    Attention,
+    Format,
+    ProtectedItem,
+    Sampling,
+    Segment,
+    Term,
+    TermUse,
+    Token,
+)
 from .channel import MAX_MESSAGE_BYTES
 from .errors import InvalidRequest, ServerFailure
 from .finish import FinishReason
 from .v1 import translation_pb2 as pb
+from .wire import many
 
 MAX_TEXTS = 32
 """Texts in one call: enough that the call itself costs nothing (0.4 ms), few enough
@@ -23,11 +37,6 @@ for a retry and gives up retrying what is larger."""
 MAX_CALLS = 4
 """Calls under way for one list: the server's batch never runs dry between two, and
 a long list leaves its waiting line to others too."""
-
-FINISH_REASONS: dict[pb.FinishReason, FinishReason] = {
-    pb.FINISH_REASON_EOS: FinishReason.EOS,
-    pb.FINISH_REASON_LENGTH: FinishReason.LENGTH,
-}
 
 
 class CallOptions(TypedDict, total=False):
@@ -49,6 +58,36 @@ class CallOptions(TypedDict, total=False):
     """Whether hypotheses carry their scores."""
     truncate_source: bool | None
     """Whether a text that is too long is cut, and flagged, instead of refused."""
+    format: Format | str | None
+    """What the texts are: "sentence" (default), "text", "html" or "markdown"."""
+    protect: bool | None
+    """Whether URLs, numbers, placeholders and the like come out as they went in."""
+    protected_phrases: Sequence[str] | None
+    """Phrases that come out as they went in."""
+    glossary: str | None
+    """Name of a glossary that the server keeps."""
+    terms: Sequence[Term] | None
+    """Terms to translate in a given way."""
+    min_target_tokens: int | None
+    """Shortest translation in tokens, end of sentence included."""
+    repetition_penalty: float | None
+    """Divides the score of tokens that were said before; 1 is off."""
+    no_repeat_ngram_size: int | None
+    """No run of so many tokens is said twice; 0 is off."""
+    coverage_penalty: float | None
+    """Weight of the penalty for source tokens that were hardly looked at."""
+    sampling: Sampling | None
+    """Draws tokens instead of taking the likeliest."""
+    target_prefix: str | None
+    """What the translation begins with."""
+    banned_phrases: Sequence[str] | None
+    """What the translation must not contain."""
+    return_alignment: bool | None
+    """Whether hypotheses carry which source words stand behind which target words."""
+    return_tokens: bool | None
+    """Whether hypotheses carry their tokens."""
+    return_attention: bool | None
+    """Whether hypotheses carry the attention of every layer and head."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +99,12 @@ class Hypothesis:
     score: float | None
     """Length-normalised log-probability; None unless return_scores was set."""
     num_target_tokens: int
+    tokens: tuple[Token, ...] = ()
+    """If return_tokens was set."""
+    alignment: tuple[AlignmentLink, ...] = ()
+    """If return_alignment was set."""
+    attention: tuple[Attention, ...] = ()
+    """If return_attention was set; one for each sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +120,14 @@ class Translation:
     """Which model answered,"""
     version: str = ""
     """and in which version; "" from a server that does not say."""
+    segments: tuple[Segment, ...] = ()
+    """What the best hypothesis is made of, in order of the source."""
+    protected_items: tuple[ProtectedItem, ...] = ()
+    terms: tuple[TermUse, ...] = ()
+    warnings: tuple[AnswerWarning, ...] = ()
+    """What a careful reader should look at."""
+    digest: str = ""
+    """Sixteen hexadecimal digits that name the very bundle."""
 
     @property
     def text(self) -> str:
@@ -167,19 +220,31 @@ def translations(response: pb.TranslateResponse, num_texts: int) -> list[Transla
         raise ServerFailure(
             f"the server sent {len(response.results)} results for {num_texts} texts"
         )
-    model, version = response.model, response.version
-    return [translation(result, model, version) for result in response.results]
+    return [translation(result, response) for result in response.results]
 
 
-def translation(result: pb.Result, model: str, version: str) -> Translation:
+class Answered(Protocol):
+    """A message that says which model answers."""
+
+    model: str
+    version: str
+    digest: str
+
+
+def translation(result: pb.Result, answer: Answered) -> Translation:
     if not result.hypotheses:
         raise ServerFailure("the server sent a result without a translation")
     return Translation(
         hypotheses=tuple(_hypothesis(each) for each in result.hypotheses),
         num_source_tokens=result.num_source_tokens,
         num_dropped_source_tokens=result.num_dropped_source_tokens,
-        model=model,
-        version=version,
+        model=answer.model,
+        version=answer.version,
+        digest=answer.digest,
+        segments=many(wire.segment_from, result.segments),
+        protected_items=many(wire.item_from, result.protected_items),
+        terms=many(wire.term_from, result.terms),
+        warnings=wire.warnings_from(result.warnings),
     )
 
 
@@ -203,10 +268,12 @@ def served_model(model: pb.Model) -> ServedModel:
 def _hypothesis(hypothesis: pb.Hypothesis) -> Hypothesis:
     return Hypothesis(
         text=hypothesis.text,
-        # A reason that a newer server knows and we do not is still an ending.
-        finish_reason=FINISH_REASONS.get(hypothesis.finish_reason, FinishReason.EOS),
+        finish_reason=wire.finish_reason(hypothesis.finish_reason),
         score=hypothesis.score if hypothesis.HasField("score") else None,
         num_target_tokens=hypothesis.num_target_tokens,
+        tokens=many(wire.token_from, hypothesis.tokens),
+        alignment=many(wire.link_from, hypothesis.alignment),
+        attention=many(wire.attention_from, hypothesis.attention),
     )
 
 
@@ -214,11 +281,11 @@ def _search_options(options: CallOptions) -> pb.TranslateOptions:
     given = {
         name: value
         for name, value in options.items()
-        if value is not None and name not in ("model", "timeout_s")
+        if name not in ("model", "timeout_s")
     }
     try:
-        return pb.TranslateOptions(**given)  # type: ignore[arg-type]  # a TypedDict's values
-    except (TypeError, ValueError) as cause:
+        return wire.options_to(given)
+    except (TypeError, ValueError, AttributeError) as cause:
         raise InvalidRequest(f"options {given} cannot be meant: {cause}") from cause
 
 

@@ -14,7 +14,7 @@ class StreamRecord:
     def take(self, message: pb.TranslateStreamResponse) -> str:
         """The message's piece; "" if it has none."""
         if message.HasField("result"):
-            self._result = translation(message.result, message.model, message.version)
+            self._result = translation(message.result, message)
         return message.piece
 
     def end(self) -> None:

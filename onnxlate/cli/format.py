@@ -1,8 +1,10 @@
 """How a translation is printed: as one line of text, or of JSON."""
 
 import json
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Collection
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from typing import Any
 
 from onnxlate.messages import Translation
 
@@ -26,16 +28,32 @@ def columns(translation: Translation) -> str:
 
 
 def as_json(translation: Translation) -> str:
-    hypotheses = [
-        {**asdict(each), "finish_reason": each.finish_reason.value}
-        for each in translation.hypotheses
-    ]
     record = {
         "text": translation.text,
         "model": translation.model,
         "num_source_tokens": translation.num_source_tokens,
         "num_dropped_source_tokens": translation.num_dropped_source_tokens,
         "truncated": translation.truncated,
-        "hypotheses": hypotheses,
+        "hypotheses": [plain_data(each) for each in translation.hypotheses],
+        **plain_data(translation, only=OPTIONAL),
     }
     return json.dumps(record, ensure_ascii=False)
+
+
+OPTIONAL = ("segments", "protected_items", "terms", "warnings")
+
+
+def plain_data(record: Any, only: Collection[str] = ()) -> Any:
+    """Dataclasses as objects without their empty lists, enums as their values."""
+    if isinstance(record, Enum):
+        return record.value
+    if isinstance(record, tuple):
+        return [plain_data(each) for each in record]
+    if not is_dataclass(record):
+        return record
+    values = {field.name: getattr(record, field.name) for field in fields(record)}
+    return {
+        name: plain_data(value)
+        for name, value in values.items()
+        if value != () and (not only or name in only)
+    }

@@ -144,8 +144,8 @@ class Result(_message.Message):
     segments: _containers.RepeatedCompositeFieldContainer[Segment]
     protected_items: _containers.RepeatedCompositeFieldContainer[ProtectedItem]
     terms: _containers.RepeatedCompositeFieldContainer[TermUse]
-    warnings: _containers.RepeatedCompositeFieldContainer[Warning]
-    def __init__(self, hypotheses: _Optional[_Iterable[_Union[Hypothesis, _Mapping]]] = ..., num_source_tokens: _Optional[int] = ..., num_dropped_source_tokens: _Optional[int] = ..., segments: _Optional[_Iterable[_Union[Segment, _Mapping]]] = ..., protected_items: _Optional[_Iterable[_Union[ProtectedItem, _Mapping]]] = ..., terms: _Optional[_Iterable[_Union[TermUse, _Mapping]]] = ..., warnings: _Optional[_Iterable[_Union[Warning, _Mapping]]] = ...) -> None: ...
+    warnings: _containers.RepeatedCompositeFieldContainer[AnswerWarning]
+    def __init__(self, hypotheses: _Optional[_Iterable[_Union[Hypothesis, _Mapping]]] = ..., num_source_tokens: _Optional[int] = ..., num_dropped_source_tokens: _Optional[int] = ..., segments: _Optional[_Iterable[_Union[Segment, _Mapping]]] = ..., protected_items: _Optional[_Iterable[_Union[ProtectedItem, _Mapping]]] = ..., terms: _Optional[_Iterable[_Union[TermUse, _Mapping]]] = ..., warnings: _Optional[_Iterable[_Union[AnswerWarning, _Mapping]]] = ...) -> None: ...
 
 class Span(_message.Message):
     __slots__ = ("start", "end", "start_byte", "end_byte")
@@ -229,41 +229,41 @@ class TermUse(_message.Message):
     target: Span
     def __init__(self, source_term: _Optional[str] = ..., target_term: _Optional[str] = ..., outcome: _Optional[_Union[TermUse.Outcome, str]] = ..., source: _Optional[_Union[Span, _Mapping]] = ..., target: _Optional[_Union[Span, _Mapping]] = ...) -> None: ...
 
-class Warning(_message.Message):
+class AnswerWarning(_message.Message):
     __slots__ = ("kind", "details", "source", "target", "decoded_again")
     class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
-        KIND_UNSPECIFIED: _ClassVar[Warning.Kind]
-        KIND_TRUNCATED_SOURCE: _ClassVar[Warning.Kind]
-        KIND_UNFINISHED: _ClassVar[Warning.Kind]
-        KIND_REPETITION: _ClassVar[Warning.Kind]
-        KIND_TOO_SHORT: _ClassVar[Warning.Kind]
-        KIND_TOO_LONG: _ClassVar[Warning.Kind]
-        KIND_UNKNOWN_CHARACTERS: _ClassVar[Warning.Kind]
-        KIND_LANGUAGE: _ClassVar[Warning.Kind]
-        KIND_UNSURE: _ClassVar[Warning.Kind]
-        KIND_UNTRANSLATED: _ClassVar[Warning.Kind]
-    KIND_UNSPECIFIED: Warning.Kind
-    KIND_TRUNCATED_SOURCE: Warning.Kind
-    KIND_UNFINISHED: Warning.Kind
-    KIND_REPETITION: Warning.Kind
-    KIND_TOO_SHORT: Warning.Kind
-    KIND_TOO_LONG: Warning.Kind
-    KIND_UNKNOWN_CHARACTERS: Warning.Kind
-    KIND_LANGUAGE: Warning.Kind
-    KIND_UNSURE: Warning.Kind
-    KIND_UNTRANSLATED: Warning.Kind
+        KIND_UNSPECIFIED: _ClassVar[AnswerWarning.Kind]
+        KIND_TRUNCATED_SOURCE: _ClassVar[AnswerWarning.Kind]
+        KIND_UNFINISHED: _ClassVar[AnswerWarning.Kind]
+        KIND_REPETITION: _ClassVar[AnswerWarning.Kind]
+        KIND_TOO_SHORT: _ClassVar[AnswerWarning.Kind]
+        KIND_TOO_LONG: _ClassVar[AnswerWarning.Kind]
+        KIND_UNKNOWN_CHARACTERS: _ClassVar[AnswerWarning.Kind]
+        KIND_LANGUAGE: _ClassVar[AnswerWarning.Kind]
+        KIND_UNSURE: _ClassVar[AnswerWarning.Kind]
+        KIND_UNTRANSLATED: _ClassVar[AnswerWarning.Kind]
+    KIND_UNSPECIFIED: AnswerWarning.Kind
+    KIND_TRUNCATED_SOURCE: AnswerWarning.Kind
+    KIND_UNFINISHED: AnswerWarning.Kind
+    KIND_REPETITION: AnswerWarning.Kind
+    KIND_TOO_SHORT: AnswerWarning.Kind
+    KIND_TOO_LONG: AnswerWarning.Kind
+    KIND_UNKNOWN_CHARACTERS: AnswerWarning.Kind
+    KIND_LANGUAGE: AnswerWarning.Kind
+    KIND_UNSURE: AnswerWarning.Kind
+    KIND_UNTRANSLATED: AnswerWarning.Kind
     KIND_FIELD_NUMBER: _ClassVar[int]
     DETAILS_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     TARGET_FIELD_NUMBER: _ClassVar[int]
     DECODED_AGAIN_FIELD_NUMBER: _ClassVar[int]
-    kind: Warning.Kind
+    kind: AnswerWarning.Kind
     details: str
     source: Span
     target: Span
     decoded_again: bool
-    def __init__(self, kind: _Optional[_Union[Warning.Kind, str]] = ..., details: _Optional[str] = ..., source: _Optional[_Union[Span, _Mapping]] = ..., target: _Optional[_Union[Span, _Mapping]] = ..., decoded_again: _Optional[bool] = ...) -> None: ...
+    def __init__(self, kind: _Optional[_Union[AnswerWarning.Kind, str]] = ..., details: _Optional[str] = ..., source: _Optional[_Union[Span, _Mapping]] = ..., target: _Optional[_Union[Span, _Mapping]] = ..., decoded_again: _Optional[bool] = ...) -> None: ...
 
 class Hypothesis(_message.Message):
     __slots__ = ("text", "finish_reason", "score", "num_target_tokens", "tokens", "alignment", "attention")

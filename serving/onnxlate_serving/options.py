@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TypeVar
 
+from onnxlate.answer import Format, Sampling, Term
 from onnxlate.bundle import DecodeDefaults, Limits
 from onnxlate.errors import InvalidRequest
 from onnxlate.search import SearchOptions
@@ -25,6 +26,22 @@ class TranslateOptions:
     max_target_tokens: int | None = None
     return_scores: bool = False
     truncate_source: bool = False
+    format: Format = Format.SENTENCE
+    protect: bool | None = None
+    """None: unless it is one sentence."""
+    protected_phrases: tuple[str, ...] = ()
+    glossary: str = ""
+    terms: tuple[Term, ...] = ()
+    min_target_tokens: int | None = None
+    repetition_penalty: float | None = None
+    no_repeat_ngram_size: int | None = None
+    coverage_penalty: float | None = None
+    sampling: Sampling | None = None
+    target_prefix: str | None = None
+    banned_phrases: tuple[str, ...] = ()
+    return_alignment: bool = False
+    return_tokens: bool = False
+    return_attention: bool = False
 
     def check(
         self, defaults: DecodeDefaults, model: Limits, ours: RequestLimits

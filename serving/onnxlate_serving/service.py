@@ -3,15 +3,18 @@
 Its errors become statuses in border.py.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
 from typing import Any
 
 from grpc.aio import ServicerContext
 
-from onnxlate.finish import FinishReason
+from onnxlate import wire
+from onnxlate.answer import Format, Sampling, Term
+from onnxlate.errors import InvalidRequest
 from onnxlate.v1 import translation_pb2 as pb
 from onnxlate.v1 import translation_pb2_grpc as pb_grpc
+from onnxlate.wire import Ruler
 
 from .caller import Who
 from .calls import Calls
@@ -22,11 +25,6 @@ from .options import TranslateOptions
 from .translation import TranslatedHypothesis, Translation
 
 NAME = "onnxlate.v1.TranslationService"
-
-FINISH_REASONS: dict[FinishReason, pb.FinishReason] = {
-    FinishReason.EOS: pb.FINISH_REASON_EOS,
-    FinishReason.LENGTH: pb.FINISH_REASON_LENGTH,
-}
 
 
 class TranslationService(pb_grpc.TranslationServiceServicer):
@@ -58,7 +56,7 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
                 )
             self._metrics.answered(deployment, translations)
             return pb.TranslateResponse(
-                results=map(result, translations),
+                results=map(result, translations, request.texts),
                 model=deployment.manifest.name,
                 version=deployment.manifest.version,
             )
@@ -80,7 +78,9 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
                     async for piece in pieces:
                         response = pb.TranslateStreamResponse(piece=piece.text)
                         if piece.translation:
-                            response.result.CopyFrom(result(piece.translation))
+                            response.result.CopyFrom(
+                                result(piece.translation, request.text)
+                            )
                             response.model = deployment.manifest.name
                             response.version = deployment.manifest.version
                             self._metrics.answered(deployment, [piece.translation])
@@ -104,24 +104,77 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
 
 def options_of(options: pb.TranslateOptions) -> TranslateOptions:
     """Fields the client left out stay unsaid."""
-    given: dict[str, Any] = {field.name: value for field, value in options.ListFields()}
+    given: dict[str, Any] = {
+        field.name: READERS.get(field.name, as_it_is)(value)
+        for field, value in options.ListFields()
+    }
     return TranslateOptions(**given)
 
 
-def result(translation: Translation) -> pb.Result:
+def as_it_is(value: Any) -> Any:
+    return value
+
+
+def format_of(value: "pb.Format") -> Format:
+    try:
+        return FORMATS_BY_NUMBER[value]
+    except KeyError as cause:
+        raise InvalidRequest(
+            f"format is {value}; this server knows {sorted(FORMATS_BY_NUMBER)}"
+        ) from cause
+
+
+def terms_of(terms: Iterable[pb.Term]) -> tuple[Term, ...]:
+    return tuple(Term(each.source, each.target) for each in terms)
+
+
+def sampling_of(sampling: pb.Sampling) -> Sampling:
+    return Sampling(**{field.name: value for field, value in sampling.ListFields()})
+
+
+FORMATS_BY_NUMBER = {
+    pb.FORMAT_UNSPECIFIED: Format.SENTENCE,
+    **{number: each for each, number in wire.FORMATS.items()},
+}
+
+READERS: dict[str, Callable[[Any], Any]] = {
+    "format": format_of,
+    "terms": terms_of,
+    "sampling": sampling_of,
+    "protected_phrases": tuple,
+    "banned_phrases": tuple,
+}
+
+
+def result(translation: Translation, text: str) -> pb.Result:
+    """`text` is what was translated."""
+    source = Ruler(text)
+    target = Ruler(translation.hypotheses[0].text)
     return pb.Result(
-        hypotheses=map(hypothesis, translation.hypotheses),
+        hypotheses=[hypothesis(each, source) for each in translation.hypotheses],
         num_source_tokens=translation.num_source_tokens,
         num_dropped_source_tokens=translation.num_dropped_source_tokens,
+        segments=[wire.segment_to(s, source, target) for s in translation.segments],
+        protected_items=[
+            wire.item_to(each, source, target) for each in translation.protected_items
+        ],
+        terms=[wire.term_to(each, source, target) for each in translation.terms],
+        warnings=[
+            wire.warning_to(each, source, target) for each in translation.warnings
+        ],
     )
 
 
-def hypothesis(translated: TranslatedHypothesis) -> pb.Hypothesis:
+def hypothesis(translated: TranslatedHypothesis, source: Ruler) -> pb.Hypothesis:
+    target = Ruler(translated.text)
     return pb.Hypothesis(
         text=translated.text,
-        finish_reason=FINISH_REASONS[translated.finish_reason],
+        finish_reason=wire.FINISH_REASONS[translated.finish_reason],
         score=translated.score,
         num_target_tokens=translated.num_target_tokens,
+        tokens=[wire.token_to(each, target) for each in translated.tokens],
+        alignment=[wire.link_to(each, source, target) for each in translated.alignment],
+        attention=map(wire.attention_to, translated.attention),
     )
 
 

@@ -2,6 +2,15 @@
 
 from dataclasses import dataclass
 
+from onnxlate.answer import (
+    AlignmentLink,
+    AnswerWarning,
+    Attention,
+    ProtectedItem,
+    Segment,
+    TermUse,
+    Token,
+)
 from onnxlate.finish import FinishReason
 
 
@@ -13,6 +22,10 @@ class TranslatedHypothesis:
     """Length-normalised log-probability; None if nobody asked."""
     num_target_tokens: int
     """End of sentence included, if the model ended it."""
+    tokens: tuple[Token, ...] = ()
+    """() if nobody asked, as below."""
+    alignment: tuple[AlignmentLink, ...] = ()
+    attention: tuple[Attention, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +36,11 @@ class Translation:
     """Best first; at least one."""
     num_source_tokens: int
     num_dropped_source_tokens: int = 0
+    segments: tuple[Segment, ...] = ()
+    """What the best hypothesis is made of; () for a single sentence."""
+    protected_items: tuple[ProtectedItem, ...] = ()
+    terms: tuple[TermUse, ...] = ()
+    warnings: tuple[AnswerWarning, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
