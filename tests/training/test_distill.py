@@ -56,10 +56,10 @@ def runs(recipe: Path) -> list[Path]:
     return paths
 
 
-def train_here(recipe: Path, path: Path, *changes: str) -> None:
+def train_here(recipe: Path, path: Path, *changes: str, resume: bool = False) -> None:
     folder = f"data.folder={json.dumps(str(recipe.parent))}"
     rare = [f"train.{what}_every=1000" for what in ("validate", "save", "log")]
-    train_run(load_recipe(recipe, [folder, *rare, *changes]), path, resume=False)
+    train_run(load_recipe(recipe, [folder, *rare, *changes]), path, resume)
 
 
 def distill(*arguments: object) -> dict[str, int]:
@@ -218,6 +218,20 @@ def test_a_run_begins_with_the_weights_and_tokenizers_of_another(
     theirs, mine = RunFolder(runs[0]).result()[0], RunFolder(run).result()[0]
     for name, weight in theirs.items():
         torch.testing.assert_close(mine[name], weight, atol=1e-6, rtol=0)
+
+
+def test_a_run_goes_on_when_the_one_that_it_began_with_is_gone(
+    runs: list[Path], recipe: Path, tmp_path: Path
+) -> None:
+    start, run = tmp_path / "start", tmp_path / "run"
+    shutil.copytree(runs[0], start)
+    train_here(recipe, run, f"train.start_from={start}", "train.max_updates=2")
+    shutil.rmtree(start)
+
+    more = (f"train.start_from={start}", "train.max_updates=4")
+    train_here(recipe, run, *more, resume=True)
+
+    assert RunFolder(run).checkpoints()[-1].path.name == "update-00000004"
 
 
 def test_another_shape_and_no_run_are_refused(

@@ -9,6 +9,7 @@ import numpy as np
 from onnxlate.text import EOS_ID, Tokenizer
 
 from .corpus import Pair
+from .draws import Purpose, generator
 from .recipe import AugmentConfig
 
 # A word, a number, a time: inner full stops, colons and the like are part of it.
@@ -56,7 +57,7 @@ def augment(
     validation: Sequence[Pair] = (),
 ) -> tuple[list[Pair], Counter[str]]:
     """What comes on top of the pairs, and how many of each kind."""
-    random = np.random.default_rng([seed, 1])
+    random = generator(seed, Purpose.AUGMENTATION)
     kinds: dict[str, tuple[float, Iterator[Pair | None]]] = {
         "with placeholders": (
             config.placeholders,

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from onnxlate.text import Tokenizer
 
 from .corpus import Example, Ids
+from .draws import Purpose, generator
 
 WAYS = 16
 """K. The usual way is among them as often as chance has it."""
@@ -137,7 +138,7 @@ class CutAnew:
         """As ever."""
         self._max_tokens = max_tokens
         self._seed = seed
-        random = _random(seed, 0)
+        random = generator(seed, Purpose.CUTS)
         self._sides = [
             (words, Cuts(words.different, tokenizer, dropout, random))
             for words, tokenizer in (
@@ -147,7 +148,7 @@ class CutAnew:
         ]
 
     def __call__(self, epoch: int) -> list[Example]:
-        random = _random(self._seed, 1, epoch)
+        random = generator(self._seed, Purpose.CHOICE_OF_CUTS, epoch)
         sources, targets = (cuts.draw(words, random) for words, cuts in self._sides)
         return [
             Example(
@@ -158,11 +159,6 @@ class CutAnew:
 
     def _bounded(self, ids: Ids, usual: Ids) -> Ids:
         return ids if len(ids) <= self._max_tokens else usual
-
-
-def _random(seed: int, *purpose: int) -> np.random.Generator:
-    """A spawn key, since numpy takes [seed, 2] and [seed, 2, 0] for one seed."""
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=purpose))
 
 
 class _Counter:

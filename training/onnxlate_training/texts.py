@@ -44,7 +44,8 @@ def prepare(
     tokenizers cannot be as the recipe wants them.
     """
     with together(worker):
-        if recipe.train.start_from:
+        # A run that goes on has tokenizers and weights of its own.
+        if recipe.train.start_from and not run.checkpoints():
             _require_alike(RunFolder(recipe.train.start_from), recipe)
         raw = training_pairs(recipe.data)
         validation = validation_pairs(recipe.data)
