@@ -12,15 +12,44 @@ from dataclasses import dataclass
 from typing import Literal
 
 from onnxlate.alignment import Floats, between_words, told
-from onnxlate.bundle import AlignmentInfo, AttentionHead
+from onnxlate.bundle import AlignmentInfo, AttentionHead, Precision
 from onnxlate.text import Tokenizer
 from onnxlate.words import Word, words_of
+from onnxlate_training.checkpoint import LoadedModel
+
+from .attention_gate import AttentionSessions, Seen, pass_attention_gate
+from .gate import Progress, Sample, Verdict
 
 FEWEST = 30
 """Copied words from which on a choice is better founded than none."""
 
 Step = Literal["scored", "fed"]
 STEPS: tuple[Step, ...] = ("scored", "fed")
+
+
+def look(
+    loaded: LoadedModel,
+    sessions: AttentionSessions,
+    precision: Precision,
+    sample: Sample,
+    verdict: Verdict,
+    on_progress: Progress,
+) -> tuple[Seen, AlignmentInfo]:
+    """Where the translations of the gate look, and what that tells.
+
+    Raises ExportError if that is not where they look in PyTorch.
+    """
+    # The beginning is fed too, and positions end at the limit.
+    most = loaded.max_target_tokens - 1
+    targets = [each.tokens[:most] for each in verdict.translations]
+    pairs = list(zip(sample.sources, targets, strict=True))
+    seen = pass_attention_gate(loaded.model, sessions, precision, pairs, on_progress)
+    source, target = map(Tokenizer, (loaded.source_tokenizer, loaded.target_tokenizer))
+    sentences = [
+        read((source, ids), (target, said), attention)
+        for (ids, said), attention in zip(pairs, seen.attention, strict=True)
+    ]
+    return seen, choose_heads(sentences)
 
 
 @dataclass(frozen=True)

@@ -30,17 +30,16 @@ from onnxlate.bundle import (
     read_manifest,
 )
 from onnxlate.errors import BundleError, ConfigError, ExportError
-from onnxlate.text import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Tokenizer
+from onnxlate.text import BOS_ID, EOS_ID, PAD_ID, UNK_ID
 from onnxlate_training.checkpoint import LoadedModel
 
 from . import across, fused, graphs
-from .aligning import choose_heads, read
-from .attention_gate import AttentionSessions, Seen, pass_attention_gate
+from .aligning import look
+from .attention_gate import AttentionSessions, Seen
 from .gate import (
     MAX_SENTENCES,
     Progress,
     Sample,
-    Verdict,
     defaults_of,
     draw_sample,
     limits_of,
@@ -81,7 +80,7 @@ def export_bundle(
     sessions = AttentionSessions(
         stepper.encoder, open_session(content[ATTENTION], threads=0)
     )
-    looked = _look(loaded, sessions, precision, sample, verdict, on_progress)
+    looked = look(loaded, sessions, precision, sample, verdict, on_progress)
     content = _shared(loaded, built, precision)
     with new_folder(path) as folder:
         for name, data in content.items():
@@ -132,33 +131,6 @@ def build_graphs(
         }
     on_progress("writing the graphs", 3, 3)
     return built
-
-
-def _look(
-    loaded: LoadedModel,
-    sessions: AttentionSessions,
-    precision: Precision,
-    sample: Sample,
-    verdict: Verdict,
-    on_progress: Progress,
-) -> tuple[Seen, AlignmentInfo]:
-    """Where the translations of the gate look, and what that tells."""
-    targets = [each.tokens for each in verdict.translations]
-    seen = pass_attention_gate(
-        loaded.model,
-        sessions,
-        precision,
-        list(zip(sample.sources, targets, strict=True)),
-        on_progress,
-    )
-    source, target = map(Tokenizer, (loaded.source_tokenizer, loaded.target_tokenizer))
-    sentences = [
-        read((source, ids), (target, said), attention)
-        for ids, said, attention in zip(
-            sample.sources, targets, seen.attention, strict=True
-        )
-    ]
-    return seen, choose_heads(sentences)
 
 
 def _shared(
