@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import (
     BaseModel,
     ConfigDict,
+    Field,
     NonNegativeInt,
     PositiveInt,
     ValidationError,
@@ -115,6 +116,37 @@ class GateReport(_Record):
     chrf_pytorch: float | None = None
 
 
+class AttentionHead(_Record):
+    layer: NonNegativeInt
+    """Of the decoder's, the first is 0."""
+    head: NonNegativeInt
+
+
+class AlignmentInfo(_Record):
+    """Which attention tells what words belong together, and how well it did."""
+
+    heads: tuple[AttentionHead, ...] = Field(min_length=1)
+    """Their mean tells it."""
+    step: Literal["fed", "scored"]
+    """What a token looked at is taken from the step that is fed the token, or from the
+    one before, which scores it."""
+    copied_words: NonNegativeInt
+    """Words of the gate's sentences that stand in their translations, once in each;"""
+    copied_linked: NonNegativeInt
+    """and of those, how many look most at themselves."""
+
+
+class AttentionInfo(_Record):
+    """The graph that tells where finished translations looked."""
+
+    graph: GraphInfo
+    alignment: AlignmentInfo
+    max_difference: float
+    """Largest difference of a weight to PyTorch's, on the gate's sentences;"""
+    mean_difference: float
+    """and what share of a token's attention is elsewhere, in the mean of all."""
+
+
 class Manifest(_Record):
     format: Literal[1]
     written_by: str
@@ -139,6 +171,8 @@ class Manifest(_Record):
     generator: str | None = None
     """File name of the decoder's last weights, (target_vocabulary, width) as float32;
     given where the decoder scores roughly too, and in no other case."""
+    attention: AttentionInfo | None = None
+    """None in bundles whose translations cannot be aligned."""
     provenance: dict[str, str | int | float]
     """Where the weights come from: recipe, seed, updates, corpus, versions."""
     gate: GateReport
@@ -151,7 +185,10 @@ class Manifest(_Record):
 
     def digest(self) -> str:
         """Sixteen hexadecimal digits that name this very bundle."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        data = self.model_dump(mode="json")
+        if self.attention is None:
+            del data["attention"]  # bundles that are older than it keep their names
+        text = json.dumps(data, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -178,6 +215,7 @@ class Bundle:
             manifest.source_tokenizer,
             manifest.target_tokenizer,
             *([manifest.generator] if manifest.generator else []),
+            *([manifest.attention.graph.file] if manifest.attention else []),
         }
         if missing := sorted(named - set(manifest.files)):
             raise BundleError(f"{path}: the manifest gives no hash for {missing[0]}")
@@ -195,6 +233,11 @@ class Bundle:
     def generator(self) -> Path | None:
         name = self.manifest.generator
         return self.path / name if name else None
+
+    @property
+    def attention(self) -> Path | None:
+        info = self.manifest.attention
+        return self.path / info.graph.file if info else None
 
     @property
     def source_tokenizer(self) -> Path:

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import sentencepiece
+from sentencepiece import sentencepiece_pb2
 
+from .answer import Span
 from .errors import BundleError
 
 PAD_ID, UNK_ID, BOS_ID, EOS_ID = 0, 1, 2, 3
@@ -41,6 +43,36 @@ class Tokenizer:
         words = [i for i in ids if i not in (PAD_ID, BOS_ID, EOS_ID)]
         return str(self._model.decode(words))
 
+    def encode_with_spans(self, text: str) -> tuple[list[int], list[Span]]:
+        """`encode`, and which part of the text each id stands for; the end's is empty.
+
+        Parts are of the text as given, whatever normalising made of it. Ids that
+        share one character, such as its bytes, stand for all of it.
+        """
+        cleaned = _clean(text)
+        read = self._model.encode(cleaned, out_type="serialized_proto")
+        ids, spans = _read(read, cleaned)
+        return _ended(ids), [*spans, Span(len(text), len(text))] if ids else []
+
+    def decode_with_spans(self, ids: Sequence[int]) -> tuple[str, list[Span]]:
+        """`decode`, and for each id which part of that text it stands for.
+
+        Special ids stand for nothing, between the others. The end of one part is the
+        start of the next, but for those that share a character.
+        """
+        words = [i for i in ids if i not in (PAD_ID, BOS_ID, EOS_ID)]
+        text = self.decode(words)
+        said = self._model.decode(words, out_type="serialized_proto") if words else b""
+        _, spans = _read(said, text)
+        follow, end, found = iter(spans), 0, []
+        for each in ids:
+            if each in (PAD_ID, BOS_ID, EOS_ID):
+                found.append(Span(end, end))
+            else:
+                found.append(next(follow))
+                end = found[-1].end
+        return text, found
+
     def is_special(self, token_id: int) -> bool:
         """Whether the id stands for no text of its own, as padding and the end do."""
         return bool(self._model.is_control(token_id))
@@ -58,6 +90,26 @@ class Tokenizer:
     def piece(self, token_id: int) -> str:
         """The id as its SentencePiece spelling, for displays: "▁Haus"."""
         return str(self._model.id_to_piece(token_id))
+
+
+def _read(serialized: bytes, text: str) -> tuple[list[int], list[Span]]:
+    """Ids and spans of what SentencePiece says in its own words, of this very text."""
+    said = sentencepiece_pb2.SentencePieceText()  # type: ignore[attr-defined]
+    said.ParseFromString(serialized)
+    # It counts bytes; of half a character there is none.
+    characters = [at for at, each in enumerate(text) for _ in each.encode()]
+    characters.append(len(text))
+    spans: list[Span] = []
+    following: Span | None = None
+    for piece in reversed(said.pieces):
+        span = Span(characters[piece.begin], characters[piece.end])
+        # A character's bytes, and what one character was normalised to, have it at
+        # the last of them; the others are empty and stand before it.
+        if span.start == span.end and following and following.start == span.start:
+            span = following
+        spans.append(span)
+        following = span
+    return [piece.id for piece in said.pieces], spans[::-1]
 
 
 def _clean(text: str) -> str:

@@ -54,7 +54,7 @@ def attention_maps(loaded: LoadedModel, source: str, target: str) -> list[Attent
     example = Example(np.array(source_ids, np.int32), np.array(target_ids, np.int32))
     batch = collate([example])
     model = loaded.model
-    with torch.inference_mode(), _recorded(model) as seen:
+    with torch.inference_mode(), recorded(model) as seen:
         model(batch.source_ids, batch.source_visible, batch.target_ids)
     read = _pieces(source_tokenizer, batch.source_ids[0].tolist())
     fed = _pieces(target_tokenizer, batch.target_ids[0].tolist())
@@ -64,16 +64,16 @@ def attention_maps(loaded: LoadedModel, source: str, target: str) -> list[Attent
         "cross": (fed, read),
     }
     return [
-        AttentionMap(kind, layer, weights, *sides[kind])
+        AttentionMap(kind, layer, weights[0], *sides[kind])
         for (kind, layer), weights in sorted(seen.items())
     ]
 
 
 @contextmanager
-def _recorded(
+def recorded(
     model: nn.Module,
 ) -> Iterator[dict[tuple[Kind, int], npt.NDArray[np.float32]]]:
-    """Notes what every attention of the model looks at while it runs."""
+    """Notes what every attention of the model looks at while it runs: (B, H, Q, K)."""
     seen: dict[tuple[Kind, int], npt.NDArray[np.float32]] = {}
     hooks = []
 
@@ -83,7 +83,7 @@ def _recorded(
             x, memory, visible = inputs
             keys, _ = module.keys_values(memory)
             weights = attention_weights(module.split(module.query(x)), keys, visible)
-            seen[kind, layer] = weights[0].numpy()
+            seen[kind, layer] = weights.numpy()
 
         return record
 

@@ -8,7 +8,7 @@ import onnx
 from rich.console import Group
 from rich.table import Table
 
-from onnxlate.bundle import Bundle, GraphInfo, Manifest
+from onnxlate.bundle import AttentionInfo, Bundle, GraphInfo, Manifest
 
 
 def describe(bundle: Bundle) -> dict[str, Any]:
@@ -17,7 +17,9 @@ def describe(bundle: Bundle) -> dict[str, Any]:
         "digest": bundle.manifest.digest(),
         "manifest": bundle.manifest.model_dump(mode="json"),
         "operators": {
-            path.name: _operators(path) for path in (bundle.encoder, bundle.decoder)
+            path.name: _operators(path)
+            for path in (bundle.encoder, bundle.decoder, bundle.attention)
+            if path
         },
     }
 
@@ -31,15 +33,15 @@ def _operators(path: Path) -> dict[str, int]:
 def tables(bundle: Bundle) -> Group:
     manifest = bundle.manifest
     operators = describe(bundle)["operators"]
+    graphs = [
+        ("Encoder", manifest.encoder),
+        ("Decoder, one token per row", manifest.decoder),
+    ]
+    if manifest.attention:
+        graphs.append(("Attention, a whole translation", manifest.attention.graph))
     return Group(
         _facts(bundle, manifest),
-        *(
-            _graph(title, graph, operators[graph.file])
-            for title, graph in (
-                ("Encoder", manifest.encoder),
-                ("Decoder, one token per row", manifest.decoder),
-            )
-        ),
+        *(_graph(title, graph, operators[graph.file]) for title, graph in graphs),
         _files(manifest),
         _gate(manifest),
     )
@@ -102,7 +104,23 @@ def _gate(manifest: Manifest) -> Table:
         table.add_row("BLEU", f"{gate.bleu:.2f} (PyTorch {gate.bleu_pytorch:.2f})")
     if gate.chrf is not None and gate.chrf_pytorch is not None:
         table.add_row("chrF", f"{gate.chrf:.2f} (PyTorch {gate.chrf_pytorch:.2f})")
+    if manifest.attention:
+        _alignment(table, manifest.attention)
     return table
+
+
+def _alignment(table: Table, attention: AttentionInfo) -> None:
+    chosen = attention.alignment
+    heads = ", ".join(f"{each.layer}.{each.head}" for each in chosen.heads)
+    table.add_row("attention", f"within {attention.max_difference:.2g}")
+    table.add_row(
+        "aligned by",
+        f"layer.head {heads}, at the step that {VERBS[chosen.step]} a token; it links "
+        f"{chosen.copied_linked} of {chosen.copied_words} copied words to themselves",
+    )
+
+
+VERBS = {"fed": "is fed", "scored": "scores"}
 
 
 def _table(title: str, *headings: str) -> Table:

@@ -16,6 +16,8 @@ from onnxlate import __version__
 from onnxlate.bundle import (
     FORMAT,
     MANIFEST_NAME,
+    AlignmentInfo,
+    AttentionInfo,
     Bundle,
     GateReport,
     GraphInfo,
@@ -31,7 +33,9 @@ from onnxlate.errors import BundleError, ConfigError, ExportError
 from onnxlate.text import BOS_ID, EOS_ID, PAD_ID, UNK_ID
 from onnxlate_training.checkpoint import LoadedModel
 
-from . import fused, graphs
+from . import across, fused, graphs
+from .aligning import look
+from .attention_gate import AttentionSessions, Seen
 from .gate import (
     MAX_SENTENCES,
     Progress,
@@ -43,9 +47,10 @@ from .gate import (
 )
 from .products import FloatProducts, Int8Products, Products
 from .ranges import calibration, measure_ranges
-from .stepper import OrtStepper
+from .sharing import share_weights
+from .stepper import OrtStepper, open_session
 
-ENCODER, DECODER = "encoder.onnx", "decoder.onnx"
+ENCODER, DECODER, ATTENTION = "encoder.onnx", "decoder.onnx", "attention.onnx"
 CARD = "README.md"
 GENERATOR = "generator.float32"
 
@@ -71,11 +76,12 @@ def export_bundle(
     built = build_graphs(loaded, precision, sample, on_progress)
     content = {name: graph.SerializeToString() for name, graph in built.items()}
     stepper = OrtStepper(content[ENCODER], content[DECODER])
-    gate = pass_gate(loaded, stepper, precision, sample, on_progress)
-    if precision == "fp32":
-        table = move_out(loaded.model.generator.weight, built, GENERATOR)
-        content = {name: graph.SerializeToString() for name, graph in built.items()}
-        content[GENERATOR] = table
+    verdict = pass_gate(loaded, stepper, precision, sample, on_progress)
+    sessions = AttentionSessions(
+        stepper.encoder, open_session(content[ATTENTION], threads=0)
+    )
+    looked = look(loaded, sessions, precision, sample, verdict, on_progress)
+    content = _shared(loaded, built, precision)
     with new_folder(path) as folder:
         for name, data in content.items():
             (folder / name).write_bytes(data)
@@ -83,7 +89,8 @@ def export_bundle(
             shutil.copyfile(tokenizer, folder / tokenizer.name)
         if about is not None:
             (folder / CARD).write_bytes(about)
-        manifest = _manifest(loaded, built, gate, precision, version, folder)
+        reports = verdict.report, *looked
+        manifest = _manifest(loaded, built, reports, precision, version, folder)
         text = manifest.model_dump_json(indent=2) + "\n"
         (folder / MANIFEST_NAME).write_text(text, encoding="utf-8")
     return Bundle.open(path)
@@ -102,25 +109,42 @@ def read_card(path: Path | None) -> bytes | None:
 def build_graphs(
     loaded: LoadedModel, precision: Precision, sample: Sample, on_progress: Progress
 ) -> dict[str, onnx.ModelProto]:
-    """encoder.onnx and decoder.onnx in the given precision.
+    """encoder.onnx, decoder.onnx and attention.onnx in the given precision.
 
     fp16 is for GPUs and keeps to standard operators; the others are for CPUs, and
     use what onnxruntime has there.
     """
-    on_progress("writing the graphs", 0, 2)
+    on_progress("writing the graphs", 0, 3)
     if precision == "fp16":
         model = copy.deepcopy(loaded.model).half()
         built = {ENCODER: graphs.encoder_graph(model)}
-        on_progress("writing the graphs", 1, 2)
+        on_progress("writing the graphs", 1, 3)
         built[DECODER] = graphs.decoder_graph(model)
+        on_progress("writing the graphs", 2, 3)
+        built[ATTENTION] = across.standard_attention_graph(model)
     else:
         products = _products(loaded, precision, sample)
         built = {
             ENCODER: fused.encoder_graph(loaded.model, products),
             DECODER: fused.decoder_graph(loaded.model, products),
+            ATTENTION: across.attention_graph(loaded.model, products),
         }
-    on_progress("writing the graphs", 2, 2)
+    on_progress("writing the graphs", 3, 3)
     return built
+
+
+def _shared(
+    loaded: LoadedModel, built: dict[str, onnx.ModelProto], precision: Precision
+) -> dict[str, bytes]:
+    """The files of the graphs, with what they have in common in one of them."""
+    content: dict[str, bytes] = {}
+    if precision == "fp32":
+        content[GENERATOR] = move_out(loaded.model.generator.weight, built, GENERATOR)
+    for name in (ENCODER, DECODER):
+        content[name] = built[name].SerializeToString()
+    share_weights(built[ATTENTION], content)
+    content[ATTENTION] = built[ATTENTION].SerializeToString()
+    return content
 
 
 def move_out(
@@ -197,12 +221,13 @@ def _tensor_info(value: onnx.ValueInfoProto) -> TensorInfo:
 def _manifest(
     loaded: LoadedModel,
     built: dict[str, onnx.ModelProto],
-    gate: GateReport,
+    reports: tuple[GateReport, Seen, AlignmentInfo],
     precision: Precision,
     version: str,
     folder: Path,
 ) -> Manifest:
     model, config = loaded.model, loaded.model.config
+    gate, seen, alignment = reports
     return Manifest(
         format=FORMAT,
         written_by=f"onnxlate {__version__}",
@@ -232,6 +257,12 @@ def _manifest(
         generator=GENERATOR if precision == "fp32" else None,
         provenance=loaded.provenance
         | {"onnx": onnx.__version__, "onnxruntime": onnxruntime.__version__},
+        attention=AttentionInfo(
+            graph=graph_info(ATTENTION, built[ATTENTION]),
+            alignment=alignment,
+            max_difference=seen.max_difference,
+            mean_difference=seen.mean_difference,
+        ),
         gate=gate,
         files={each.name: file_info(each) for each in sorted(folder.iterdir())},
     )

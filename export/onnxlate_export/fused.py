@@ -41,14 +41,14 @@ def decoder_graph(model: Transformer, products: Products) -> onnx.ModelProto:
     return _DecoderWriter(model, products).write()
 
 
-class _Stream:
+class Stream:
     """The residual stream: what sub-layers read normalised, and add to.
 
     Pre-norm keeps a sum and normalises it for every reader; post-norm replaces the
     sum by its normalised self.
     """
 
-    def __init__(self, writer: "_Writer", x: str, pre: bool) -> None:
+    def __init__(self, writer: "Writer", x: str, pre: bool) -> None:
         self._writer = writer
         self._sum = x
         self._added: str | None = None  # to the sum, when somebody reads next
@@ -95,7 +95,7 @@ class _Stream:
         )
 
 
-class _Writer:
+class Writer:
     """What encoder and decoder have in common."""
 
     def __init__(self, model: Transformer, products: Products) -> None:
@@ -150,7 +150,7 @@ class _Writer:
         return stacked, self.point(f"{name}.query", stacked)
 
     def put_out(
-        self, stream: _Stream, mixed: str, out: Dense, norm: nn.LayerNorm, name: str
+        self, stream: Stream, mixed: str, out: Dense, norm: nn.LayerNorm, name: str
     ) -> None:
         """What attention mixed, through its last map and onto the stream."""
         there = self.point(out.name, out)
@@ -160,7 +160,7 @@ class _Writer:
 
     def feed_forward(
         self,
-        stream: _Stream,
+        stream: Stream,
         name: str,
         layer: FeedForward,
         fed: Residual,
@@ -190,7 +190,7 @@ class _Writer:
         return self.graph.node("Reshape", x, self.graph.ints(*shape), place=place)
 
 
-class _EncoderWriter(_Writer):
+class _EncoderWriter(Writer):
     def write(self) -> onnx.ModelProto:
         graph, model, width = self.graph, self._model, self._width
         ids = graph.input("source_ids", INT64, ["sentences", "source"])
@@ -204,7 +204,7 @@ class _EncoderWriter(_Writer):
             "Concat", shape, graph.ints(self._heads, width // self._heads), axis=0
         )
 
-        stream = _Stream(self, self._start(ids), self._pre)
+        stream = Stream(self, self._start(ids), self._pre)
         for at, layer in enumerate(model.encoder.stack):
             self._layer(stream, f"encoder.layers.{at}", layer)
         self._cross(stream)
@@ -219,7 +219,7 @@ class _EncoderWriter(_Writer):
         first = graph.node("Slice", positions, graph.ints(0), size, graph.ints(0))
         return self.shaped(graph.node("Add", words, first), -1, self._width)  # (BS, D)
 
-    def _layer(self, stream: _Stream, name: str, layer: EncoderLayer) -> None:
+    def _layer(self, stream: Stream, name: str, layer: EncoderLayer) -> None:
         graph, norm = self.graph, f"{name}.attended.norm"
         maps, here = self.stacked(f"{name}.attention", layer.attention)
         x = stream.read(layer.attended.norm, norm, here)
@@ -250,7 +250,7 @@ class _EncoderWriter(_Writer):
             stream, f"{name}.feed_forward", layer.feed_forward, layer.fed, f"{name}.fed"
         )
 
-    def _cross(self, stream: _Stream) -> None:
+    def _cross(self, stream: Stream) -> None:
         """Keys and values for each decoder layer, as `cross_keys_0` and so on."""
         pairs = [
             _cross_keys_values(self, at, layer)
@@ -276,7 +276,7 @@ class _EncoderWriter(_Writer):
                 )
 
 
-class _DecoderWriter(_Writer):
+class _DecoderWriter(Writer):
     def write(self) -> onnx.ModelProto:
         graph, model = self.graph, self._model
         ids = graph.input("target_ids", INT64, ["rows"])
@@ -302,9 +302,9 @@ class _DecoderWriter(_Writer):
             "Concat", sentences, graph.ints(-1, self._width), axis=0
         )
 
-        generator = Dense.table(_table_name(model), model.generator.weight)
+        generator = Dense.table(table_name(model), model.generator.weight)
         last = self.point("generator", generator)
-        stream = _Stream(self, self._start(ids, generator, last), self._pre)
+        stream = Stream(self, self._start(ids, generator, last), self._pre)
         for at, layer in enumerate(model.decoder.stack):
             self._layer(stream, at, layer)
         x = stream.end(model.decoder.norm, "decoder.norm", last)
@@ -325,7 +325,7 @@ class _DecoderWriter(_Writer):
         place = self.graph.node("Gather", positions, self._position)
         return self.graph.node("Add", words, place)
 
-    def _layer(self, stream: _Stream, at: int, layer: DecoderLayer) -> None:
+    def _layer(self, stream: Stream, at: int, layer: DecoderLayer) -> None:
         name = f"decoder.layers.{at}"
         self._look_back(stream, at, layer.self_attention, layer.looked_back, name)
         self._look_across(stream, at, layer, name)
@@ -335,7 +335,7 @@ class _DecoderWriter(_Writer):
 
     def _look_back(
         self,
-        stream: _Stream,
+        stream: Stream,
         at: int,
         attention: MultiHeadAttention,
         residual: Residual,
@@ -361,7 +361,7 @@ class _DecoderWriter(_Writer):
         self.put_out(stream, mixed, out, residual.norm, norm)
 
     def _look_across(
-        self, stream: _Stream, at: int, layer: DecoderLayer, name: str
+        self, stream: Stream, at: int, layer: DecoderLayer, name: str
     ) -> None:
         graph, norm = self.graph, f"{name}.looked_across.norm"
         attention = layer.cross_attention
@@ -385,7 +385,7 @@ class _DecoderWriter(_Writer):
 
 
 def _cross_keys_values(
-    writer: _Writer, at: int, layer: DecoderLayer
+    writer: Writer, at: int, layer: DecoderLayer
 ) -> tuple[Dense, Dense]:
     """The values are divided already by what the decoder's product wants them to be."""
     name = f"decoder.layers.{at}.cross_attention"
@@ -401,7 +401,7 @@ def _stacked(name: str, *parts: Dense) -> Dense:
     return Dense(name, weight, bias)
 
 
-def _table_name(model: Transformer) -> str:
+def table_name(model: Transformer) -> str:
     return "generator" if model.config.tying == "none" else "target_embedding"
 
 

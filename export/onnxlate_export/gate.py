@@ -48,6 +48,15 @@ class Sample:
     """As many, or none at all."""
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """Of graphs that passed."""
+
+    report: GateReport
+    translations: list[Hypothesis]
+    """What they made of the sample, with a beam."""
+
+
 def defaults_of(loaded: LoadedModel) -> DecodeDefaults:
     return DecodeDefaults(
         beam_size=loaded.beam_size,
@@ -70,7 +79,7 @@ def pass_gate(
     precision: Precision,
     sample: Sample,
     on_progress: Progress,
-) -> GateReport:
+) -> Verdict:
     """The figures of a pair of graphs that may become a bundle.
 
     Raises ExportError if they translate otherwise than `loaded.model` does.
@@ -98,7 +107,7 @@ def pass_gate(
     scores = _score(loaded, beam_onnx, sample.references)
     if precision in MAX_LOSS:
         _require_quality(precision, scores, scores_pytorch)
-    return GateReport(
+    figures = GateReport(
         sentences=len(sample.sources),
         text=f"first {len(sample.sources)} sentences of the validation text",
         greedy_equal=_num_equal(greedy, greedy_onnx),
@@ -110,6 +119,7 @@ def pass_gate(
         chrf=scores.get("chrF"),
         chrf_pytorch=scores_pytorch.get("chrF"),
     )
+    return Verdict(figures, beam_onnx)
 
 
 def draw_sample(

@@ -70,7 +70,7 @@ def encoder_graph(model: Transformer) -> onnx.ModelProto:
     """encoder.onnx of a model in evaluation mode."""
     sentences, source = Dim("sentences"), Dim("source")
     ids = torch.zeros(ROWS, SOURCE, dtype=torch.long)
-    return _export(
+    return export_module(
         EncoderGraph(model),
         arguments=(ids, ids == 0),
         axes=({0: sentences, 1: source},) * 2,
@@ -88,7 +88,7 @@ def decoder_graph(model: Transformer) -> onnx.ModelProto:
     cross = weight.new_zeros(ROWS * SOURCE * model.config.width).view(shape)
     past = weight.new_zeros(ROWS * CAPACITY * model.config.width).view(shape)
     num_caches = 2 * model.config.decoder_layers
-    return _export(
+    return export_module(
         DecoderGraph(model),
         arguments=(
             torch.zeros(ROWS, dtype=torch.long),
@@ -125,7 +125,7 @@ def _flat(pairs: Sequence[tuple[Tensor, Tensor]]) -> list[Tensor]:
     return [each for pair in pairs for each in pair]
 
 
-def _export(
+def export_module(
     module: nn.Module,
     arguments: tuple[Any, ...],
     axes: tuple[Any, ...],

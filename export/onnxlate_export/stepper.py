@@ -27,8 +27,8 @@ class OrtStepper:
         self, encoder: Path | bytes, decoder: Path | bytes, threads: int = 0
     ) -> None:
         """Raises BundleError if onnxruntime does not load one of them."""
-        self.encoder = _session(encoder, threads)
-        self.decoder = _session(decoder, threads)
+        self.encoder = open_session(encoder, threads)
+        self.decoder = open_session(decoder, threads)
 
     def start(self, source_ids: Ints, source_visible: Bools) -> "OrtRows":
         names = [output.name for output in self.encoder.get_outputs()]
@@ -106,7 +106,8 @@ class OrtRows:
             }
 
 
-def _session(graph: Path | bytes, threads: int) -> onnxruntime.InferenceSession:
+def open_session(graph: Path | bytes, threads: int) -> onnxruntime.InferenceSession:
+    """One graph on the CPU; raises BundleError if onnxruntime does not load it."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3

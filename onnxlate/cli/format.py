@@ -1,33 +1,71 @@
 """How a translation is printed: as one line of text, or of JSON."""
 
 import json
+import re
 from collections.abc import Callable, Collection
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any
 
-from onnxlate.messages import Translation
+from onnxlate.answer import Span
+from onnxlate.messages import Hypothesis, Translation
 
 from .lines import one_line
 
-Format = Callable[[Translation], str]
+Format = Callable[[Translation, str], str]
+"""Told a translation and what was translated."""
 
 
-def plain(translation: Translation) -> str:
+def plain(translation: Translation, source: str) -> str:
     return one_line(translation.text)
 
 
-def columns(translation: Translation) -> str:
+def columns(translation: Translation, source: str) -> str:
     """Hypotheses, each behind its score if it has one, with tabs between."""
+    return "\t".join(_cells(translation))
+
+
+def aligned(translation: Translation, source: str) -> str:
+    """The same, and behind each hypothesis which words are which."""
+    return "\t".join(_cells(translation, source))
+
+
+def _cells(translation: Translation, source: str | None = None) -> list[str]:
     cells: list[str] = []
     for hypothesis in translation.hypotheses:
         if hypothesis.score is not None:
             cells.append(f"{hypothesis.score:.4f}")
         cells.append(one_line(hypothesis.text).replace("\t", " "))
-    return "\t".join(cells)
+        if source is not None:
+            cells.append(pharaoh(source, hypothesis))
+    return cells
 
 
-def as_json(translation: Translation) -> str:
+def pharaoh(source: str, hypothesis: Hypothesis) -> str:
+    """Links as pairs of words counted from 0, as aligners print them: "0-0 1-2".
+
+    Words are what stands between white space, since that is how others count them.
+    """
+    pairs = {
+        (s, t)
+        for link in hypothesis.alignment
+        for s in _words(source, link.source)
+        for t in _words(hypothesis.text, link.target)
+    }
+    return " ".join(f"{s}-{t}" for s, t in sorted(pairs))
+
+
+def _words(text: str, span: Span) -> list[int]:
+    """Which words of the text the span is in."""
+    words = re.finditer(r"\S+", text)
+    return [
+        number
+        for number, word in enumerate(words)
+        if word.start() < span.end and span.start < word.end()
+    ]
+
+
+def as_json(translation: Translation, source: str = "") -> str:
     record = {
         "text": translation.text,
         "model": translation.model,

@@ -54,6 +54,13 @@ def translate(
         bool,
         typer.Option("--scores", help="Print the score and a tab before each."),
     ] = False,
+    alignment: Annotated[
+        bool,
+        typer.Option(
+            "--alignment",
+            help="Print a tab behind each, and which words are which: 0-0 1-2.",
+        ),
+    ] = False,
     stream: Annotated[
         bool, typer.Option("--stream", help="Print the words as they are decided.")
     ] = False,
@@ -70,7 +77,8 @@ def translate(
     """Translate arguments, lines or a file through a server."""
     if texts and source:
         raise ConfigError("give texts or --input, not both")
-    if stream and not as_json and (scores or (num_hypotheses or 1) > 1):
+    several = scores or alignment or (num_hypotheses or 1) > 1
+    if stream and not as_json and several:
         raise ConfigError("--stream prints one translation's words; add --json")
     options = CallOptions(
         model=model,
@@ -80,6 +88,7 @@ def translate(
         max_target_tokens=max_target_tokens,
         return_scores=scores or None,
         truncate_source=truncate or None,
+        return_alignment=alignment or None,
     )
     with (
         Client(server, timeout_s=timeout_s, credentials=credentials) as client,
@@ -89,16 +98,24 @@ def translate(
         if stream:
             _stream(client, groups, options, out, as_json)
             return
-        plain = format.columns if scores or num_hypotheses else format.plain
-        line_of = format.as_json if as_json else plain
+        line_of = _format(as_json, alignment, bool(scores or num_hypotheses))
         with Counter(_size(source), _drawn(source, output)) as counter:
             for batch, answers in translated(client, groups, options):
-                out.write("".join(line_of(each) + "\n" for each in answers).encode())
+                for each, line in zip(answers, batch.lines, strict=True):
+                    out.write(f"{line_of(each, line)}\n".encode())
                 out.flush()
                 counter.add(batch.lines)
                 for number, each in enumerate(answers, batch.first):
                     if each.truncated:
                         counter.warn(_truncation(number, each))
+
+
+def _format(as_json: bool, alignment: bool, columns: bool) -> format.Format:
+    if as_json:
+        return format.as_json
+    if alignment:
+        return format.aligned
+    return format.columns if columns else format.plain
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from .calls import Calls
 from .config import RequestLimits, SchedulerConfig, ServerConfig
 from .crew import Crew
 from .engine import Engine
+from .looking import Looking
 from .options import TranslateOptions
 from .request import Request
 from .runner import OnnxRunner
@@ -32,10 +33,12 @@ class Deployment:
         engines: Sequence[Engine],
         limits: RequestLimits,
         max_cached: int = 0,
+        looking: Looking | None = None,
     ) -> None:
         self.manifest: Manifest = bundle.manifest
         self.engines = engines
-        self.translator = Translator(bundle, Crew(engines), limits, max_cached)
+        self.translator = Translator(bundle, Crew(engines), limits, max_cached, looking)
+        self._looking = looking
         # Of one engine each, to warm all of them up.
         self._first = [Translator(bundle, Crew([each]), limits) for each in engines]
         self.calls = Calls()
@@ -48,7 +51,8 @@ class Deployment:
         sessions = Sessions(bundle, config.runtime)
         try:
             engines = build_engines(bundle, sessions, config.scheduler)
-            deployment = cls(bundle, engines, config.limits, config.max_cached)
+            looking = looking_at(bundle, sessions, config.scheduler)
+            deployment = cls(bundle, engines, config.limits, config.max_cached, looking)
         except OnnxlateError:
             raise
         except Exception as cause:  # what a manifest says may be untrue in any way
@@ -122,6 +126,18 @@ class Deployment:
         """Ends the engines' threads, and every call that still waits for them."""
         for engine in self.engines:
             await engine.stop()
+        if self._looking:
+            self._looking.stop()
+
+
+def looking_at(
+    bundle: Bundle, sessions: Sessions, config: SchedulerConfig
+) -> Looking | None:
+    """None of a bundle that cannot tell where it looked."""
+    info = bundle.manifest.attention
+    if info is None:
+        return None
+    return Looking(bundle.manifest, info, sessions, config.max_waiting)
 
 
 def build_engines(

@@ -26,7 +26,7 @@ ERRORS_ONLY = 3
 
 
 class Sessions:
-    """The two graphs of one bundle, ready to run on `device`."""
+    """The graphs of one bundle, ready to run on `device`."""
 
     def __init__(self, bundle: Bundle, config: RuntimeConfig) -> None:
         """Raises BundleError for graphs that cannot be read, ConfigError for a
@@ -34,8 +34,10 @@ class Sessions:
         width = bundle.manifest.model.width
         self.workers, self.threads = layout(config, width, available_cpus())
         self._options = session_options(self.threads)
-        for graph in (bundle.encoder, bundle.decoder):
-            check_external_data(graph, bundle.manifest.files)
+        for graph in (bundle.encoder, bundle.decoder, bundle.attention):
+            if graph:
+                check_external_data(graph, bundle.manifest.files)
+        self._path = bundle.path
         self.device = self._choose(bundle, config.device)
         if self.device != "cpu":
             self.workers = config.workers or 1  # they would only queue for the device
@@ -50,6 +52,10 @@ class Sessions:
             self._options.add_initializer(bundle.generator.name, self._shared)
         self.encoder = self._open(bundle.encoder, manifest.encoder, self.device)
         self.decoder = self._open(bundle.decoder, manifest.decoder, self.device)
+
+    def open_attention(self, info: GraphInfo) -> ort.InferenceSession:
+        """The graph that tells where translations looked; raises BundleError."""
+        return self._open(self._path / info.file, info, self.device)
 
     def _choose(self, bundle: Bundle, wanted: str) -> Device:
         if wanted == "cpu":

@@ -11,6 +11,8 @@ from onnxlate.text import Detokenizer, Tokenizer
 from .caller import ANYBODY, Caller
 from .config import RequestLimits
 from .crew import Crew
+from .explanation import Answered, Explainer
+from .looking import Looking
 from .options import TranslateOptions
 from .request import Request
 from .result_cache import Answer, Question, ResultCache
@@ -29,9 +31,15 @@ class Translator:
     """Reads texts, has engines decode them, and writes the answers."""
 
     def __init__(
-        self, bundle: Bundle, crew: Crew, limits: RequestLimits, max_cached: int = 0
+        self,
+        bundle: Bundle,
+        crew: Crew,
+        limits: RequestLimits,
+        max_cached: int = 0,
+        looking: Looking | None = None,
     ) -> None:
-        """`max_cached` is how many answers it remembers.
+        """`max_cached` is how many answers it remembers; without `looking` it cannot
+        say which words they come from.
 
         Raises BundleError if a tokenizer is another model's.
         """
@@ -51,6 +59,10 @@ class Translator:
                     f"{bundle.path}: the {side} tokenizer has {len(tokenizer)} tokens "
                     f"and the model {size}; they are not of one bundle"
                 )
+
+        self._explainer = looking and Explainer(
+            looking, model, self._source_tokenizer, self._target_tokenizer
+        )
 
     @property
     def num_remembered(self) -> int:
@@ -82,12 +94,19 @@ class Translator:
         answers = await self._answers(
             dict.fromkeys(each for each in questions if each), caller
         )
-        return [
+        written = [
             self._write(source, answers[question], options)
             if question
             else blank(options)
             for source, question in zip(sources, questions, strict=True)
         ]
+        if not (self._explainer and explained(options)):
+            return written
+        outcomes = (answers[each] if each else () for each in questions)
+        ids = (each.ids for each in sources)
+        return await self._explainer.explain(
+            list(map(Answered, texts, ids, outcomes, written)), options
+        )
 
     async def stream(
         self, text: str, options: TranslateOptions, caller: Caller = ANYBODY
@@ -104,7 +123,7 @@ class Translator:
             return
         answer = self._cache.get(question)
         if answer is not None:
-            result = self._write(source, answer, options)
+            result = await self._whole(text, source, answer, options)
             yield TextPiece(result.hypotheses[0].text, result)
             return
         request = Request(question.source_ids, question.options, streamed=True)
@@ -119,7 +138,19 @@ class Translator:
                     yield TextPiece(said)
         self._cache.put(question, piece.hypotheses)
         said += detokenizer.finish()
-        yield TextPiece(said, self._write(source, piece.hypotheses, options))
+        result = await self._whole(text, source, piece.hypotheses, options)
+        yield TextPiece(said, result)
+
+    async def _whole(
+        self, text: str, source: Source, answer: Answer, options: TranslateOptions
+    ) -> Translation:
+        """One text's answer with all that was asked for."""
+        written = self._write(source, answer, options)
+        if not (self._explainer and explained(options)):
+            return written
+        answered = Answered(text, source.ids, answer, written)
+        (whole,) = await self._explainer.explain([answered], options)
+        return whole
 
     async def _answers(
         self, questions: Iterable[Question], caller: Caller
@@ -142,6 +173,12 @@ class Translator:
 
     def _check(self, options: TranslateOptions) -> None:
         options.check(self.manifest.defaults, self.manifest.limits, self._limits)
+        if explained(options) and not self._explainer:
+            raise InvalidRequest(
+                f"{self.manifest.full_name} cannot tell where it looked: its bundle "
+                "has no attention graph; export it again with this version, or leave "
+                "out return_alignment and return_attention"
+            )
 
     def _read(self, text: str, name: str, options: TranslateOptions) -> Source:
         num_bytes = len(text.encode("utf-8", "replace"))
@@ -188,6 +225,11 @@ class Translator:
             for each in outcome
         )
         return Translation(hypotheses, len(source.ids), source.num_dropped)
+
+
+def explained(options: TranslateOptions) -> bool:
+    """Whether somebody wants to know where an answer comes from."""
+    return options.return_alignment or options.return_attention
 
 
 def blank(options: TranslateOptions) -> Translation:

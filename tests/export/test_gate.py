@@ -40,7 +40,7 @@ def test_equal_graphs_pass_with_their_figures(
         "fp32",
         draw_sample(loaded, "fp32", 20),
         lambda *one: seen.append(one),
-    )
+    ).report
 
     assert (gate.sentences, gate.greedy_equal, gate.beam_equal) == (20, 20, 20)
     assert gate.beam_size >= 4
@@ -114,7 +114,7 @@ def test_only_fp32_can_be_judged_without_references(
     with pytest.raises(ExportError, match="int8 is judged by BLEU"):
         draw_sample(unscored, "int8")
     sample = draw_sample(unscored, "fp32", 4)
-    gate = pass_gate(unscored, graphs.stepper, "fp32", sample, silent)
+    gate = pass_gate(unscored, graphs.stepper, "fp32", sample, silent).report
     assert gate.bleu is None
 
 

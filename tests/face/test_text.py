@@ -1,4 +1,5 @@
 import io
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,7 @@ import sentencepiece
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from onnxlate.answer import Span
 from onnxlate.errors import BundleError
 from onnxlate.text import Detokenizer, Tokenizer
 
@@ -107,6 +109,56 @@ def test_a_character_of_several_bytes_comes_in_one_piece(tokenizer: Tokenizer) -
     pieces = [detokenizer.add([each]) for each in tokenizer.encode("猫🙂")]
 
     assert [each for each in pieces if each] == ["猫", "🙂"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the dog",
+        "  Grüße \t an\u200b alle ",
+        "🙂 猫👨\u200d👩\u200d👧, e\u0301 ﬁ½ ｆｕｌｌ ﷺ",
+        "dog \ud800 cat",
+    ],
+)
+def test_every_id_knows_which_part_of_the_source_it_stands_for(
+    tokenizer: Tokenizer, text: str
+) -> None:
+    ids, spans = tokenizer.encode_with_spans(text)
+
+    assert ids == tokenizer.encode(text)
+    assert spans[-1] == Span(len(text), len(text))
+    for token, span in zip(ids[:-1], spans, strict=False):
+        piece = tokenizer.piece(token).strip("\u2581")
+        if len(piece) > 1 and piece.isalpha():
+            assert unicodedata.normalize("NFKC", span.of(text)).strip() == piece
+        assert span.start < span.end
+    # Nothing but white space and what was normalised away stands between.
+    said = {at for span in spans for at in range(span.start, span.end)}
+    assert not any(each.isalnum() for at, each in enumerate(text) if at not in said)
+
+
+def test_blank_text_has_no_spans(tokenizer: Tokenizer) -> None:
+    assert tokenizer.encode_with_spans(" ") == ([], [])
+    assert tokenizer.decode_with_spans([]) == ("", [])
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data())
+def test_spans_of_any_ids_cover_their_text(
+    tokenizer: Tokenizer, data: st.DataObject
+) -> None:
+    ids = data.draw(st.lists(st.integers(0, len(tokenizer) - 1), max_size=20))
+
+    text, spans = tokenizer.decode_with_spans(ids)
+
+    assert text == tokenizer.decode(ids)
+    assert len(spans) == len(ids)
+    end = 0
+    for token, span in zip(ids, spans, strict=True):
+        assert span.start == end or (span.start < end == span.end)
+        assert span.start < span.end or tokenizer.is_special(token) or not text
+        end = span.end
+    assert end == len(text)
 
 
 def test_a_file_that_is_no_tokenizer_is_named(tmp_path: Path) -> None:

@@ -17,6 +17,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from onnxlate.bundle import (
     MANIFEST_NAME,
+    AlignmentInfo,
+    AttentionHead,
+    AttentionInfo,
     DecodeDefaults,
     GateReport,
     GraphInfo,
@@ -54,11 +57,15 @@ def write_bundle(
     precision: Precision = "fp32",
     seed: int = 0,
     poison: str = "",
+    aligned_by: AttentionHead | None = None,
 ) -> Path:
     """Writes a whole bundle into the new directory `path`.
 
     Texts with the ASCII character `poison`, if any is given, have the encoder look for
     a vector that there is none of, so that it fails, as a graph may that looks sound.
+
+    With `aligned_by` it has an attention graph, in which the head DIAGONAL looks from
+    each token to the one at its place in the source, and all others look everywhere.
     """
     path.mkdir(parents=True)
     vocabulary = _train_tokenizer(path / "joint.spm")
@@ -71,7 +78,20 @@ def write_bundle(
     decoder = _decoder(rng, embedding, crossing, floats)
     onnx.save(encoder, path / "encoder.onnx")
     onnx.save(decoder, path / "decoder.onnx")
-    files = ("encoder.onnx", "decoder.onnx", "joint.spm")
+    files = ["encoder.onnx", "decoder.onnx", "joint.spm"]
+    attention = None
+    if aligned_by:
+        graph = _attention(floats)
+        onnx.save(graph, path / "attention.onnx")
+        files.append("attention.onnx")
+        attention = AttentionInfo(
+            graph=_info("attention.onnx", graph),
+            alignment=AlignmentInfo(
+                heads=(aligned_by,), step="fed", copied_words=0, copied_linked=0
+            ),
+            max_difference=0.0,
+            mean_difference=0.0,
+        )
     manifest = Manifest(
         format=1,
         written_by="tests",
@@ -99,6 +119,7 @@ def write_bundle(
         target_tokenizer="joint.spm",
         encoder=_info("encoder.onnx", encoder),
         decoder=_info("decoder.onnx", decoder),
+        attention=attention,
         provenance={},
         gate=GateReport(
             sentences=1,
@@ -310,6 +331,46 @@ def _decoder(
     end = g.constant(np.eye(len(embedding))[[3]] * 3, "float32")
     g.op("Add", said, g.op("Mul", age, end), out="logits")
     return g.model(inputs, outputs)
+
+
+DIAGONAL = AttentionHead(layer=1, head=0)
+
+
+def _attention(floats: str) -> onnx.ModelProto:
+    g = _Graph()
+    size = g.op("Shape", "source_visible", start=1, end=2)
+    length = g.op("Shape", "target_ids", start=1, end=2)
+    zero, one = g.constant(0), g.constant(1)
+    ends = (g.op("Squeeze", each) for each in (size, length))
+    columns, rows = (g.op("Range", zero, end, one) for end in ends)
+    # Row i is fed token i - 1, the beginning not counted.
+    rows = g.op("Unsqueeze", g.op("Sub", rows, one), g.constant([1]))
+    diagonal = g.cast(g.op("Equal", rows, columns), "float32")  # (T, S)
+    shape = g.op("Concat", length, size, axis=0)
+    share = g.op("Div", g.constant(1.0, "float32"), g.cast(size, "float32"))
+    everywhere = g.op("Expand", share, shape)
+    looks = [
+        diagonal if (layer, head) == (DIAGONAL.layer, DIAGONAL.head) else everywhere
+        for layer in range(LAYERS)
+        for head in range(HEADS)
+    ]
+    each = g.constant([1, LAYERS, HEADS])
+    stacked = g.op("Concat", *looks, axis=0)
+    whole = g.op("Concat", each, shape, axis=0)
+    g.op("Reshape", stacked, whole, out="attention")
+    cross: Axes = ("sentences", HEADS, "source", HEAD_WIDTH)
+    inputs: dict[str, tuple[str, Axes]] = {
+        "target_ids": ("int64", ("sentences", "target")),
+        "target_visible": ("bool", ("sentences", "target", "target")),
+        "source_visible": ("bool", ("sentences", "source")),
+        **{
+            f"cross_{kind}_{i}": (floats, cross)
+            for i in range(LAYERS)
+            for kind in ("keys", "values")
+        },
+    }
+    outputs: Axes = ("sentences", LAYERS, HEADS, "target", "source")
+    return g.model(inputs, {"attention": ("float32", outputs)})
 
 
 def _count(g: _Graph, visible: str) -> str:

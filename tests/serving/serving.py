@@ -13,6 +13,7 @@ from onnxlate_serving.calls import Calls
 from onnxlate_serving.config import RequestLimits, SchedulerConfig, ServerConfig
 from onnxlate_serving.deployment import Deployment
 from onnxlate_serving.engine import Engine, Runner
+from onnxlate_serving.looking import Looking
 from onnxlate_serving.metrics import Metrics
 from onnxlate_serving.models import Models
 from onnxlate_serving.scheduler import Scheduler
@@ -49,10 +50,13 @@ async def served_by(
     bundle: Bundle,
     config: SchedulerConfig | None = None,
     limits: RequestLimits | None = None,
+    looking: Looking | None = None,
 ) -> AsyncIterator[str]:
     """The address of a service whose model is a double."""
     engine = Engine(Scheduler(config or SchedulerConfig()), runner)
-    deployment = Deployment(bundle, [engine], limits or RequestLimits())
+    deployment = Deployment(
+        bundle, [engine], limits or RequestLimits(), looking=looking
+    )
     metrics = Metrics()
     server = grpc.aio.server(interceptors=[Border(metrics)])
     pb_grpc.add_TranslationServiceServicer_to_server(
