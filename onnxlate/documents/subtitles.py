@@ -11,10 +11,11 @@ from onnxlate.answer import Format
 from onnxlate.errors import DocumentError
 
 from .cue_text import Piece, pieces_of, without_empty_lines
-from .division import Place, divided
+from .division import divided
 from .document import Answer, Document, Rebuilt, Settings, Unit, worth_translating
 from .encoding import Encoding, decoded
 from .patches import Patch, patched
+from .worth import Place
 
 MAX_PAUSE = timedelta(seconds=3)
 """Longest time without text inside of a sentence."""
@@ -114,16 +115,15 @@ def _line(each: tuple[int, Piece]) -> tuple[int, int]:
 def _laid_back(sentence: _Sentence, answer: Answer) -> Iterator[tuple[Piece, str]]:
     places = sentence.places()
     source = sentence.text
-    translation = answer.text
-    if translation != source:
-        translation = " ".join(translation.splitlines())
-    texts = divided(translation, places, answer.links)
     pieces = [piece for _, piece in sentence.pieces]
+    if answer.text == source:
+        yield from ((piece, piece.text) for piece in pieces)
+        return
+    texts = divided(" ".join(answer.text.splitlines()), places, answer.links)
     ends = [*(piece.starts_line for piece in pieces[1:]), True]
     for piece, text, ends_line in zip(pieces, texts, ends, strict=True):
-        if translation != source and piece.starts_line:
-            text = text.lstrip()
-        yield piece, text.rstrip() if ends_line and text != piece.text else text
+        text = text.lstrip() if piece.starts_line else text
+        yield piece, text.rstrip() if ends_line else text
 
 
 def _cues(text: str) -> list[_Cue]:
@@ -178,5 +178,5 @@ def _goes_on(under_way: Sequence[tuple[_Cue, Piece]], cue: _Cue, piece: Piece) -
 
 def _sentence(pieces: Sequence[tuple[_Cue, Piece]]) -> Iterator[_Sentence]:
     sentence = _Sentence(tuple((cue.number, piece) for cue, piece in pieces))
-    if worth_translating(sentence.text):
+    if pieces and worth_translating(sentence.text):
         yield sentence

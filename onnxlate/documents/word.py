@@ -15,10 +15,11 @@ from xml.sax.saxutils import escape
 from onnxlate.answer import Format
 from onnxlate.errors import DocumentError
 
-from .division import Place, divided
+from .division import divided
 from .document import Answer, Document, Rebuilt, Settings, Unit, worth_translating
 from .patches import Patch, patched
 from .word_xml import Line, Words, lines_of
+from .worth import Place
 
 _CONTENT_TYPES = "[Content_Types].xml"
 _PART = re.compile(
