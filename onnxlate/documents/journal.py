@@ -7,6 +7,7 @@ itself, the options and the model: where one of them changes, nothing is taken u
 import json
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -80,8 +81,10 @@ class Journal:
         if self._file is not None:
             os.close(self._file)
             self._file = None
-        if self._path is not None and not self._path.stat().st_size:
-            self._path.unlink()
+        if self._path is not None:  # where nothing came, nothing is left behind
+            with suppress(FileNotFoundError):
+                if not self._path.stat().st_size:
+                    self._path.unlink()
 
     def get(self, key: str) -> Record | None:
         return self._records.get(key)

@@ -1,6 +1,7 @@
 """Long texts in parts that a server takes, cut where nothing is torn."""
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -24,7 +25,8 @@ class Joint:
 def parts(text: str, joints: Sequence[Joint], wanted_bytes: int) -> list[str]:
     """They concatenate to the text; most are a little smaller than wanted.
 
-    A block that is larger than wanted stays whole, up to MAX_PART_BYTES.
+    A block that is larger than wanted stays whole, up to MAX_PART_BYTES. The joints
+    stand in order.
     """
     found: list[str] = []
     start = 0
@@ -41,12 +43,18 @@ def _end(text: str, start: int, joints: Sequence[Joint], wanted_bytes: int) -> i
     reach = start + len(window)
     if reach == len(text):
         return reach
-    within = [joint for joint in joints if start < joint.at <= reach]
+    first = bisect_right(joints, start, key=_place)
+    behind = bisect_right(joints, reach, key=_place)
+    within = joints[first:behind]
     if within:
         late = [joint for joint in within if joint.at > start + len(window) // 2]
         best = min(late or within, key=lambda joint: (joint.depth, -joint.at))
         return best.at
-    return next((joint.at for joint in joints if joint.at > reach), len(text))
+    return joints[behind].at if behind < len(joints) else len(text)
+
+
+def _place(joint: Joint) -> int:
+    return joint.at
 
 
 def _small_enough(block: str) -> Iterator[str]:

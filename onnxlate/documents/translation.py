@@ -45,9 +45,10 @@ def translate_document(
     model: ServedModel,
     options: CallOptions,
     journal: Journal,
-    done: Callable[[list[str]], None],
+    done: Callable[[list[str]], None] = lambda texts: None,
 ) -> tuple[bytes, Report]:
-    """The document in the model's target language; `done` hears of each unit's text.
+    """The document in the model's target language; `done` hears the texts of units
+    as they are done.
 
     Raises what the client raises. What came before that is in the journal.
     """

@@ -14,65 +14,14 @@ from .whole import WholeText
 _HEAD_BYTES = 1024
 _CHARSET = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?\s*([\w.:-]+)", re.I)
 
-_BLOCKS = frozenset(
-    [
-        "address",
-        "article",
-        "aside",
-        "blockquote",
-        "caption",
-        "dd",
-        "details",
-        "div",
-        "dl",
-        "dt",
-        "figcaption",
-        "figure",
-        "footer",
-        "form",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "header",
-        "hr",
-        "li",
-        "main",
-        "nav",
-        "ol",
-        "p",
-        "section",
-        "table",
-        "tbody",
-        "td",
-        "tfoot",
-        "th",
-        "thead",
-        "tr",
-        "ul",
-    ]
+_BLOCKS = re.compile(
+    "address|article|aside|blockquote|caption|dd|details|div|dl|dt|figcaption|figure|"
+    "footer|form|h[1-6]|header|li|main|nav|ol|p|section|table|tbody|td|tfoot|th|thead|"
+    "tr|ul"
 )
-_VOID = frozenset(
-    [
-        "area",
-        "base",
-        "br",
-        "col",
-        "embed",
-        "hr",
-        "img",
-        "input",
-        "link",
-        "meta",
-        "source",
-        "track",
-        "wbr",
-    ]
-)
+_VOID = re.compile("area|base|br|col|embed|hr|img|input|link|meta|source|track|wbr")
 # Whoever sees the end of one of these alone would take code for words.
-_TOGETHER = frozenset(["math", "pre", "script", "style", "svg", "template", "textarea"])
+_TOGETHER = re.compile("math|pre|script|style|svg|template|textarea")
 
 
 def read(data: bytes, settings: Settings) -> Document:
@@ -104,8 +53,9 @@ class _Seeker(HTMLParser):
         self._starts = [0, *(m.end() for m in re.finditer("\n", text))]
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag not in _VOID:
-            whole = tag in _TOGETHER or dict(attrs).get("translate") == "no"
+        if not _VOID.fullmatch(tag):
+            code = bool(_TOGETHER.fullmatch(tag))
+            whole = code or dict(attrs).get("translate") == "no"
             self._open.append((tag, whole))
 
     def handle_endtag(self, tag: str) -> None:
@@ -113,7 +63,7 @@ class _Seeker(HTMLParser):
         if tag in names:  # and with it what was left open inside of it
             last = len(names) - 1 - names[::-1].index(tag)
             del self._open[last:]
-        if tag in _BLOCKS and not any(whole for _, whole in self._open):
+        if _BLOCKS.fullmatch(tag) and not any(whole for _, whole in self._open):
             line, column = self.getpos()
             end = self._text.find(">", self._starts[line - 1] + column) + 1
             if end:

@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from random import Random
 
 import pytest
 
@@ -228,27 +227,8 @@ def test_what_another_model_or_other_options_said_is_not_taken_up(
     assert json.loads(done.stdout)["units"] == 64
 
 
-WORDS = [
-    "the",
-    "a",
-    "dog",
-    "man",
-    "woman",
-    "ball",
-    "runs",
-    "sees",
-    "takes",
-    "red",
-    "small",
-    "with",
-    "and",
-    "in",
-]
-
-
 def test_after_sigkill_a_run_goes_on_where_it_was(tmp_path: Path) -> None:
-    random = Random(1)
-    lines = [" ".join(random.choices(WORDS, k=8)) + f" {i}." for i in range(1500)]
+    lines = [f"The man with the red dog sees house number {i}." for i in range(1500)]
     source, target = tmp_path / "x.json", tmp_path / "y.json"
     source.write_text(json.dumps(lines, indent=1))
     journal = tmp_path / "y.json.part.jsonl"
