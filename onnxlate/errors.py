@@ -67,3 +67,7 @@ class Unavailable(OnnxlateError):
 
 class ServerFailure(OnnxlateError):
     """The server failed in a way that is not the caller's doing."""
+
+
+class DocumentError(OnnxlateError):
+    """A file to translate that cannot be read as what its name says it is."""

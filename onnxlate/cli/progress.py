@@ -9,35 +9,38 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 
 class Counter:
-    """Counts lines, and draws a bar where `total` bytes are to be read.
+    """Counts lines, or `noun`, and draws a bar where `total` bytes are to be read.
 
     On a terminal only; nothing is drawn into logs and pipes. The label stands first.
     """
 
-    def __init__(self, total: int | None, visible: bool, label: str = "") -> None:
+    def __init__(
+        self, total: int | None, visible: bool, label: str = "", noun: str = "lines"
+    ) -> None:
         self._console = Console(stderr=True)
         name = (TextColumn(escape(label)),) if label else ()
         bar = (BarColumn(), TimeRemainingColumn()) if total else ()
         self._progress = Progress(
             *name,
             *bar,
-            TextColumn("{task.fields[lines]} lines"),
+            TextColumn(f"{{task.fields[lines]}} {noun}"),
             TextColumn("{task.fields[rate]:.0f} a second"),
             console=self._console,
             disable=not (visible and self._console.is_terminal),
         )
         self._task = self._progress.add_task("", total=total, lines=0, rate=0.0)
-        self._lines = 0
+        self.lines = 0
+        """How many are done."""
 
     def add(self, lines: list[str]) -> None:
         """These are done."""
-        self._lines += len(lines)
+        self.lines += len(lines)
         task = self._progress.tasks[self._task]
         self._progress.update(
             self._task,
             advance=sum(len(line.encode()) + 1 for line in lines),
-            lines=self._lines,
-            rate=self._lines / max(task.elapsed or 0.0, 0.1),
+            lines=self.lines,
+            rate=self.lines / max(task.elapsed or 0.0, 0.1),
         )
 
     def warn(self, text: str) -> None:

@@ -11,12 +11,14 @@ import typer
 
 from onnxlate.client import Client
 from onnxlate.credentials import Credentials
+from onnxlate.documents import Settings
 from onnxlate.errors import ConfigError
 from onnxlate.messages import CallOptions, Translation
 
 from . import format
 from . import options as shared
 from .credentials import with_credentials
+from .document import translate_file
 from .files import input_file, output_file
 from .lines import one_line, read_lines
 from .pipeline import translated
@@ -71,10 +73,55 @@ def translate(
     ] = None,
     output: shared.Output = None,
     timeout_s: shared.TimeoutS = 60.0,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--file",
+            "-f",
+            help="A txt, md, html, srt, po, json, csv or docx file to translate as a "
+            "whole, its structure intact, to --output or to NAME.LANGUAGE beside it.",
+        ),
+    ] = None,
+    keys: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--keys",
+            metavar="PATTERN",
+            help="JSON: which values, by path (menu.*.title) or key; all by default.",
+        ),
+    ] = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--columns",
+            metavar="NAME[=NEW]",
+            help="CSV: column to translate, in place or into another one.",
+        ),
+    ] = None,
+    retranslate: Annotated[
+        bool,
+        typer.Option(
+            "--retranslate", help="PO: also messages that have a translation."
+        ),
+    ] = False,
+    fuzzy: Annotated[
+        bool,
+        typer.Option(help="PO: mark new translations for a person to look at."),
+    ] = True,
     *,
     credentials: Credentials,
 ) -> None:
     """Translate arguments, lines or a file through a server."""
+    settings = Settings(tuple(keys or ()), tuple(columns or ()), retranslate, fuzzy)
+    if file is None and settings != Settings():
+        raise ConfigError(
+            "--keys, --columns, --retranslate and --no-fuzzy are for --file"
+        )
+    if file and (texts or source or stream or scores or truncate or num_hypotheses):
+        raise ConfigError(
+            "--file goes without texts, --input, --stream, --scores, --truncate and "
+            "--num-hypotheses"
+        )
     if texts and source:
         raise ConfigError("give texts or --input, not both")
     several = scores or alignment or (num_hypotheses or 1) > 1
@@ -90,6 +137,10 @@ def translate(
         truncate_source=truncate or None,
         return_alignment=alignment or None,
     )
+    if file:
+        with Client(server, timeout_s=timeout_s, credentials=credentials) as client:
+            translate_file(client, file, output, settings, options, as_json)
+        return
     with (
         Client(server, timeout_s=timeout_s, credentials=credentials) as client,
         _groups(texts, source) as groups,

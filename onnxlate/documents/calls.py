@@ -1,0 +1,76 @@
+"""Texts through a server: a few calls at a time, none of them large."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+
+from onnxlate.client import Client, TranslateCall
+from onnxlate.errors import InvalidRequest
+from onnxlate.messages import MAX_CALLS, MAX_TEXTS, CallOptions, Translation
+from onnxlate.statuses import renumbered
+
+CALL_BYTES = 8 * 1024
+"""UTF-8 bytes of the texts in one call, if it is not one text: what a slow machine
+translates in a few seconds, so that the journal grows and the bar moves."""
+
+FLIGHT_BYTES = 64 * 1024
+"""Bytes under way, if it is not one call: more would wait in the server's line until
+their time is over."""
+
+
+def answered(
+    client: Client, texts: Sequence[str], options: CallOptions
+) -> Iterator[list[tuple[str, Translation | InvalidRequest]]]:
+    """Each text with its translation, or with why the server refuses it.
+
+    In order, a few at a time, as they come.
+    """
+    under_way: deque[tuple[list[str], TranslateCall]] = deque()
+    flying = 0
+    try:
+        for batch in _batches(texts):
+            size = _size(batch)
+            while under_way and (
+                len(under_way) == MAX_CALLS or flying + size > FLIGHT_BYTES
+            ):
+                flying -= _size(under_way[0][0])
+                yield _result(client, *under_way.popleft(), options)
+            under_way.append((batch, client.start(batch, **options)))
+            flying += size
+        while under_way:
+            yield _result(client, *under_way.popleft(), options)
+    finally:
+        for _, call in under_way:  # none, unless one before them failed
+            call.cancel()
+
+
+def _result(
+    client: Client, batch: list[str], call: TranslateCall, options: CallOptions
+) -> list[tuple[str, Translation | InvalidRequest]]:
+    try:
+        return list(zip(batch, call.result(), strict=True))
+    except InvalidRequest as error:
+        if len(batch) == 1:
+            reason = renumbered(str(error), lambda _: "it")
+            return [(batch[0], InvalidRequest(reason))]
+    # One of them is to blame, and the others are not.
+    return [
+        answer
+        for text in batch
+        for answer in _result(client, [text], client.start([text], **options), options)
+    ]
+
+
+def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
+    batch: list[str] = []
+    for text in texts:
+        full = len(batch) == MAX_TEXTS or _size([*batch, text]) > CALL_BYTES
+        if batch and full:
+            yield batch
+            batch = []
+        batch.append(text)
+    if batch:
+        yield batch
+
+
+def _size(texts: Iterable[str]) -> int:
+    return sum(len(text.encode()) for text in texts)
