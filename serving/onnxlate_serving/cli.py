@@ -68,6 +68,23 @@ def serve(
             show_default="nowhere",
         ),
     ] = None,
+    web: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Where browsers get a page, and LibreTranslate's clients REST.",
+            show_default="nowhere",
+        ),
+    ] = None,
+    web_origins: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--web-origin",
+            metavar="URL",
+            help="A site whose pages may call REST from a browser. Repeatable.",
+            show_default="no other",
+        ),
+    ] = None,
     tls_certificate: Annotated[
         Path | None,
         typer.Option(help="PEM file: speak TLS. It is read again when it changes."),
@@ -199,6 +216,8 @@ def serve(
             admin=admin,
             listen=listen,
             metrics=metrics,
+            web=web,
+            web_origins=tuple(web_origins or ()),
             tls=tls,
             tokens=tokens,
             insecure=insecure,
@@ -218,6 +237,8 @@ def serve(
             ),
             max_cached=max_cached,
             log_calls=log_calls,
+            log_format=log_format,
+            log_level=log_level,
             traces=traces,
             reflection=reflection,
             hang_seconds=hang_seconds,

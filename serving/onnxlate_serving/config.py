@@ -1,5 +1,6 @@
 """What an operator can set; impossible values die here, naming the field."""
 
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -13,11 +14,15 @@ from pydantic import (
     model_validator,
 )
 
+from .logs import LogFormat, LogLevel
+
 WIDE = 256
 """Width from which on a single row keeps a core busy: operators are then worth sharing
 among threads, and batches need not be large."""
 
 MOST_ROWS, MOST_WIDE_ROWS = 64, 32
+
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s?#@]+")
 
 
 class _Settings(BaseModel):
@@ -124,6 +129,13 @@ class ServerConfig(_Settings):
     """HOST:PORT of Prometheus' page and of /healthz and /readyz, over HTTP, or HTTPS
     where there is TLS; None is nowhere."""
 
+    web: str | None = None
+    """HOST:PORT of the page and of REST, over HTTP, or HTTPS where there is TLS; None
+    is nowhere."""
+
+    web_origins: tuple[str, ...] = ()
+    """Sites whose pages may call REST from a browser (CORS), as https://example.org."""
+
     tls: TlsConfig | None = None
 
     tokens: Path | None = None
@@ -146,6 +158,11 @@ class ServerConfig(_Settings):
     log_calls: bool = False
     """Whether every call has a line in the log, at its end."""
 
+    log_format: LogFormat = LogFormat.TEXT
+    """How the web gateway, a process of its own, logs, as the next one."""
+
+    log_level: LogLevel = LogLevel.INFO
+
     traces: str | None = None
     """URL of an OpenTelemetry collector (OTLP over HTTP) that is sent a span for each
     call, as http://127.0.0.1:4318; None is nowhere."""
@@ -163,6 +180,18 @@ class ServerConfig(_Settings):
 
     drain_seconds: NonNegativeFloat = 30.0
     """How long calls under way may take to finish after that; then they are cut."""
+
+    @model_validator(mode="after")
+    def _origins_are_some(self) -> "ServerConfig":
+        if self.web_origins and not self.web:
+            raise ValueError("web_origins are for a gateway; give --web, too")
+        for each in self.web_origins:
+            if each != "*" and not _ORIGIN.fullmatch(each):
+                raise ValueError(
+                    f"web origin {each!r} is not SCHEME://HOST[:PORT], such as "
+                    "https://example.org"
+                )
+        return self
 
     @model_validator(mode="after")
     def _beams_fit_the_batch(self) -> "ServerConfig":

@@ -22,6 +22,7 @@ from .caller import by_address, by_token
 from .calls import Calls
 from .config import ServerConfig
 from .deployment import Deployment
+from .gateway.process import Gateway
 from .health import Health
 from .kserve import InferenceService
 from .memory import give_large_blocks_back
@@ -78,6 +79,9 @@ class Server:
             [Deployment.open(path, config) for path in paths_of(config)]
         )
         self._web = WebServer(web, self._pages(), self._tls) if web else None
+        self._gateway = (
+            Gateway(config, self._allowed(config.web)) if config.web else None
+        )
         self._traces = Traces(config.traces) if config.traces else None
 
     async def start(self) -> Address:
@@ -120,6 +124,8 @@ class Server:
             await self.stop()
             raise
         self._health.say(serving=True)
+        if self._gateway:
+            await self._open_to_browsers(self._gateway)
         return Address(self._address.host, port)
 
     async def broken(self) -> None:
@@ -154,6 +160,8 @@ class Server:
         """Ends every call and the engines' threads."""
         # Watchers of our health never hang up, so there is no waiting for everyone.
         self._health.say(serving=False)
+        if self._gateway:
+            await self._gateway.stop()
         await self._grpc.stop(grace=None)
         if self._web:
             await asyncio.to_thread(self._web.stop)
@@ -178,7 +186,19 @@ class Server:
         address.check_free()
         return address
 
+    async def _open_to_browsers(self, gateway: Gateway) -> None:
+        try:
+            await gateway.start()
+        except OnnxlateError:
+            await self.stop()
+            raise
+        log.info("web page at %s", gateway.url)
+
     def _listen(self) -> int:
+        if self._gateway:
+            # A socket of files, in a folder of this user's alone. Who comes through it
+            # needs a token no less than others.
+            self._grpc.add_insecure_port(self._gateway.upstream)
         address = str(self._address)
         if self._tls:
             return self._grpc.add_secure_port(address, self._tls.credentials())

@@ -1,0 +1,88 @@
+"""HTTP as uvicorn speaks it, and for nobody for ever."""
+
+import asyncio
+import logging
+import socket
+import ssl
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from ..config import TlsConfig
+from ..tls import Tls
+from .app import application
+from .config import GatewayConfig
+from .connection import KEEP_ALIVE_S, Connection
+from .process import STOP_S
+
+MAX_CONNECTIONS = 512
+"""At once; from there on requests are answered with 503."""
+
+RENEW_S = 10.0
+"""How often certificates are looked at."""
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals alone."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(config: GatewayConfig, ready: Callable[[], None]) -> None:
+    """Until the standard input ends."""
+    tls = Tls(config.tls) if config.tls else None
+    async with application(config) as app:
+        settings = uvicorn.Config(
+            app,
+            loop="none",
+            http=Connection,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            limit_concurrency=MAX_CONNECTIONS,
+            timeout_keep_alive=int(KEEP_ALIVE_S),
+            timeout_graceful_shutdown=int(STOP_S),
+        )
+        settings.load()
+        settings.ssl = tls.context() if tls else None
+        # What uvicorn has to say when it starts and stops, its parent says.
+        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+        server = _Server(settings)
+        listening = socket.socket(fileno=config.socket)
+        serving = asyncio.create_task(server.serve(sockets=[listening]))
+        while not (server.started or serving.done()):
+            await asyncio.sleep(0.005)
+        ready()
+        renewing = asyncio.create_task(_renew(tls, config.tls, settings.ssl))
+        await _end_of_input()
+        server.should_exit = True
+        await serving
+        renewing.cancel()
+
+
+async def _renew(
+    tls: Tls | None, files: TlsConfig | None, in_use: ssl.SSLContext | None
+) -> None:
+    """New connections get the certificate that is in the files now."""
+    known = in_use
+    while tls and files and in_use:
+        await asyncio.sleep(RENEW_S)
+        if (newest := tls.context()) is not known:
+            known = newest
+            in_use.load_cert_chain(files.certificate, files.key)
+
+
+async def _end_of_input() -> None:
+    reader = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), sys.stdin.buffer
+    )
+    while await reader.read(4096):
+        pass

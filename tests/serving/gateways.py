@@ -1,0 +1,50 @@
+"""Gateways to call: of whole servers, and in front of a double."""
+
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from onnxlate_serving.address import Address
+from onnxlate_serving.config import ServerConfig
+from onnxlate_serving.gateway.process import Gateway
+
+from .server_process import ServerProcess, server_process
+from .word_by_word import WordByWord, answering
+
+ANYWHERE = "127.0.0.1:0"
+PAGE = re.compile(r"web page at (https?://\S+)/$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Whole:
+    process: ServerProcess
+    grpc: str
+    url: str
+    """Without the slash at its end."""
+
+
+@contextmanager
+def served(*arguments: str | Path) -> Iterator[Whole]:
+    """A server and its gateway, as users have them."""
+    where = ("--listen", ANYWHERE, "--web", ANYWHERE, "--announce-seconds", "0")
+    with server_process(*arguments, *where) as process:
+        grpc = process.wait_ready(60)
+        found = PAGE.search(process.log)
+        assert found
+        yield Whole(process, grpc, found[1])
+        assert process.stop() == 0
+
+
+@asynccontextmanager
+async def before(servicer: WordByWord) -> AsyncIterator[str]:
+    """Where the gateway before a double is."""
+    config = ServerConfig(web=ANYWHERE)
+    gateway = Gateway(config, Address.parse(ANYWHERE))
+    with answering(servicer, gateway.upstream):
+        await gateway.start()
+        try:
+            yield gateway.url.rstrip("/")
+        finally:
+            await gateway.stop()
