@@ -32,7 +32,7 @@ UNSURE = -1.0
 """Mean log-probability of a token below which translations are mostly bad."""
 
 FEWEST_COPIED = 3
-"""Words that come out as they went in; two may be a name."""
+"""Different words that come out as they went in; two may be a name."""
 
 SHOWN = 5
 """Unknown characters that a warning names."""
@@ -148,4 +148,4 @@ def _is_copied(source: str, target: str) -> bool:
     if source[:1].lower() != target[:1].lower():
         return False  # nearly always, and saves the rest
     words = _WORD.findall(source.lower())
-    return len(words) >= FEWEST_COPIED and words == _WORD.findall(target.lower())
+    return len(set(words)) >= FEWEST_COPIED and words == _WORD.findall(target.lower())

@@ -27,26 +27,29 @@ SCRIPTS = {
     for language in languages.split()
 }
 
+# Those that are frequent in several of these languages tell nothing, and are left out.
 _SMALL_WORDS = {
-    "en": "the of and to is in that it was for you he she with on are this have not be "
-    "his her they at from by we do an as but my has had what will can there who if me "
-    "no all so or your their were been one him when would which out up more some them "
-    "a i us our its how where why did does don just about into than then too man men "
-    "am war die see des per con son pour sur den plus dans",
+    "en": "the of and to is that it for you he she with on are this have not be his her "
+    "they at from by we but my has had what can there who if all or your their "
+    "were been when would which out up more some them i our its how where why did "
+    "does don just about into than then too",
     "de": "der und das ist nicht ein eine ich sie mit den auf zu sich es dem im von "
-    "wir du er hat sind auch einen einem einer für aber wie wird bei nach noch",
-    "fr": "le la les des est une dans pour que qui pas vous il elle sur avec un et du "
-    "au ce je nous sont mais ou par plus cette ses aux",
-    "es": "el la los las que en un una es por con para se del al su y lo como más pero "
-    "le está son muy este",
-    "it": "il la che di un una per non con del della sono gli le è si da nel alla lo "
-    "ma come anche questo",
-    "pt": "os as que em um uma não para com do da dos por se mais na no ao é mas como "
-    "foi ele ela",
+    "wir du hat sind auch einen einem einer für aber wie wird bei nach noch bin bist "
+    "mein meine dein ihr kann habe haben wurde werden oder durch über mir mich "
+    "dich wenn dass diese dieser",
+    "fr": "le les des est une dans pour que qui pas vous il elle avec et du au ce je "
+    "nous sont mais ou cette ses aux leur suis dans sous très être fait de la un "
+    "se en sur par",
+    "es": "el los las que en un una es por con para se del al su lo como pero está son "
+    "muy este esta",
+    "it": "il di che un una per non con del della sono gli le è nel alla lo ma come "
+    "anche questo più",
+    "pt": "os que em um uma não para com da dos por se mais na ao é mas como foi ele "
+    "ela",
     "nl": "de het een van dat niet ik je met op voor zijn er aan ook maar naar ze wij "
     "wordt deze",
-    "sv": "och att det som en på är av för inte med jag den till har de ett om han var",
-    "pl": "nie na się że do jest jak ale tak za co po przez dla czy był ma",
+    "sv": "och att det som en på är av för inte med jag den till har de ett om han",
+    "pl": "nie na się że jest jak ale tak za co po przez dla czy był",
 }
 
 SMALL_WORDS = {
@@ -59,6 +62,9 @@ _WORD = re.compile(r"[^\W\d_]+")
 
 FEWEST_LETTERS = 12
 """Of which a script is judged: names of products are written in Latin everywhere."""
+
+SIGNS = 3
+"""Letters that one of Chinese or Korean is worth."""
 
 FEWEST_WORDS = 3
 """Different small words of another language."""
@@ -74,19 +80,16 @@ def _script(text: str, language: str) -> str | None:
     expected = SCRIPTS.get(language)
     if expected is None or (text.isascii() and "LATIN" in expected):
         return None
-    scripts = Counter(map(_script_of, filter(str.isalpha, text)))
-    most = max(scripts, key=lambda each: scripts[each], default="")
-    num_letters = scripts.total()
-    strange = num_letters - sum(scripts[each] for each in expected)
-    if num_letters >= FEWEST_LETTERS // (2 if most == "CJK" else 1) and (
-        strange > num_letters / 2
-    ):
-        return f"most letters are {most.capitalize() if most != 'CJK' else most}"
+    weights: Counter[str] = Counter()
+    for letter in filter(str.isalpha, text):
+        script = unicodedata.name(letter, "?").partition(" ")[0]
+        weights[script] += SIGNS if script in ("CJK", "HANGUL") else 1
+    all_of_them = weights.total()
+    strange = all_of_them - sum(weights[each] for each in expected)
+    if all_of_them >= FEWEST_LETTERS and strange > all_of_them / 2:
+        most = max(weights, key=lambda each: weights[each])
+        return f"most of it is written in {most.capitalize()}"
     return None
-
-
-def _script_of(letter: str) -> str:
-    return unicodedata.name(letter, "?").partition(" ")[0]
 
 
 def _words(text: str, language: str) -> str | None:
