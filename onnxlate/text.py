@@ -77,6 +77,18 @@ class Tokenizer:
         """Whether the id stands for no text of its own, as padding and the end do."""
         return bool(self._model.is_control(token_id))
 
+    def characters(self) -> frozenset[str]:
+        """Those that have a token of their own; the model has seen them in training."""
+        model = self._model
+        ids = (i for i in range(len(self)) if not model.is_byte(i))
+        return frozenset(piece for i in ids if len(piece := self.piece(i)) == 1)
+
+    def knows(self, text: str) -> bool:
+        """Whether no part of it is an unknown token, or bytes for want of a better."""
+        model = self._model
+        ids = model.encode(_clean(text))
+        return not any(model.is_unknown(i) or model.is_byte(i) for i in ids)
+
     def merge_ranks(self) -> dict[str, float]:
         """The pieces that byte-pair encoding merges others to; highest first."""
         ids = (i for i in range(len(self)) if self._is_merged(i))

@@ -147,6 +147,9 @@ def serve(
         ),
     ] = None,
     max_texts: Annotated[int, typer.Option(min=1, help="Texts in one call.")] = 256,
+    max_sentences: Annotated[
+        int, typer.Option(min=1, help="Sentences in one call.")
+    ] = 32768,
     max_text_bytes: Annotated[
         int, typer.Option(min=1, help="UTF-8 bytes of one text.")
     ] = 65536,
@@ -229,6 +232,7 @@ def serve(
             ),
             limits=RequestLimits(
                 max_texts=max_texts,
+                max_sentences=max_sentences,
                 max_text_bytes=max_text_bytes,
                 max_beam_size=max_beam_size or min(16, max_rows or 16),
             ),

@@ -72,6 +72,11 @@ class RequestLimits(_Settings):
     max_texts: PositiveInt = 256
     """Texts in one call."""
 
+    max_sentences: PositiveInt = 32 * 1024
+    """Sentences in one call, of all its texts together. By default no text of the
+    longest that is allowed can have more: two bytes are the shortest line. However many
+    they are, no more than some hundred of them wait for rows at a time."""
+
     max_text_bytes: PositiveInt = 64 * 1024
     """UTF-8 bytes of one text, checked before it costs a tokenisation."""
 

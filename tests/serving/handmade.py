@@ -58,6 +58,7 @@ def write_bundle(
     seed: int = 0,
     poison: str = "",
     aligned_by: AttentionHead | None = None,
+    exact: bool = False,
 ) -> Path:
     """Writes a whole bundle into the new directory `path`.
 
@@ -66,9 +67,10 @@ def write_bundle(
 
     With `aligned_by` it has an attention graph, in which the head DIAGONAL looks from
     each token to the one at its place in the source, and all others look everywhere.
+    An `exact` one reads every character as it is, white space too, and folds nothing.
     """
     path.mkdir(parents=True)
-    vocabulary = _train_tokenizer(path / "joint.spm")
+    vocabulary = _train_tokenizer(path / "joint.spm", exact)
     floats = "float16" if precision == "fp16" else "float32"
     rng = np.random.default_rng(seed)
     embedding = rng.normal(size=(vocabulary, WIDTH)).astype(np.float32)
@@ -398,7 +400,7 @@ def _info(file: str, model: onnx.ModelProto) -> GraphInfo:
     )
 
 
-def _train_tokenizer(path: Path) -> int:
+def _train_tokenizer(path: Path, exact: bool) -> int:
     """A SentencePiece model over number words and their bytes; its size."""
     rng = np.random.default_rng(0)
     lines = [" ".join(rng.choice(NUMBERS.split(), size=6)) for _ in range(500)]
@@ -414,6 +416,9 @@ def _train_tokenizer(path: Path) -> int:
             eos_id=3,
             minloglevel=2,
             hard_vocab_limit=False,
+            normalization_rule_name="identity" if exact else "nmt_nfkc",
+            remove_extra_whitespaces=not exact,
+            add_dummy_prefix=not exact,
         )
     model = sentencepiece.SentencePieceProcessor(model_file=str(path))
     return int(model.vocab_size())

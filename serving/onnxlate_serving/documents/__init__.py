@@ -1,0 +1,1 @@
+"""Plain texts of any length: their sentences translated, all between as it was."""

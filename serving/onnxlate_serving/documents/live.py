@@ -1,0 +1,89 @@
+"""A sentence that is being translated while those before it are read."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from itertools import count
+
+from onnxlate.errors import Overloaded
+
+from ..caller import Caller
+from ..layer import Layer
+from ..options import TranslateOptions
+from ..translation import Translation
+from .characters import AS_SPACES
+from .crowd import LONGEST_PAUSE_S, PAUSE_S
+
+
+class Live:
+    """Takes pieces as they come and keeps them until somebody reads on.
+
+    What waits here is one sentence at most, in one string.
+    """
+
+    def __init__(
+        self,
+        layer: Layer,
+        text: str,
+        options: TranslateOptions,
+        caller: Caller,
+        admitted: bool,
+    ) -> None:
+        """Starts at once; `admitted` as in crowd.py."""
+        self._layer, self._text = layer, text
+        self._options, self._caller = options, caller
+        self._waiting = ""
+        self._translation: Translation | None = None
+        self._news = asyncio.Event()
+        self._task = asyncio.create_task(self._read(admitted))
+        self._task.add_done_callback(lambda _: self._news.set())
+
+    async def pieces(self) -> AsyncGenerator[str, None]:
+        """What is said, from its first word to its last; no white space around it, and
+        no line breaks within.
+
+        Raises what the layer raises.
+        """
+        said = held = ""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            over = self._task.done()
+            new, self._waiting = held + self._waiting.translate(AS_SPACES), ""
+            new = new if said else new.lstrip()
+            held = new[len(new.rstrip()) :]
+            if new := new.rstrip():
+                said += new
+                yield new
+            if over:
+                self._task.result()  # or what it failed with
+                return
+
+    async def translation(self) -> Translation:
+        """The whole, when it is there."""
+        await self._task
+        assert self._translation is not None
+        return self._translation
+
+    async def close(self) -> None:
+        """Frees the rows, if it has any still."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _read(self, admitted: bool) -> None:
+        for attempt in count():
+            try:
+                await self._read_once()
+                return
+            except Overloaded:
+                if not admitted:
+                    raise
+            await asyncio.sleep(min(PAUSE_S * 2**attempt, LONGEST_PAUSE_S))
+
+    async def _read_once(self) -> None:
+        pieces = self._layer.stream(self._text, self._options, self._caller)
+        async with aclosing(pieces):
+            async for piece in pieces:
+                self._waiting += piece.text
+                self._translation = piece.translation
+                self._news.set()

@@ -1,0 +1,1 @@
+"""Looks answers over before they are given, and says what is doubtful about them."""

@@ -1,0 +1,77 @@
+"""A layer that says what it reads, and remembers who asked how."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+
+from onnxlate.errors import Overloaded
+from onnxlate.finish import FinishReason
+from onnxlate_serving.caller import ANYBODY, Caller
+from onnxlate_serving.options import TranslateOptions
+from onnxlate_serving.translation import (
+    TextPiece,
+    TranslatedHypothesis,
+    Translation,
+)
+
+
+def said(text: str, source: str | None = None) -> Translation:
+    """A translation of one token for each word, and the end."""
+    num_tokens = len(text.split()) + 1
+    hypothesis = TranslatedHypothesis(text, FinishReason.EOS, -0.1, num_tokens)
+    words = (text if source is None else source).split()
+    return Translation((hypothesis,), len(words) + 1)
+
+
+class Copying:
+    """Answers with `answer` of the text and the options, by default the text itself."""
+
+    def __init__(
+        self,
+        answer: Callable[[str, TranslateOptions], str] | None = None,
+        refusals: Sequence[bool] = (),
+    ) -> None:
+        """`refusals` tells of the first calls which ones are refused as too many."""
+        self._answer = answer or (lambda text, _: text)
+        self._refusals = list(refusals)
+        self.calls: list[tuple[list[str], TranslateOptions]] = []
+        self.under_way = self.most_under_way = 0
+        self.closed = 0
+
+    async def translate(
+        self,
+        texts: Sequence[str],
+        options: TranslateOptions,
+        caller: Caller = ANYBODY,
+    ) -> list[Translation]:
+        self.calls.append((list(texts), options))
+        self._admit()
+        self._begin(len(texts))
+        try:
+            await asyncio.sleep(0.001)
+        finally:
+            self.under_way -= len(texts)
+        return [said(self._answer(text, options), text) for text in texts]
+
+    async def stream(
+        self, text: str, options: TranslateOptions, caller: Caller = ANYBODY
+    ) -> AsyncGenerator[TextPiece, None]:
+        self.calls.append(([text], options))
+        self._admit()
+        self._begin(1)
+        try:
+            answer = self._answer(text, options)
+            for at in range(0, len(answer), 3):
+                await asyncio.sleep(0)
+                yield TextPiece(answer[at : at + 3])
+            yield TextPiece("", said(answer, text))
+        finally:
+            self.under_way -= 1
+            self.closed += 1
+
+    def _admit(self) -> None:
+        if self._refusals and self._refusals.pop(0):
+            raise Overloaded("too many are waiting")
+
+    def _begin(self, num_texts: int) -> None:
+        self.under_way += num_texts
+        self.most_under_way = max(self.most_under_way, self.under_way)

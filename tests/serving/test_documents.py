@@ -1,0 +1,282 @@
+"""The layer of texts, over a layer that copies or says what a test wants."""
+
+import asyncio
+import textwrap
+from contextlib import aclosing
+
+import pytest
+
+from onnxlate.answer import AnswerWarning, Format, WarningKind
+from onnxlate.bundle import Bundle
+from onnxlate.errors import InvalidRequest, Overloaded
+from onnxlate.text import Tokenizer
+from onnxlate_serving.config import RequestLimits
+from onnxlate_serving.documents.crowd import GROUP, GROUPS
+from onnxlate_serving.documents.documents import AHEAD, Documents
+from onnxlate_serving.options import TranslateOptions
+from onnxlate_serving.server import default_bundle
+
+from .copying import Copying
+
+TEXT = TranslateOptions(format=Format.TEXT)
+
+
+@pytest.fixture(scope="module")
+def bundle() -> Bundle:
+    """Whose words a test can use: the guard knows what the model has seen."""
+    return Bundle.open(default_bundle())
+
+
+def documents(
+    bundle: Bundle, below: Copying, limits: RequestLimits | None = None
+) -> Documents:
+    tokenizer = Tokenizer(bundle.source_tokenizer)
+    return Documents(below, bundle.manifest, tokenizer, limits or RequestLimits())
+
+
+def numbered(count: int) -> str:
+    return "\n".join(f"line number {at} of many" for at in range(count))
+
+
+async def test_sentences_are_asked_for_as_sentences_each_once(bundle: Bundle) -> None:
+    below = Copying()
+
+    await documents(bundle, below).translate(["One. Two.\nOne.", "Two."], TEXT)
+
+    [(texts, options)] = below.calls
+    assert texts == ["One.", "Two."]
+    assert options.format is Format.SENTENCE
+    assert options.protect is True
+
+
+async def test_line_breaks_of_the_model_are_not_lines_of_the_text(
+    bundle: Bundle,
+) -> None:
+    below = Copying(lambda text, _: f"\n {text}\u2028two\r\n")
+
+    [answer] = await documents(bundle, below).translate(["One.\nTwo."], TEXT)
+
+    assert answer.hypotheses[0].text == "One. two\nTwo. two"
+
+
+async def test_line_breaks_stay_where_the_translation_has_fewer_words(
+    bundle: Bundle,
+) -> None:
+    text = textwrap.fill("this is a line that is as full as can be, " * 4, 50)
+    below = Copying(lambda text, _: "zwei Wörter")
+
+    [answer] = await documents(bundle, below).translate([text], TEXT)
+
+    assert answer.hypotheses[0].text.count("\n") == text.count("\n") == 3
+    assert [each.translated for each in answer.segments] == [True]
+
+
+async def test_blank_texts_cost_nothing_and_stay_blank(bundle: Bundle) -> None:
+    below = Copying(lambda text, _: "made up")
+    blanks = ["", " \n\t", "\u200b", "---", "12", "😀"]
+
+    answers = await documents(bundle, below).translate(blanks, TEXT)
+
+    assert below.calls == []
+    assert [each.hypotheses[0].text for each in answers] == blanks
+    assert not any(each.warnings for each in answers)
+
+
+async def test_what_is_said_of_a_sentence_is_said_of_its_place_in_the_text(
+    bundle: Bundle,
+) -> None:
+    below = Copying(lambda text, _: "nein " * 9 if "no" in text else text)
+    text = "Two.\n\n  One and  no more."
+
+    [answer] = await documents(bundle, below).translate([text], TEXT)
+
+    [loop] = answer.warnings
+    assert loop.kind is WarningKind.REPETITION
+    assert loop.source.of(text) == "One and  no more."
+    assert loop.target.of(answer.hypotheses[0].text).split() == ["nein"] * 9
+
+
+async def test_a_suspicious_sentence_is_tried_again_with_safer_options(
+    bundle: Bundle,
+) -> None:
+    def loops_unless_told(text: str, options: TranslateOptions) -> str:
+        return "So sei es." if options.no_repeat_ngram_size else "ja " * 12
+
+    below = Copying(loops_unless_told)
+
+    [answer] = await documents(bundle, below).translate(["One fine day."], TEXT)
+
+    assert answer.hypotheses[0].text == "So sei es."
+    assert {each.kind for each in answer.warnings} == {
+        WarningKind.REPETITION,
+        WarningKind.TOO_LONG,
+    }
+    assert all(each.decoded_again for each in answer.warnings)
+    assert len(below.calls) == 2
+
+
+async def test_what_was_left_out_is_given_room(bundle: Bundle) -> None:
+    def short_unless_told(text: str, options: TranslateOptions) -> str:
+        return "ja und " * 2 + "nein" if options.min_target_tokens == 6 else "ja"
+
+    below = Copying(short_unless_told)
+    text = "one two three four five six seven eight nine"
+
+    [answer] = await documents(bundle, below).translate([text], TEXT)
+
+    assert answer.hypotheses[0].text == "ja und ja und nein"
+    assert [(each.kind, each.decoded_again) for each in answer.warnings] == [
+        (WarningKind.TOO_SHORT, True)
+    ]
+
+
+async def test_a_second_try_that_is_no_better_is_not_taken(bundle: Bundle) -> None:
+    below = Copying(lambda text, _: "ja " * 12)
+
+    [answer] = await documents(bundle, below).translate(["One fine day."], TEXT)
+
+    assert all(each.decoded_again for each in answer.warnings)
+    assert all("no better" in each.details for each in answer.warnings)
+
+
+async def test_a_single_sentence_is_looked_over_and_left_as_it_is(
+    bundle: Bundle,
+) -> None:
+    below = Copying(lambda text, _: "ja " * 12)
+
+    [answer] = await documents(bundle, below).translate(["One."], TranslateOptions())
+
+    assert answer.hypotheses[0].text == "ja " * 12
+    assert answer.segments == ()
+    assert [each.kind for each in answer.warnings] == [
+        WarningKind.REPETITION,
+        WarningKind.TOO_LONG,
+    ]
+    assert len(below.calls) == 1
+
+
+async def test_a_long_text_has_only_so_many_sentences_waiting(bundle: Bundle) -> None:
+    below = Copying()
+    text = numbered(1000)
+
+    [answer] = await documents(bundle, below).translate([text], TEXT)
+
+    assert answer.hypotheses[0].text == text
+    assert below.most_under_way <= GROUP * GROUPS
+    assert all(len(texts) <= GROUP for texts, _ in below.calls)
+
+
+async def test_once_let_in_a_text_waits_for_room_instead_of_being_refused(
+    bundle: Bundle,
+) -> None:
+    below = Copying(refusals=[False, True, True, False, True])
+    text = numbered(300)
+
+    [answer] = await documents(bundle, below).translate([text], TEXT)
+
+    assert answer.hypotheses[0].text == text
+
+
+async def test_a_text_that_is_not_let_in_is_refused_at_once(bundle: Bundle) -> None:
+    below = Copying(refusals=[True])
+
+    with pytest.raises(Overloaded):
+        await documents(bundle, below).translate([numbered(300)], TEXT)
+
+    assert below.under_way == 0
+
+
+@pytest.mark.parametrize(
+    ("texts", "options", "limits", "words"),
+    [
+        ([], TEXT, RequestLimits(), "0 texts in one call"),
+        (["a"] * 4, TEXT, RequestLimits(max_texts=3), "4 texts in one call"),
+        (["a" * 9], TEXT, RequestLimits(max_text_bytes=8), "9 bytes"),
+        (["a\nb", "c"], TEXT, RequestLimits(max_sentences=2), "3 sentences"),
+        (
+            ["a\nb"],
+            TranslateOptions(format=Format.TEXT, target_prefix="Ja"),
+            RequestLimits(),
+            "target_prefix",
+        ),
+        (
+            ["---"],
+            TranslateOptions(format=Format.TEXT, beam_size=99),
+            RequestLimits(),
+            "beam_size is 99",
+        ),
+    ],
+)
+async def test_what_cannot_be_meant_is_refused(
+    bundle: Bundle,
+    texts: list[str],
+    options: TranslateOptions,
+    limits: RequestLimits,
+    words: str,
+) -> None:
+    below = Copying()
+
+    with pytest.raises(InvalidRequest, match=words):
+        await documents(bundle, below, limits).translate(texts, options)
+
+    assert below.calls == []
+
+
+async def test_any_text_of_the_longest_that_is_allowed_is_let_through(
+    bundle: Bundle,
+) -> None:
+    below = Copying()
+    text = "a\n" * (RequestLimits().max_text_bytes // 2)
+
+    [answer] = await documents(bundle, below).translate([text], TEXT)
+
+    assert answer.hypotheses[0].text == text
+    assert sum(len(texts) for texts, _ in below.calls) == 1
+
+
+async def test_a_stream_comes_sentence_by_sentence_with_what_is_between(
+    bundle: Bundle,
+) -> None:
+    below = Copying()
+    text = "- One fine day.  Two.\n\n"
+
+    pieces = [each async for each in documents(bundle, below).stream(text, TEXT)]
+
+    said = [each.text for each in pieces]
+    assert said[0] == "- "
+    assert "  " in said
+    assert len([each for each in said if each.strip()]) > 4  # not sentences, but words
+    assert "".join(said) == text
+    assert pieces[-1].translation is not None
+    assert pieces[-1].translation.hypotheses[0].text == text
+
+
+async def test_while_nobody_reads_a_stream_does_not_go_on(bundle: Bundle) -> None:
+    below = Copying()
+    stream = documents(bundle, below).stream(numbered(100), TEXT)
+
+    async with aclosing(stream):
+        await anext(stream)
+        await asyncio.sleep(0.1)  # nobody reads
+        asked = len(below.calls)
+
+    assert asked == AHEAD
+    assert below.under_way == 0  # and closing it frees them all
+
+
+async def test_a_stream_tells_of_a_loop_but_cannot_take_it_back(
+    bundle: Bundle,
+) -> None:
+    below = Copying(lambda text, _: "ja " * 12)
+
+    pieces = [each async for each in documents(bundle, below).stream("One.", TEXT)]
+
+    whole = pieces[-1].translation
+    assert whole is not None
+    assert "".join(each.text for each in pieces) == ("ja " * 12).strip()
+    assert kinds(whole.warnings) == [WarningKind.REPETITION, WarningKind.TOO_LONG]
+    assert not any(each.decoded_again for each in whole.warnings)
+
+
+def kinds(warnings: tuple[AnswerWarning, ...]) -> list[WarningKind]:
+    return [each.kind for each in warnings]
