@@ -14,6 +14,8 @@ from .config import RequestLimits, SchedulerConfig, ServerConfig
 from .crew import Crew
 from .engine import Engine
 from .options import TranslateOptions
+from .protection.chain import Abilities
+from .protection.protecting import Protecting
 from .request import Request
 from .runner import OnnxRunner
 from .scheduler import Scheduler
@@ -35,7 +37,18 @@ class Deployment:
     ) -> None:
         self.manifest: Manifest = bundle.manifest
         self.engines = engines
-        self.translator = Translator(bundle, Crew(engines), limits, max_cached)
+        self.sentences = Translator(bundle, Crew(engines), limits, max_cached)
+        self.translator = Protecting(
+            self.sentences,
+            self.manifest.source_language,
+            Abilities(
+                self.sentences.num_placeholders,
+                self.manifest.defaults.beam_size,
+                limits.max_beam_size,
+            ),
+            limits,
+        )
+        """What calls are answered with."""
         # Of one engine each, to warm all of them up.
         self._first = [Translator(bundle, Crew([each]), limits) for each in engines]
         self.calls = Calls()
