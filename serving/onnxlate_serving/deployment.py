@@ -38,7 +38,7 @@ class Deployment:
         self.manifest: Manifest = bundle.manifest
         self.engines = engines
         self.sentences = Translator(bundle, Crew(engines), limits, max_cached)
-        self.translator = Protecting(
+        self.protecting = Protecting(
             self.sentences,
             self.manifest.source_language,
             Abilities(
@@ -48,6 +48,7 @@ class Deployment:
             ),
             limits,
         )
+        self.translator = self.protecting
         """What calls are answered with."""
         # Of one engine each, to warm all of them up.
         self._first = [Translator(bundle, Crew([each]), limits) for each in engines]

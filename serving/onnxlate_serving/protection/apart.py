@@ -10,6 +10,7 @@ from .aside import hypothesis_moved, moved
 from .case import Ask, Attempt, kept
 from .items import Item
 from .offsets import OffsetMap
+from .plain import AsItIs
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Apart:
         setter: Setter,
     ) -> None:
         """`items` are those that the setter puts in."""
-        self.name = f"{attempt.name}, set apart"
+        self.name = "set apart" if attempt.name == AsItIs.name else attempt.name
         self._attempt = attempt
         self._to_source = to_source
         self._items = items

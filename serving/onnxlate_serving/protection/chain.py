@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
+from onnxlate.answer import ItemKind
+
 from ..options import TranslateOptions
 from .apart import Apart
 from .brackets import set_aside
@@ -58,17 +60,26 @@ def attempts(case: Case, can: Abilities) -> Iterator[Attempt]:
 
 def _fluent(case: Case, can: Abilities) -> Iterator[Attempt]:
     """Ways in which the model sees the whole sentence."""
-    wide = _wide(case.options, can)
     if not case.items:
         yield AsItIs(case)
-    elif disguise := disguised(case, can.num_symbols):
+        return
+    wide = _wide(case.options, can)
+    disguise = disguised(case, can.num_symbols)
+    if not disguise or all(item.kind is ItemKind.NUMBER for item in case.items):
+        # Numbers decide about the words around them: 1 Monat, 2 Monate, im Jahr 2024.
+        yield from _verbatim(case, None if disguise else wide)
+    if disguise:
         yield WithSymbols(disguise, case.options, "symbols")
         if wide:
             yield WithSymbols(disguise, wide, "symbols, wider beam")
-    elif all(len(item.text) <= MAX_SIZE for item in case.items):
-        yield Verbatim(case, case.options, "verbatim")
-        if wide:
-            yield Verbatim(case, wide, "verbatim, wider beam")
+
+
+def _verbatim(case: Case, wide: TranslateOptions | None) -> Iterator[Attempt]:
+    if any(len(item.text) > MAX_SIZE for item in case.items):
+        return
+    yield Verbatim(case, case.options, "verbatim")
+    if wide:
+        yield Verbatim(case, wide, "verbatim, wider beam")
 
 
 def _in_pieces(case: Case) -> Iterator[Attempt]:
