@@ -6,8 +6,9 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from onnxlate.placeholder import count_placeholders
 from onnxlate.text import BOS_ID, Tokenizer
-from onnxlate_training.augment import augment, count_placeholders
+from onnxlate_training.augment import augment
 from onnxlate_training.checkpoint import LoadedModel
 from onnxlate_training.decode import pad
 from onnxlate_training.model import Generator, Transformer

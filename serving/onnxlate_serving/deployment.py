@@ -8,15 +8,13 @@ from pathlib import Path
 from onnxlate.bundle import Bundle, Manifest
 from onnxlate.errors import BundleError, ConfigError, InvalidRequest, OnnxlateError
 from onnxlate.search import SearchOptions
-from onnxlate.text import Tokenizer
 
 from .calls import Calls
 from .config import RequestLimits, SchedulerConfig, ServerConfig
 from .crew import Crew
-from .documents.documents import Documents
 from .engine import Engine
+from .layers import Layers
 from .looking import Looking
-from .layer import Layer
 from .options import TranslateOptions
 from .request import Request
 from .runner import OnnxRunner
@@ -41,14 +39,8 @@ class Deployment:
         self.manifest: Manifest = bundle.manifest
         self.engines = engines
         self._looking = looking
-        self._sentences = Translator(
-            bundle, Crew(engines), limits, max_cached, looking
-        )
-        tokenizer = Tokenizer(bundle.source_tokenizer)
-        self.translator: Layer = Documents(
-            self._sentences, bundle.manifest, tokenizer, limits
-        )
-        """What answers calls; it asks the layers below (layer.py)."""
+        self.layers = Layers(bundle, Crew(engines), limits, max_cached, looking)
+        self.translator = self.layers.top
         # Of one engine each, to warm all of them up.
         self._first = [Translator(bundle, Crew([each]), limits) for each in engines]
         self.calls = Calls()
@@ -79,11 +71,6 @@ class Deployment:
     def full_name(self) -> str:
         """NAME@VERSION, which nobody else in the server has."""
         return self.manifest.full_name
-
-    @property
-    def num_remembered(self) -> int:
-        """Answers that were not decoded, since they were known."""
-        return self._sentences.num_remembered
 
     @property
     def dead(self) -> bool:

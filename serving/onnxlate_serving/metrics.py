@@ -196,15 +196,23 @@ class _Watched(Collector):
             "Texts that were answered from memory.",
             labels=MODEL,
         )
+        protected = CounterMetricFamily(
+            "onnxlate_protected_texts",
+            "Texts with something to keep, by how it was kept.",
+            labels=(*MODEL, "way"),
+        )
         for deployment in list(self._deployments):
             manifest, labels = deployment.manifest, labels_of(deployment)
             about.add_metric((*labels, manifest.precision, manifest.digest()), 1)
-            remembered.add_metric(labels, deployment.num_remembered)
+            layers = deployment.layers
+            remembered.add_metric(labels, layers.sentences.num_remembered)
+            for way, count in sorted(layers.protecting.ways.items()):
+                protected.add_metric((*labels, way), count)
             states = [engine.state() for engine in deployment.engines]
             for family, name in families:
                 total = sum(getattr(state, name) for state in states)
                 family.add_metric(labels, total)
-        yield from (about, remembered)
+        yield from (about, remembered, protected)
         yield from (family for family, _ in families)
 
 

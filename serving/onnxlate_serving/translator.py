@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from onnxlate.bundle import Bundle, Manifest
 from onnxlate.errors import BundleError, InvalidRequest, SourceTooLong
+from onnxlate.placeholder import count_placeholders
 from onnxlate.search import FinishReason, Hypothesis
 from onnxlate.text import Detokenizer, Tokenizer
 
@@ -71,6 +72,12 @@ class Translator:
     def num_remembered(self) -> int:
         """Answers that were not decoded, since they were known."""
         return self._cache.num_found
+
+    @property
+    def num_placeholders(self) -> int:
+        """Symbols that the model knows, for what is not to be translated."""
+        tokenizers = (self._source_tokenizer, self._target_tokenizer)
+        return min(map(count_placeholders, tokenizers))
 
     async def translate(
         self,

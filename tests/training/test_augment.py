@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
+from onnxlate.placeholder import placeholder
 from onnxlate.text import EOS_ID, Tokenizer
-from onnxlate_training.augment import augment, placeholder
+from onnxlate_training.augment import augment
 from onnxlate_training.corpus import Pair
 from onnxlate_training.recipe import AugmentConfig, TokenizerConfig
 from onnxlate_training.subwords import train_subwords

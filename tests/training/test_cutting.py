@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from onnxlate.placeholder import placeholder
 from onnxlate.text import Tokenizer
-from onnxlate_training.augment import placeholder
 from onnxlate_training.corpus import Example, Pair, tokenize
 from onnxlate_training.cutting import CutAnew, Words, cut
 from onnxlate_training.generated import pairs

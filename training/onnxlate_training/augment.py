@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from onnxlate.text import EOS_ID, Tokenizer
+from onnxlate.placeholder import placeholder
 
 from .corpus import Pair
 from .draws import Purpose, generator
@@ -31,21 +31,6 @@ STRIDE = 8
 """Characters; sources whose lengths differ by less are about equally long."""
 
 WITHOUT_SPACES = ("zh", "ja", "th")
-
-
-def placeholder(number: int) -> str:
-    """The symbol that stands for the number-th thing not to be translated.
-
-    Mathematical white square brackets: nobody writes them, and compatibility
-    normalisation leaves them alone.
-    """
-    return f"\u27e6{number}\u27e7"
-
-
-def count_placeholders(tokenizer: Tokenizer) -> int:
-    """Symbols that a tokenizer has; they stand behind the special ids."""
-    ids = range(EOS_ID + 1, len(tokenizer))
-    return next(i for i, at in enumerate(ids) if tokenizer.piece(at) != placeholder(i))
 
 
 def augment(

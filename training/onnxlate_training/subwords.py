@@ -8,9 +8,9 @@ from pathlib import Path
 import sentencepiece
 
 from onnxlate.errors import ConfigError, CorpusError
+from onnxlate.placeholder import placeholder
 from onnxlate.text import BOS_ID, EOS_ID, PAD_ID, UNK_ID
 
-from .augment import placeholder
 from .recipe import TokenizerConfig
 from .storage import write_atomically
 

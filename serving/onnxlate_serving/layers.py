@@ -1,0 +1,42 @@
+"""The layers of one model, from tokens up to pages."""
+
+from onnxlate.bundle import Bundle
+from onnxlate.text import Tokenizer
+
+from .config import RequestLimits
+from .crew import Crew
+from .documents.documents import Documents
+from .layer import Layer
+from .looking import Looking
+from .markup.markup import Markup
+from .protection.chain import Abilities
+from .protection.protecting import Protecting
+from .translator import Translator
+
+
+class Layers:
+    """What each does is left to the one below in all that is not its business."""
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        crew: Crew,
+        limits: RequestLimits,
+        max_cached: int,
+        looking: Looking | None,
+    ) -> None:
+        """Raises BundleError if a tokenizer is another model's."""
+        manifest = bundle.manifest
+        self.sentences = Translator(bundle, crew, limits, max_cached, looking)
+        abilities = Abilities(
+            self.sentences.num_placeholders,
+            manifest.defaults.beam_size,
+            limits.max_beam_size,
+        )
+        self.protecting = Protecting(
+            self.sentences, manifest.source_language, abilities, limits
+        )
+        tokenizer = Tokenizer(bundle.source_tokenizer)
+        documents = Documents(self.protecting, manifest, tokenizer, limits)
+        self.top: Layer = Markup(documents, limits)
+        """What answers calls."""

@@ -1,0 +1,107 @@
+"""In which order ways are tried to have everything kept."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+
+from onnxlate.answer import ItemKind
+
+from ..options import TranslateOptions
+from .apart import Apart
+from .brackets import set_aside
+from .case import Attempt, Case
+from .disguise import disguised
+from .frame import framed, in_frame
+from .pieces import InPieces, pieces_of
+from .plain import AsItIs, Copied
+from .symbols import WithSymbols
+from .verbatim import MAX_SIZE, Verbatim
+
+WIDE_BEAM = 8
+"""Hypotheses that are looked through where the best has lost something."""
+
+LOST = "with these options, no translation was found that has it exactly once"
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What a model and its server can do."""
+
+    num_symbols: int
+    beam_size: int
+    """By default."""
+    max_beam_size: int
+
+
+def attempts(case: Case, can: Abilities) -> Iterator[Attempt]:
+    """The next is wanted only where the one before has failed; the last cannot."""
+    if not case.items:
+        yield AsItIs(case)
+    elif case.only_items:
+        yield Copied(case)
+    elif frame := framed(case):
+        core, to_source = frame.core_case()
+        for attempt in attempts(core, can):
+            yield Apart(attempt, to_source, frame.items, partial(in_frame, frame))
+    else:
+        asides = set_aside(case)
+        if asides:
+            for attempt in _fluent(asides.rest, can):
+                yield Apart(
+                    attempt, asides.to_source, asides.items, asides.where_they_were
+                )
+        yield from _fluent(case, can)
+        if asides:
+            for attempt in _fluent(asides.rest, can):
+                yield Apart(attempt, asides.to_source, asides.items, asides.at_the_end)
+        yield from _in_pieces(case)
+        yield from _partly(case, can)
+
+
+def _fluent(case: Case, can: Abilities) -> Iterator[Attempt]:
+    """Ways in which the model sees the whole sentence."""
+    if not case.items:
+        yield AsItIs(case)
+        return
+    wide = _wide(case.options, can)
+    disguise = disguised(case, can.num_symbols)
+    if not disguise or all(item.kind is ItemKind.NUMBER for item in case.items):
+        # Numbers decide about the words around them: 1 Monat, 2 Monate, im Jahr 2024.
+        yield from _verbatim(case, None if disguise else wide)
+    if disguise:
+        yield WithSymbols(disguise, case.options, "symbols")
+        if wide:
+            yield WithSymbols(disguise, wide, "symbols, wider beam")
+
+
+def _verbatim(case: Case, wide: TranslateOptions | None) -> Iterator[Attempt]:
+    if any(len(item.text) > MAX_SIZE for item in case.items):
+        return
+    yield Verbatim(case, case.options, "verbatim")
+    if wide:
+        yield Verbatim(case, wide, "verbatim, wider beam")
+
+
+def _in_pieces(case: Case) -> Iterator[Attempt]:
+    pieces = pieces_of(case)
+    first = next(each for each in pieces if not each.span.of(case.text).isspace())
+    # A prefix in front of a copied item would be more than the caller said.
+    if not case.options.target_prefix or not first.copied:
+        yield InPieces(case, pieces)
+
+
+def _partly(case: Case, can: Abilities) -> Iterator[Attempt]:
+    """Where the options leave no room for the items."""
+    if disguise := disguised(case, can.num_symbols):
+        yield WithSymbols(disguise, case.options, "lost", LOST)
+    else:
+        yield Verbatim(case, case.options, "lost", LOST)
+
+
+def _wide(options: TranslateOptions, can: Abilities) -> TranslateOptions | None:
+    """None where there is no search to widen."""
+    beam = max(options.beam_size or can.beam_size, WIDE_BEAM)
+    beam = min(beam, can.max_beam_size)
+    if options.sampling or (options.num_hypotheses or 1) >= beam:
+        return None
+    return replace(options, beam_size=beam, num_hypotheses=beam)

@@ -1,0 +1,89 @@
+"""A source whose items gave way to symbols that its model knows."""
+
+from dataclasses import dataclass, replace
+
+from onnxlate.answer import Span
+from onnxlate.placeholder import placeholder
+
+from .case import Case
+from .items import Item
+from .offsets import OffsetMap, Rewriter
+
+MAX_BETWEEN = 3
+"""Characters between two items that one symbol may stand for: ", " and the like."""
+
+BRACKETS = dict(zip("([\"'“„«‘<", ")]\"'”“»’>", strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Items that one symbol stands for, mostly one, and what is between them."""
+
+    items: tuple[Item, ...]
+    span: Span
+
+    def with_next(self, item: Item) -> "Group":
+        return Group((*self.items, item), Span(self.span.start, item.span.end))
+
+
+@dataclass(frozen=True, slots=True)
+class Disguise:
+    case: Case
+    text: str
+    """What the model is given."""
+    to_source: OffsetMap
+    """From that text to the source."""
+    groups: dict[str, Group]
+    """By symbol."""
+
+    def worn_by(self, text: str) -> str:
+        """Any other text, a target prefix for one, with items as symbols too."""
+        for symbol, group in self.groups.items():
+            text = text.replace(group.span.of(self.case.text), symbol, 1)
+        return text
+
+    def shown(self, text: str) -> str:
+        """With the items for the symbols, for displays."""
+        for symbol, group in self.groups.items():
+            text = text.replace(symbol, group.span.of(self.case.text))
+        return text
+
+
+def disguised(case: Case, num_symbols: int) -> Disguise | None:
+    """None if the case has more items than the model has symbols."""
+    groups = [Group((item,), item.span) for item in case.items]
+    if len(groups) > num_symbols:
+        groups = _gathered(case)
+    if len(groups) > num_symbols:
+        return None
+    rewriter = Rewriter(case.text)
+    groups = [_with_brackets(case.text, group) for group in groups]
+    named = {placeholder(number): group for number, group in enumerate(groups)}
+    for symbol, group in named.items():
+        rewriter.swap(group.span, symbol)
+    return Disguise(case, rewriter.finish(), rewriter.to_old(), named)
+
+
+def _with_brackets(text: str, group: Group) -> Group:
+    """And quotation marks, where there is nothing else in them: a model that sees one
+    of a pair without words may forget the other."""
+    before, behind = text[: group.span.start][-1:], text[group.span.end :][:1]
+    if not before or BRACKETS.get(before) != behind:
+        return group
+    return replace(group, span=Span(group.span.start - 1, group.span.end + 1))
+
+
+def _gathered(case: Case) -> list[Group]:
+    """Neighbours together, as the numbers of a list are."""
+    groups: list[Group] = []
+    for item in case.items:
+        if groups and _are_neighbours(case.text, groups[-1].span, item.span):
+            groups[-1] = groups[-1].with_next(item)
+        else:
+            groups.append(Group((item,), item.span))
+    return groups
+
+
+def _are_neighbours(text: str, one: Span, other: Span) -> bool:
+    between = text[one.end : other.start]
+    return len(between) <= MAX_BETWEEN and not any(map(str.isalpha, between))

@@ -1,0 +1,143 @@
+"""A translator from which comes out as it went in what is not to be translated."""
+
+from collections import Counter
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Protocol
+
+from onnxlate.answer import Format
+from onnxlate.errors import InvalidRequest
+
+from ..caller import ANYBODY, Caller
+from ..config import RequestLimits
+from ..options import TranslateOptions
+from ..translation import TextPiece, Translation
+from .case import Ask, Attempt, Case
+from .chain import Abilities, attempts
+from .items import Finder
+
+MAX_PHRASES = 1000
+"""In one call; each is looked for in every text."""
+
+
+class Sentences(Protocol):
+    """What translates a sentence: the translator, or another layer on it."""
+
+    async def translate(
+        self, texts: Sequence[str], options: TranslateOptions, caller: Caller = ANYBODY
+    ) -> list[Translation]: ...
+
+    def stream(
+        self, text: str, options: TranslateOptions, caller: Caller = ANYBODY
+    ) -> AsyncGenerator[TextPiece, None]: ...
+
+
+@dataclass(slots=True)
+class Job:
+    """A text, and the ways to translate it that are left."""
+
+    ways: Iterator[Attempt]
+    way: Attempt
+    answer: Translation | None = None
+
+
+class Protecting:
+    """A translator that keeps URLs, numbers, placeholders and the like.
+
+    Ways to do so are tried one after the other, each with the texts that the one before
+    has failed with, side by side.
+    """
+
+    def __init__(
+        self,
+        below: Sentences,
+        source_language: str,
+        abilities: Abilities,
+        limits: RequestLimits,
+    ) -> None:
+        self._below = below
+        self._finder = Finder(source_language)
+        self._abilities = abilities
+        self._limits = limits
+        self.ways: Counter[str] = Counter()
+        """How many texts with something to keep were translated in which way."""
+
+    async def translate(
+        self,
+        texts: Sequence[str],
+        options: TranslateOptions,
+        caller: Caller = ANYBODY,
+    ) -> list[Translation]:
+        """As Translator's; each with a report of what was to be kept."""
+        check(options.protected_phrases)
+        jobs = [self._job(self._case(text, options)) for text in texts]
+        pending = jobs
+        while pending:
+            await self._try(pending, caller)
+            pending = [job for job in pending if job.answer is None]
+            for job in pending:
+                job.way = next(job.ways)
+        return [job.answer for job in jobs if job.answer]
+
+    async def stream(
+        self, text: str, options: TranslateOptions, caller: Caller = ANYBODY
+    ) -> AsyncGenerator[TextPiece, None]:
+        """As Translator's; with something to keep, the whole at once."""
+        check(options.protected_phrases)
+        case = self._case(text, options)
+        if case.items:
+            [whole] = await self.translate([text], options, caller)
+            yield TextPiece(whole.hypotheses[0].text, whole)
+            return
+        async with aclosing(self._below.stream(text, case.options, caller)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    def _case(self, text: str, options: TranslateOptions) -> Case:
+        protect = options.protect
+        if protect is None:
+            protect = options.format is not Format.SENTENCE
+        phrases = options.protected_phrases
+        handed_down = replace(options, protect=False, protected_phrases=())
+        items = self._finder.items(text, phrases, protect) if self._fits(text) else []
+        return Case(text, tuple(items), handed_down)
+
+    def _fits(self, text: str) -> bool:
+        """What does not is refused below, and costs no search."""
+        return len(text) <= self._limits.max_text_bytes
+
+    def _job(self, case: Case) -> Job:
+        ways = attempts(case, self._abilities)
+        return Job(ways, next(ways))
+
+    async def _try(self, jobs: Sequence[Job], caller: Caller) -> None:
+        asked = [job.way.asks() for job in jobs]
+        found = iter(await self._answers(list(chain.from_iterable(asked)), caller))
+        for job, asks in zip(jobs, asked, strict=True):
+            job.answer = job.way.answer([next(found) for _ in asks])
+            if job.answer and job.answer.protected_items:
+                self.ways[job.way.name] += 1
+
+    async def _answers(self, asks: Sequence[Ask], caller: Caller) -> list[Translation]:
+        """In the order of `asks`; those with the same options go in one call."""
+        groups: dict[TranslateOptions, list[int]] = {}
+        for index, ask in enumerate(asks):
+            groups.setdefault(ask.options, []).append(index)
+        found: dict[int, Translation] = {}
+        for options, indices in groups.items():
+            texts = [asks[index].text for index in indices]
+            answers = await self._below.translate(texts, options, caller)
+            found.update(zip(indices, answers, strict=True))
+        return [found[index] for index in range(len(asks))]
+
+
+def check(phrases: Sequence[str]) -> None:
+    """Raises InvalidRequest for what cannot be looked for."""
+    if len(phrases) > MAX_PHRASES:
+        raise InvalidRequest(
+            f"{len(phrases)} protected_phrases in one call; it takes {MAX_PHRASES}"
+        )
+    if any(not phrase.strip() for phrase in phrases):
+        raise InvalidRequest("one of the protected_phrases is blank; leave it out")
