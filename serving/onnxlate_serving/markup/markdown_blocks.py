@@ -68,15 +68,13 @@ class Watched:
 
 def parser() -> MarkdownIt:
     md = MarkdownIt("commonmark").enable(["table", "strikethrough"])
-    rules: dict[str, Rule] = {
-        name: rule
-        for name, rule in zip(
-            md.block.ruler.get_active_rules(), md.block.ruler.getRules(""), strict=True
-        )
-    }
+    ruler = md.block.ruler
+    rules: dict[str, Rule] = dict(
+        zip(ruler.get_active_rules(), ruler.getRules(""), strict=True)
+    )
     for name, interrupts in WATCHED.items():
-        md.block.ruler.at(name, _watched(name, rules[name]), {"alt": interrupts})
-    md.block.ruler.at("reference", _no_footnotes(rules["reference"]))
+        ruler.at(name, _watched(name, rules[name]), {"alt": interrupts})
+    ruler.at("reference", _no_footnotes(rules["reference"]))
     return md
 
 

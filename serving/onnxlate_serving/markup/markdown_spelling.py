@@ -12,7 +12,7 @@ from .entities import NO_BREAK_SPACE
 from .markdown_inline import PARSER
 
 SPECIAL = frozenset("\\`*_[]<~&")
-"""Characters that may be marks wherever they stand. All of them may have a backslash."""
+"""Characters that may be marks wherever they stand; a backslash makes them words."""
 
 _LINE_MARK = re.compile(r"(?:#{1,6}|[-+>]|\d{1,9}[.)])(?=[ \t]|\Z)|>")
 _PREFIX = re.compile(r"\n[ \t>]*")

@@ -22,8 +22,8 @@ from .settled import Settled, joined
 READERS = {Format.HTML: read_html, Format.MARKDOWN: read_markdown}
 
 SHORT = 4096
-"""Characters that are read in no time: a few milliseconds. More is read beside the event
-loop."""
+"""Characters that are read in no time: a few milliseconds. More is read beside the
+event loop."""
 
 AHEAD = 16
 """Parts of a stream that are translated at once, but for the first ones: these are

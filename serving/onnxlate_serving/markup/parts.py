@@ -1,4 +1,4 @@
-"""Cuts a run of atoms into parts: where to cut, and what to leave alone at the edges."""
+"""Cuts a run of atoms into parts: where to cut, and what to leave at the edges."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate
@@ -34,7 +34,7 @@ def _cuts(atoms: Sequence[Atom], at: Callable[[Atom], bool]) -> list[int]:
     """Indices of the marks to cut at."""
     wanted = [at(atom) for atom in atoms]
     before = list(accumulate(wanted, initial=0))
-    cuts = set(index for index, each in enumerate(wanted) if each)
+    cuts = {index for index, each in enumerate(wanted) if each}
     for begin, end in _pairs(atoms):
         if before[end + 1] > before[begin]:
             cuts |= {begin, end}

@@ -1,9 +1,9 @@
 """Where in a translation the marks of its source go.
 
-A pair of marks goes around the run of words that come from the words it had around it.
-Pairs stay inside of the pair they were in, and never cross: a word that two of them want
-is the first one's. A mark that stands alone goes between the words where it parts the
-fewest from where they come from.
+A pair of marks goes around the run of words that come from the words it had inside.
+Pairs stay inside of the pair they were in, and never cross: a word that two of them
+want is the first one's. A mark that stands alone goes between two words, where the
+fewest of them are on another side than what they come from.
 """
 
 from bisect import bisect_left

@@ -5,6 +5,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from onnxlate.answer import AlignmentLink, Span
 
@@ -152,7 +153,7 @@ def _spread(
 ) -> None:
     """Where nothing is known: as far along there as here, between the anchors."""
     known = [(-1, -1), *_rising(anchors), (len(ours), len(theirs))]
-    for (i, j), (next_i, next_j) in zip(known, known[1:], strict=False):
+    for (i, j), (next_i, next_j) in pairwise(known):
         n, m = next_i - i - 1, next_j - j - 1
         if not n or not m:
             continue
