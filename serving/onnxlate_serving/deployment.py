@@ -5,6 +5,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from onnxlate.answer import Format
 from onnxlate.bundle import Bundle, Manifest
 from onnxlate.errors import BundleError, ConfigError, InvalidRequest, OnnxlateError
 from onnxlate.search import SearchOptions
@@ -13,6 +14,8 @@ from .calls import Calls
 from .config import RequestLimits, SchedulerConfig, ServerConfig
 from .crew import Crew
 from .engine import Engine
+from .layer import Layer
+from .markup.markup import Markup
 from .options import TranslateOptions
 from .request import Request
 from .runner import OnnxRunner
@@ -35,7 +38,9 @@ class Deployment:
     ) -> None:
         self.manifest: Manifest = bundle.manifest
         self.engines = engines
-        self.translator = Translator(bundle, Crew(engines), limits, max_cached)
+        self._sentences = Translator(bundle, Crew(engines), limits, max_cached)
+        self.translator: Layer = Markup(self._sentences, limits, Format.SENTENCE)
+        """What answers calls; it asks the layers below (layer.py)."""
         # Of one engine each, to warm all of them up.
         self._first = [Translator(bundle, Crew([each]), limits) for each in engines]
         self.calls = Calls()
@@ -65,6 +70,11 @@ class Deployment:
     def full_name(self) -> str:
         """NAME@VERSION, which nobody else in the server has."""
         return self.manifest.full_name
+
+    @property
+    def num_remembered(self) -> int:
+        """Answers that were not decoded, since they were known."""
+        return self._sentences.num_remembered
 
     @property
     def dead(self) -> bool:

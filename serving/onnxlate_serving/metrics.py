@@ -199,7 +199,7 @@ class _Watched(Collector):
         for deployment in list(self._deployments):
             manifest, labels = deployment.manifest, labels_of(deployment)
             about.add_metric((*labels, manifest.precision, manifest.digest()), 1)
-            remembered.add_metric(labels, deployment.translator.num_remembered)
+            remembered.add_metric(labels, deployment.num_remembered)
             states = [engine.state() for engine in deployment.engines]
             for family, name in families:
                 total = sum(getattr(state, name) for state in states)

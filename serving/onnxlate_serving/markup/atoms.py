@@ -1,7 +1,7 @@
 """What a marked-up text is made of.
 
-A document is a run of parts that together are its text: `Copied` ones, and `Block`s to
-be translated. A block is a run of atoms, and these together are its text.
+A document is a run of passages, a passage one of parts, `Copied` ones and `Block`s to
+be translated, and a block one of atoms. Each time, these together are its text.
 """
 
 from collections.abc import Callable, Sequence
@@ -76,15 +76,8 @@ Spell = Callable[[str, int], str]
 """How the character at that place of a translation is written."""
 
 
-@dataclass(frozen=True, slots=True)
-class Spelling:
-    """How words are written in a place of a document."""
-
-    of: Callable[["Block"], Spell]
-    """In the translation of that block."""
-    sound: Callable[["Block", str], bool] = lambda block, written: True
-    """Whether a block has the marks it had when it is written so. Where words cannot be
-    taken for marks, nobody need look."""
+Spelling = Callable[["Block"], Spell]
+"""How words are written in a place of a document, in the translation of that block."""
 
 
 @dataclass(eq=False, slots=True)
@@ -103,3 +96,13 @@ class Block:
 
 
 Part = Copied | Block
+
+
+@dataclass(eq=False, slots=True)
+class Passage:
+    """What is looked at as one."""
+
+    parts: Sequence[Part]
+    sound: Callable[[str], bool] = lambda written: True
+    """Whether it has the marks it had when it is written so. Where words cannot be
+    taken for marks, nobody need look."""

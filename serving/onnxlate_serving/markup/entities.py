@@ -3,7 +3,7 @@
 import re
 from html import unescape
 
-from .atoms import Atom, Block, Kind, Spell, Spelling
+from .atoms import Atom, Block, Kind, Spell
 
 BLANK = "[ \t\n\f\r]"
 REFERENCE = r"&(?:#[0-9]{1,9}|#[xX][0-9a-fA-F]{1,8}|[A-Za-z][A-Za-z0-9]{0,31});?"
@@ -65,16 +65,12 @@ def spellings(block: Block) -> dict[str, str]:
     return spelled
 
 
-def _of_text(block: Block) -> Spell:
+def in_text(block: Block) -> Spell:
     spelled = spellings(block)
     return lambda text, at: spelled.get(text[at], text[at])
 
 
-def _of_value(block: Block) -> Spell:
+def in_value(block: Block) -> Spell:
     """For between quotes of either kind."""
     spelled = {'"': "&quot;", "'": "&#39;"} | spellings(block)
     return lambda text, at: spelled.get(text[at], text[at])
-
-
-TEXT = Spelling(_of_text)
-VALUE = Spelling(_of_value)

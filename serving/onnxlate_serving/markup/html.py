@@ -5,8 +5,8 @@ Nothing is repaired: whatever the input, the parts are together its very charact
 
 from collections.abc import Iterator, Sequence
 
-from .atoms import Block, Part, Value
-from .entities import TEXT, VALUE, text_atoms, value_atoms
+from .atoms import Block, Passage, Value
+from .entities import in_text, in_value, text_atoms, value_atoms
 from .html_tokens import Attribute, Token, What, tokens_of
 from .parts import parts_of
 from .run import Run
@@ -34,10 +34,10 @@ BUTTONS = frozenset({"button", "submit", "reset"})
 NOT_TRANSLATED = "notranslate"
 
 
-def read_html(text: str) -> list[Part]:
-    run = Run(TEXT)
+def read_html(text: str) -> list[Passage]:
+    run = Run(in_text)
     HtmlReader(run).read(text)
-    return run.finish()
+    return [Passage([part]) for part in run.take()]
 
 
 class HtmlReader:
@@ -113,7 +113,7 @@ def _is_read(name: str, attribute: Attribute, given: dict[str, str]) -> bool:
 
 def _values(raw: str, at: int) -> Iterator[Value]:
     """The words of an attribute, without blanks around them; none if it has none."""
-    for part in parts_of(value_atoms(raw), VALUE):
+    for part in parts_of(value_atoms(raw), in_value):
         if isinstance(part, Block):
             yield Value(at, part)
         at += len(part.raw)

@@ -17,6 +17,7 @@ TAG_NAME = re.compile(r"[^ \t\n\f\r/>]*")
 ATTRIBUTE_NAME = re.compile(r"[^ \t\n\f\r/>][^ \t\n\f\r/>=]*")
 BARE_VALUE = re.compile(r"[^ \t\n\f\r>]*")
 COMMENT_END = re.compile(r"--!?>")
+MARK = re.compile(r"<[A-Za-z/!?]")
 SCRIPT_TURN = re.compile(r"<!(?=--)|-->|<(/?)script(?=[ \t\n\f\r/>])", re.IGNORECASE)
 
 RAW = frozenset({"style", "xmp", "iframe", "noembed", "noframes", "script"})
@@ -81,8 +82,10 @@ class Tokenizer:
             if token.what is What.START and token.name in RAW | WORDS_ONLY:
                 end = self._content_end(token.name, at)
                 if at < end:
-                    seen = token.name in WORDS_ONLY
-                    yield Token(What.WORDS if seen else What.OTHER, at, end)
+                    words_only = token.name in WORDS_ONLY and not self._has_marks(
+                        at, end
+                    )
+                    yield Token(What.WORDS if words_only else What.OTHER, at, end)
                 at = words = end
             elif token.what is What.START and token.name == "plaintext":
                 at = words = len(self._text)
@@ -179,6 +182,11 @@ class Tokenizer:
         pattern = re.compile(f"</{name}(?=[ \t\n\f\r/>])", re.IGNORECASE)
         found = pattern.search(self._text, at)
         return found.start() if found else len(self._text)
+
+    def _has_marks(self, start: int, end: int) -> bool:
+        """Whether it would have any if the element were not open: in a <select>, for
+        one, browsers do not heed a <title>."""
+        return MARK.search(self._text, start, end) is not None
 
     def _script_end(self, at: int) -> int:
         """A script in a comment in a script does not end it."""

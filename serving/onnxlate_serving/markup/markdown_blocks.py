@@ -7,7 +7,7 @@ when it is known where in each line the list, the quote and the indentation end.
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from markdown_it import MarkdownIt
@@ -39,6 +39,9 @@ class Written:
     content: str
     places: tuple[int, ...]
     """Where in the document each character is, and where the next would be."""
+    in_line: bool = False
+    """Whether it has one line, which cannot be a heading or a list by its first words.
+    """
     in_table: bool = False
 
 
@@ -95,7 +98,7 @@ def _moved(leaf: Leaf, by: int) -> Leaf:
     if isinstance(leaf, Page):
         return Page(leaf.start + by, leaf.end + by)
     places = tuple(place + by for place in leaf.places)
-    return Written(leaf.content, places, leaf.in_table)
+    return replace(leaf, places=places)
 
 
 def _front_matter(text: str) -> int:
@@ -159,7 +162,8 @@ def _leaves(watched: Watched, text: str) -> list[Leaf]:
         places = _places(content, [start], text)
     else:
         places = _places(content, watched.starts, text)
-    return [Written(content, places)] if places else []
+    in_line = watched.rule == "heading"
+    return [Written(content, places, in_line)] if places else []
 
 
 def _places(content: str, starts: list[int], text: str) -> tuple[int, ...]:
@@ -204,7 +208,7 @@ def _cells(watched: Watched, text: str) -> list[Leaf]:
                 continue
             places = _cell_places(text, *cells[column])
             if "".join(_shown(text, place) for place in places[:-1]) == content:
-                found.append(Written(content, places, in_table=True))
+                found.append(Written(content, places, in_line=True, in_table=True))
     return found
 
 

@@ -27,8 +27,10 @@ EVENTS = "events"
 """Where in the environment of a parse they are collected, by state."""
 
 _BLANKS = re.compile(r"([ \t]{2,}|\t)")
-_FOOTNOTE = re.compile(r"\[\^[^\]\s\[]{1,100}\](?::[ \t]*)?")
-_AT_START = re.compile(r"\[[ xX]\][ \t]+|\[![A-Z]{1,20}\]")
+_FOOTNOTE = re.compile(r"\[\^[^\]\s\[]{1,100}\]")
+_AT_START = re.compile(
+    rf"\[[ xX]\][ \t]+|\[![A-Z]{{1,20}}\]|{_FOOTNOTE.pattern}(?::[ \t]*)?"
+)
 WATCHED = {
     "newline": "\n",
     "escape": "\\",
@@ -102,9 +104,8 @@ def _watched(name: str, begins: str, rule: Rule) -> Rule:
 
 def _aside(state: StateInline, silent: bool) -> bool:
     """Marks that other dialects have: of footnotes, of tasks, of alerts."""
-    match = _FOOTNOTE.match(state.src, state.pos)
-    if not match and state.pos == 0:
-        match = _AT_START.match(state.src)
+    pattern = _AT_START if state.pos == 0 else _FOOTNOTE
+    match = pattern.match(state.src, state.pos)
     if not match or match.end() > state.posMax:
         return False
     state.pos = match.end()

@@ -7,44 +7,43 @@ from typing import Any
 
 from markdown_it.token import Token
 
-from .atoms import Block, Kind, Spell, Spelling
+from .atoms import Block, Kind, Spell
 from .entities import NO_BREAK_SPACE
 from .markdown_inline import PARSER
 
-SPECIAL = frozenset("\\`*_[]<~&")
+SPECIAL = frozenset("\\`*_[]<~&|")
 """Characters that may be marks wherever they stand; a backslash makes them words."""
 
 _LINE_MARK = re.compile(r"(?:#{1,6}|[-+>]|\d{1,9}[.)])(?=[ \t]|\Z)|>")
-_PREFIX = re.compile(r"\n[ \t>]*")
-_LEAF = ["paragraph_open", "inline", "paragraph_close"]
+_PREFIX = re.compile(r"(?:\r\n?|\n)[ \t>]*")
 
 
-def spelling(env: dict[str, Any], in_table: bool = False) -> Spelling:
-    """`env` knows the addresses that the document's links may have."""
+def in_words(block: Block) -> Spell:
+    spelled = _spelled(block)
+    begins = _LINE_MARK.match(block.shown)
 
-    def of(block: Block) -> Spell:
-        spelled = _spelled(block)
-        if in_table:
-            spelled["|"] = "\\|"
-        begins = _LINE_MARK.match(block.shown)
+    def spell(text: str, at: int) -> str:
+        if not begins and _marks_line(text, at):
+            return "\\" + text[at]
+        return spelled.get(text[at], text[at])
 
-        def spell(text: str, at: int) -> str:
-            if not in_table and not begins and _marks_line(text, at):
-                return "\\" + text[at]
-            return spelled.get(text[at], text[at])
+    return spell
 
-        return spell
 
-    def sound(block: Block, written: str) -> bool:
-        before = _marks(_inline(_unquoted(block), env))
-        after = _PREFIX.sub("\n", written)
-        if in_table:
-            return _marks(_inline(after, env)) == before
-        tokens = _parsed(after, env)
-        kinds = [token.type for token in tokens]
-        return kinds == _LEAF and _marks(tokens[1].children or []) == before
+def in_cell(block: Block) -> Spell:
+    """Of a table."""
+    spell = in_words(block)
+    return lambda text, at: "\\|" if text[at] == "|" else spell(text, at)
 
-    return Spelling(of, sound)
+
+def sound(content: str, env: dict[str, Any], in_line: bool, written: str) -> bool:
+    """Whether something that is written so has the marks of the content.
+
+    `env` knows the addresses that the document's links may have; `in_line` says whether
+    lines have no marks there, as in a table.
+    """
+    parsed = _inline if in_line else _parsed
+    return _marks(parsed(content, env)) == _marks(parsed(written, env))
 
 
 def _spelled(block: Block) -> dict[str, str]:
@@ -76,18 +75,11 @@ def _marks_line(text: str, at: int) -> bool:
     return mark is not None and at == max(0, mark.end() - 1 if text[0].isdigit() else 0)
 
 
-def _unquoted(block: Block) -> str:
-    """Without the marks of lists and quotes that its lines begin with."""
-    return "".join(
-        atom.raw
-        if atom.kind in (Kind.OPEN, Kind.CLOSE, Kind.KEPT)
-        else _PREFIX.sub("\n", atom.raw)
-        for atom in block.atoms
-    )
-
-
 def _parsed(text: str, env: dict[str, Any]) -> list[Token]:
-    return PARSER.parse(text, {"references": env["references"]})
+    """Without the marks of lists and quotes that its lines begin with."""
+    text = _PREFIX.sub("\n", text)
+    tokens = PARSER.parse(text, {"references": env["references"]})
+    return [*tokens, *(inner for token in tokens for inner in token.children or ())]
 
 
 def _inline(text: str, env: dict[str, Any]) -> list[Token]:

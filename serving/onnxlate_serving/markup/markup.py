@@ -12,7 +12,7 @@ from ..config import RequestLimits
 from ..layer import Layer
 from ..options import TranslateOptions
 from ..translation import TextPiece, Translation
-from .atoms import Block, Part
+from .atoms import Block, Passage
 from .html import read_html
 from .job import Job, question
 from .markdown import read_markdown
@@ -60,8 +60,8 @@ class Markup:
         self._check(texts, options)
         documents = [await _read(text, options.format) for text in texts]
         questions = await self._questions(options, caller)
-        parts = [part for document in documents for part in document]
-        outcomes = iter(await _outcomes(parts, questions))
+        passages = [passage for document in documents for passage in document]
+        outcomes = iter(await _outcomes(passages, questions))
         return [
             joined(next(outcomes) for _ in document).translation(options.return_scores)
             for document in documents
@@ -80,12 +80,12 @@ class Markup:
                     yield piece
             return
         self._check([text], options)
-        parts = await _read(text, options.format)
+        passages = await _read(text, options.format)
         questions = await self._questions(options, caller)
         done: list[Settled] = []
         num_ahead = 1
-        while len(done) < len(parts):
-            some = _some(parts, len(done), num_ahead)
+        while len(done) < len(passages):
+            some = _some(passages, len(done), num_ahead)
             num_ahead = min(AHEAD, 2 * num_ahead)
             for outcome in await _outcomes(some, questions):
                 done.append(outcome)
@@ -122,16 +122,16 @@ class Markup:
         return questions
 
 
-async def _read(text: str, format: Format) -> list[Part]:
+async def _read(text: str, format: Format) -> list[Passage]:
     read = READERS[format]
     if len(text) <= SHORT:
         return read(text)
     return await asyncio.to_thread(read, text)
 
 
-async def _outcomes(parts: Sequence[Part], questions: Questions) -> list[Settled]:
-    """What each part comes to, in order."""
-    jobs = [Job(part) for part in parts]
+async def _outcomes(passages: Sequence[Passage], questions: Questions) -> list[Settled]:
+    """What each comes to, in order."""
+    jobs = [Job(passage) for passage in passages]
     while True:
         asked = [block for job in jobs for block in job.blocks()]
         answers = await questions.ask([question(block) for block in asked])
@@ -146,10 +146,12 @@ async def _outcomes(parts: Sequence[Part], questions: Questions) -> list[Settled
             return outcomes
 
 
-def _some(parts: Sequence[Part], start: int, num_blocks: int) -> Sequence[Part]:
-    """From there on, so many blocks and what is copied between them."""
+def _some(
+    passages: Sequence[Passage], start: int, num_blocks: int
+) -> Sequence[Passage]:
+    """From there on, about so many blocks and what is copied between them."""
     end = start
-    while end < len(parts) and num_blocks:
-        num_blocks -= isinstance(parts[end], Block)
+    while end < len(passages) and num_blocks > 0:
+        num_blocks -= sum(isinstance(part, Block) for part in passages[end].parts)
         end += 1
-    return parts[start:end]
+    return passages[start:end]

@@ -18,6 +18,9 @@ from .words import Answer, Word
 UNLINKED = -0.05
 """What a word costs that comes from nowhere: a run may go over it, not end in it."""
 
+BESIDE = 0.5
+"""What it is worth to stand beside the same word as before."""
+
 
 @dataclass(frozen=True, slots=True)
 class Placed:
@@ -224,7 +227,7 @@ class _Placement:
                 best, node.first, node.last = total, begin, index + 1
         if best > 0:
             return
-        if single is None and free:
+        if single is None and free and not self._is_taken(node, parent):
             middle = self._proportional((node.start + node.end) / 2, parent)
             single = min(free, key=lambda index: abs(index - middle))
         if single is None:
@@ -232,6 +235,11 @@ class _Placement:
             self._boundary(node, parent, [n for n in taken if n is not node])
         else:
             node.first, node.last = single, single + 1
+
+    def _is_taken(self, node: Node, parent: Node) -> bool:
+        """Whether its words are there, and others have them."""
+        words = self._words[parent.first : parent.last]
+        return any(word.weight_in(node.start, node.end) > 0 for word in words)
 
     def _punctuate(self, node: Node, parent: Node, owners: dict[int, Node]) -> None:
         """Marks that had a full stop inside have it inside; others do not."""
@@ -289,6 +297,12 @@ class _Placement:
         for index, (word, left) in enumerate(zip(words, before, strict=True)):
             cost += word.weight - 2 * left
             costs[parent.first + index + 1] = cost
+        # The words it stood between count for more.
+        last = len(self._answer.source[:at].rstrip()) - 1
+        next_ = len(self._answer.source) - len(self._answer.source[at:].lstrip())
+        for index, word in enumerate(words, start=parent.first):
+            costs[index + 1] -= word.weight_in(last, last + 1) and BESIDE
+            costs[index] -= word.weight_in(next_, next_ + 1) and BESIDE
         return costs
 
     def _characters(self, node: Node, parent: Node) -> tuple[int, int]:

@@ -73,7 +73,7 @@ class Writer:
 
     def __init__(self, block: Block, answer: Answer, raws: dict[Atom, str]) -> None:
         """`raws` are marks that are spelled otherwise than they were."""
-        self._spell = block.spelling.of(block)
+        self._spell = block.spelling(block)
         self._answer = answer
         self._raws = raws
         self._out: list[str] = []

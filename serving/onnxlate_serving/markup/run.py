@@ -13,7 +13,7 @@ class Run:
     """The block that is being read, and the parts that were."""
 
     def __init__(self, spelling: Spelling) -> None:
-        self.parts: list[Part] = []
+        self._parts: list[Part] = []
         self.spelling = spelling
         self._elements = OpenElements()
         self._atoms: list[Atom] = []
@@ -31,7 +31,7 @@ class Run:
         """Ends the block; `raw` stands between it and the next."""
         self._flush()
         if raw:
-            self.parts.append(Copied(raw, values))
+            self._parts.append(Copied(raw, values))
 
     def words(self, atoms: list[Atom]) -> None:
         for atom in atoms:
@@ -95,9 +95,11 @@ class Run:
             atom.pair, ended[0].atom.pair = ended[0].atom, atom
         self._add(atom, quiet)
 
-    def finish(self) -> list[Part]:
+    def take(self) -> list[Part]:
+        """What was read since this was last called."""
         self._flush()
-        return self.parts
+        parts, self._parts = self._parts, []
+        return parts
 
     def _word(self, atom: Atom) -> None:
         if self._after_blank and atom.shown.startswith(" ") and self._atoms:
@@ -133,7 +135,7 @@ class Run:
         ):
             some = [atom for atom, _ in group]
             atoms += [_silenced(some)] if quiet else some
-        self.parts += parts_of(atoms, self.spelling)
+        self._parts += parts_of(atoms, self.spelling)
         self._atoms, self._quiet = [], []
         self._number += 1
         self._after_blank = True

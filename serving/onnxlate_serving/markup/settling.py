@@ -18,12 +18,15 @@ from .words import Answer, Piece
 def settled(
     block: Block, translation: Translation, inside: Mapping[Block, Settled]
 ) -> Settled | None:
-    """None if what must not be translated is not in it exactly once.
+    """None if it has no words, or if what must not be translated is not in it exactly
+    once.
 
     `translation` is that of the block's text without the blanks at its ends; `inside`
     are the values in its marks.
     """
     answer = _answer(block, translation)
+    if not answer.target.strip():
+        return None
     before = len(block.shown) - len(block.shown.lstrip())
     known = [
         replace(

@@ -1,7 +1,7 @@
 """The words of a translation, and which characters of the source stand behind each."""
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -59,31 +59,40 @@ class Answer:
     ) -> list[Word]:
         """All of the target's, with what is known of where they come from.
 
-        None of them has one of the `cuts` inside, or, where nothing has changed, one of
-        the `source_cuts`.
+        None of them has one of the `cuts` inside. Nor is there one that comes from a
+        word with one of the `source_cuts` inside: it is cut as far along as that is,
+        since what stands in 10<sup>th</sup> ought to go on standing there.
         """
-        same = [piece for piece in self.pieces if piece.same]
-        moved = [
-            cut - piece.source.start + piece.target.start
-            for piece in same
-            for cut in source_cuts
-            if piece.source.start < cut < piece.source.end
-        ]
-        words = [Word(*each) for each in spans(self.target, {*cuts, *moved})]
+        words = [Word(*each) for each in spans(self.target, cuts)]
         starts = [word.start for word in words]
         for piece in self.pieces:
-            inside = words[
-                bisect_left(starts, piece.target.start) : bisect_left(
-                    starts, piece.target.end
-                )
-            ]
+            begin = bisect_left(starts, piece.target.start)
+            inside = words[begin : bisect_left(starts, piece.target.end)]
             if piece.same:
                 by = piece.source.start - piece.target.start
                 for word in inside:
                     word.links.append((word.start + by, word.end + by, 1.0))
             else:
                 self._link(piece, inside)
-        return words
+        places = sorted(set(source_cuts))
+        return [part for word in words for part in self._cut(word, places)]
+
+    def _cut(self, word: Word, places: Sequence[int]) -> list[Word]:
+        if not word.links:
+            return [word]
+        start, end, p = max(word.links, key=lambda link: link[2])
+        inside = places[bisect_right(places, start) : bisect_left(places, end)]
+        if not inside or not self.source[start:end].isalnum():
+            return [word]
+        scale = (word.end - word.start) / (end - start)
+        parts: list[Word] = []
+        at = word.start
+        for begin, stop in pairwise([start, *inside, end]):
+            until = word.start + round((stop - start) * scale)
+            if at < until:
+                parts.append(Word(at, until, [(begin, stop, p)]))
+                at = until
+        return parts
 
     def _link(self, piece: Piece, words: Sequence[Word]) -> None:
         ours = [
@@ -103,20 +112,25 @@ class Answer:
         starts = [word.start for word in words]
         any_given = False
         for link in self.links:
-            if not (piece.source.start <= link.source.start < link.source.end):
+            start, end = link.source.start, link.source.end
+            if not piece.source.start <= start < end <= piece.source.end:
                 continue
-            if link.source.end > piece.source.end:
-                continue
-            index = max(0, bisect_left(starts, link.target.start + 1) - 1)
-            for word in words[index:]:
-                if word.start >= link.target.end:
-                    break
-                if word.end > link.target.start:
-                    word.links.append(
-                        (link.source.start, link.source.end, link.probability)
-                    )
-                    any_given = True
+            begin = max(0, bisect_left(starts, link.target.start + 1) - 1)
+            stop = bisect_left(starts, link.target.end)
+            linked = [w for w in words[begin:stop] if w.end > link.target.start]
+            sources = self._sources(link.source, len(linked))
+            for word, source in zip(linked, sources, strict=True):
+                word.links.append((*source, link.probability))
+                any_given = True
         return any_given
+
+    def _sources(self, span: Span, num_words: int) -> list[tuple[int, int]]:
+        """For each of so many words, what it comes from: "(so)." is four, whatever they
+        are for the model."""
+        each = spans(span.of(self.source))
+        if len(each) != num_words:
+            return [(span.start, span.end)] * num_words
+        return [(span.start + start, span.start + end) for start, end in each]
 
     def _anchors(
         self, ours: Sequence[Word], theirs: Sequence[Word]
