@@ -1,0 +1,165 @@
+"""What a part of a document has come to."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from onnxlate.answer import (
+    AlignmentLink,
+    AnswerWarning,
+    Attention,
+    ProtectedItem,
+    Segment,
+    Span,
+    TermUse,
+    Token,
+)
+from onnxlate.finish import FinishReason
+
+from ..translation import TranslatedHypothesis, Translation
+
+Item = TypeVar("Item", ProtectedItem, TermUse)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Spans are of the part, and of what it has come to."""
+
+    source_size: int
+    text: str
+    segments: tuple[Segment, ...] = ()
+    """They cover both."""
+    items: tuple[ProtectedItem, ...] = ()
+    terms: tuple[TermUse, ...] = ()
+    warnings: tuple[AnswerWarning, ...] = ()
+    links: tuple[AlignmentLink, ...] = ()
+    tokens: tuple[Token, ...] = ()
+    attention: tuple[Attention, ...] = ()
+    num_source_tokens: int = 0
+    num_dropped: int = 0
+    num_target_tokens: int = 0
+    unfinished: bool = False
+    log_prob: float | None = None
+    """Score times target tokens; None if nobody asked."""
+
+    def moved(self, source: int, target: int) -> "Settled":
+        """The same further on."""
+        return replace(
+            self,
+            segments=tuple(
+                replace(s, source=s.source.moved(source), target=s.target.moved(target))
+                for s in self.segments
+            ),
+            items=tuple(
+                replace(
+                    i,
+                    source=i.source.moved(source),
+                    target=i.target and i.target.moved(target),
+                )
+                for i in self.items
+            ),
+            terms=tuple(
+                replace(
+                    t,
+                    source=t.source.moved(source),
+                    target=t.target and t.target.moved(target),
+                )
+                for t in self.terms
+            ),
+            warnings=tuple(
+                replace(w, source=w.source.moved(source), target=w.target.moved(target))
+                for w in self.warnings
+            ),
+            links=tuple(
+                replace(k, source=k.source.moved(source), target=k.target.moved(target))
+                for k in self.links
+            ),
+            tokens=tuple(
+                replace(t, target=t.target.moved(target)) for t in self.tokens
+            ),
+        )
+
+    def beside(self, others: Iterable["Settled"]) -> "Settled":
+        """With what is known of others that are inside of it."""
+        every = (self, *others)
+        scores = [each.log_prob for each in every if each.log_prob is not None]
+        return replace(
+            self,
+            items=tuple(_sorted(i for each in every for i in each.items)),
+            terms=tuple(_sorted(t for each in every for t in each.terms)),
+            warnings=tuple(w for each in every for w in each.warnings),
+            links=tuple(k for each in every for k in each.links),
+            tokens=tuple(t for each in every for t in each.tokens),
+            attention=tuple(a for each in every for a in each.attention),
+            num_source_tokens=sum(each.num_source_tokens for each in every),
+            num_dropped=sum(each.num_dropped for each in every),
+            num_target_tokens=sum(each.num_target_tokens for each in every),
+            unfinished=any(each.unfinished for each in every),
+            log_prob=sum(scores) if scores else None,
+        )
+
+    def translation(self, with_scores: bool) -> Translation:
+        """As the answer for a whole document."""
+        score = None
+        if with_scores:
+            score = (self.log_prob or 0.0) / max(1, self.num_target_tokens)
+        reason = FinishReason.LENGTH if self.unfinished else FinishReason.EOS
+        hypothesis = TranslatedHypothesis(
+            self.text,
+            reason,
+            score,
+            self.num_target_tokens,
+            self.tokens,
+            self.links,
+            self.attention,
+        )
+        return Translation(
+            (hypothesis,),
+            self.num_source_tokens,
+            self.num_dropped,
+            self.segments,
+            self.items,
+            self.terms,
+            self.warnings,
+        )
+
+
+def copied(raw: str) -> Settled:
+    span = Span(0, len(raw))
+    segments = (Segment(span, span, translated=False),) if raw else ()
+    return Settled(len(raw), raw, segments)
+
+
+def joined(parts: Iterable[Settled]) -> Settled:
+    """One after the other."""
+    source = target = 0
+    moved: list[Settled] = []
+    for part in parts:
+        moved.append(part.moved(source, target))
+        source += part.source_size
+        target += len(part.text)
+    whole = Settled(source, "".join(part.text for part in moved))
+    segments = _merged(segment for part in moved for segment in part.segments)
+    return replace(whole, segments=tuple(segments)).beside(moved)
+
+
+def _merged(segments: Iterable[Segment]) -> Iterator[Segment]:
+    """Copied ones that follow each other become one."""
+    last: Segment | None = None
+    for segment in segments:
+        if last and not last.translated and not segment.translated:
+            last = replace(
+                last,
+                source=Span(last.source.start, segment.source.end),
+                target=Span(last.target.start, segment.target.end),
+            )
+            continue
+        if last:
+            yield last
+        last = segment
+    if last:
+        yield last
+
+
+def _sorted(items: Iterable[Item]) -> list[Item]:
+    return sorted(items, key=lambda each: (each.source.start, each.source.end))
