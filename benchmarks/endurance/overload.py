@@ -5,19 +5,26 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import cycle
 from statistics import quantiles
 
 import grpc
-import grpc.aio
 
 from onnxlate.v1 import translation_pb2 as pb
-from onnxlate.v1 import translation_pb2_grpc as pb_grpc
 
-from .target import RETRIES_OFF, Target, Unfit, arrivals
+from ..cpu_time import of_machine, of_process
+from .crowd import Crowd
+from .target import Target, Unfit, arrivals
+
+TRANSLATE = "/onnxlate.v1.TranslationService/Translate"
 
 CALLERS = 64
 """That measure the capacity, each waiting for its answer."""
+
+OK, REFUSED = (
+    code.value[0] for code in (grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED)
+)
 
 
 @dataclass
@@ -27,7 +34,7 @@ class Outcome:
     seconds: float = 0.0
     answered: list[float] = field(default_factory=list)
     refused: list[float] = field(default_factory=list)
-    failed: Counter[str] = field(default_factory=Counter)
+    failed: Counter[int] = field(default_factory=Counter)
     """Calls that were neither answered nor refused, by what they were told."""
     in_time: int = 0
     """Answers that came before the time was over."""
@@ -36,6 +43,18 @@ class Outcome:
     def goodput(self) -> float:
         """Answers a second."""
         return round(self.in_time / self.seconds, 1)
+
+    def note(self, call: asyncio.Future[int], began: float) -> None:
+        """A call that is over."""
+        if call.cancelled() or call.exception():
+            return  # the connection broke, as whoever waits for the call hears
+        taken, status = time.perf_counter() - began, call.result()
+        if status == OK:
+            self.answered.append(taken)
+        elif status == REFUSED:
+            self.refused.append(taken)
+        else:
+            self.failed[status] += 1
 
     def close(self, seconds: float) -> None:
         """The time is over; what is still under way comes too late."""
@@ -49,27 +68,19 @@ def p99_ms(seconds: Sequence[float]) -> float:
     return round(quantiles(seconds, n=100, method="inclusive")[98] * 1000, 1)
 
 
-class Caller:
-    """Sends single texts, and notes what comes of each."""
+class Callers:
+    """Send single texts, and note what comes of each."""
 
-    def __init__(self, channel: grpc.aio.Channel, texts: list[str], beam: int) -> None:
-        self._stub = pb_grpc.TranslationServiceStub(channel)
-        self._texts = cycle(texts)
-        self._options = pb.TranslateOptions(beam_size=beam, truncate_source=True)
+    def __init__(self, crowd: Crowd, texts: list[str], beam: int) -> None:
+        options = pb.TranslateOptions(beam_size=beam, truncate_source=True)
+        requests = [pb.TranslateRequest(texts=[t], options=options) for t in texts]
+        self._messages = cycle([each.SerializeToString() for each in requests])
+        self._crowd = crowd
 
-    async def call(self, outcome: Outcome) -> None:
-        request = pb.TranslateRequest(texts=[next(self._texts)], options=self._options)
-        began = time.perf_counter()
-        try:
-            await self._stub.Translate(request, timeout=120)
-        except grpc.aio.AioRpcError as error:
-            taken = time.perf_counter() - began
-            if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
-                outcome.refused.append(taken)
-            else:
-                outcome.failed[f"{error.code().name}: {error.details()}"] += 1
-        else:
-            outcome.answered.append(time.perf_counter() - began)
+    def call(self, outcome: Outcome) -> asyncio.Future[int]:
+        call = self._crowd.call(next(self._messages))
+        call.add_done_callback(partial(outcome.note, began=time.perf_counter()))
+        return call
 
     async def closed(self, callers: int, seconds: float) -> Outcome:
         """So many at once, each asking again when it has its answer."""
@@ -88,39 +99,65 @@ class Caller:
         """So many a second on average, whatever becomes of them."""
         outcome = Outcome()
         began = time.perf_counter()
-        async with asyncio.TaskGroup() as group:
-            async for _ in arrivals(rate, seconds, seed):
-                group.create_task(self.call(outcome))
-            outcome.close(time.perf_counter() - began)
+        calls = [self.call(outcome) async for _ in arrivals(rate, seconds, seed)]
+        outcome.close(time.perf_counter() - began)
+        await asyncio.gather(*calls)
         return outcome
+
+
+class Cores:
+    """CPU seconds a second from now on: of the server, of us, and of all others."""
+
+    def __init__(self, server: Target) -> None:
+        self._server = server
+        self._began, self._before = time.perf_counter(), self._spent()
+
+    def used(self) -> dict[str, float]:
+        seconds = time.perf_counter() - self._began
+        pairs = zip(self._spent(), self._before, strict=True)
+        server, ours, all_ = ((now - before) / seconds for now, before in pairs)
+        return {
+            "cores_of_the_server": round(server, 2),
+            "cores_of_the_callers": round(ours, 2),
+            "cores_of_all_others": round(max(0.0, all_ - server - ours), 2),
+        }
+
+    def _spent(self) -> tuple[float, float, float]:
+        return of_process(self._server.pid), of_process(), of_machine()
 
 
 async def overload(
     server: Target, texts: list[str], beam: int, seconds: float, times: float
 ) -> dict[str, object]:
-    async with grpc.aio.insecure_channel(server.address, RETRIES_OFF) as channel:
-        caller = Caller(channel, texts, beam)
-        await caller.closed(CALLERS, 2)  # what grows with it, grows now
-        capacity = await caller.closed(CALLERS, seconds / 4)
-        calm = await caller.open(capacity.goodput / 4, seconds / 4, seed=1)
-        crowd = await caller.open(capacity.goodput * times, seconds, seed=2)
-        idle = server.wait_until_idle(30)
-        after = await caller.open(capacity.goodput / 4, 5, seed=3)
-    failed = sum((each.failed for each in (capacity, calm, crowd, after)), Counter())
+    crowd = await Crowd.meet(server.address, TRANSLATE)
+    try:
+        callers = Callers(crowd, texts, beam)
+        await callers.closed(CALLERS, 2)  # what grows with it, grows now
+        capacity = await callers.closed(CALLERS, seconds / 4)
+        calm = await callers.open(capacity.goodput / 4, seconds / 4, seed=1)
+        cores = Cores(server)
+        many = await callers.open(capacity.goodput * times, seconds, seed=2)
+        used = cores.used()
+        idle = await asyncio.to_thread(server.wait_until_idle, 30)
+        after = await callers.open(capacity.goodput / 4, 5, seed=3)
+    finally:
+        crowd.close()
+    failed = sum((each.failed for each in (capacity, calm, many, after)), Counter())
     if failed:
-        often = dict(failed.most_common(3))
         raise Unfit(
-            f"{failed.total()} calls were neither answered nor refused: {often}"
+            f"{failed.total()} calls were neither answered nor refused, by the number "
+            f"of their status: {dict(failed.most_common(3))}"
         )
     return {
         "capacity_a_second": capacity.goodput,
         "offered_a_second": round(capacity.goodput * times, 1),
-        "answered_a_second": crowd.goodput,
-        "share_of_capacity": round(crowd.goodput / capacity.goodput, 3),
-        "refused": len(crowd.refused),
+        "answered_a_second": many.goodput,
+        "share_of_capacity": round(many.goodput / capacity.goodput, 3),
+        "refused": len(many.refused),
         "p99_ms_of_answers_calm": p99_ms(calm.answered),
-        "p99_ms_of_answers_in_the_crowd": p99_ms(crowd.answered),
-        "p99_ms_of_refusals": p99_ms(crowd.refused),
+        "p99_ms_of_answers_in_the_crowd": p99_ms(many.answered),
+        "p99_ms_of_refusals": p99_ms(many.refused),
         "p99_ms_of_answers_after": p99_ms(after.answered),
         "seconds_until_idle": idle,
+        **used,
     }

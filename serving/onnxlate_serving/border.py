@@ -7,48 +7,28 @@ cannot parse with UNKNOWN and the parser's words.
 from __future__ import annotations
 
 import inspect
-import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, aclosing
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import grpc
-from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc.aio import AbortError, ServerInterceptor
-from grpc_status import rpc_status
 
 from onnxlate.errors import OnnxlateError
 
 from .call_log import Observed, Recording, Witness, failure_of_ours
 from .metrics import Metrics
+from .refusals import Refusals, come_back_later
 from .statuses import status_of
 from .tokens import Tokens
 from .unreadable import readable, refuse_unreadable
-
-log = logging.getLogger(__name__)
 
 Observe = Callable[[Any], AbstractContextManager[Observed]]
 
 MAX_DETAILS = 2048
 """Characters of an error's text; past 16 kB of metadata a client sees only
 RESOURCE_EXHAUSTED."""
-
-RETRY_AFTER_MS = 300
-"""When a refused client may ask again: some tens of steps from now."""
-
-
-def come_back_later(details: str) -> tuple[tuple[str, str | bytes], ...]:
-    """Trailers that say when: to gRPC's own retries, and as google.rpc.RetryInfo."""
-    retry = error_details_pb2.RetryInfo()
-    retry.retry_delay.FromMilliseconds(RETRY_AFTER_MS)
-    status = status_pb2.Status(code=code_pb2.RESOURCE_EXHAUSTED, message=details)
-    status.details.add().Pack(retry)
-    return (
-        ("grpc-retry-pushback-ms", str(RETRY_AFTER_MS)),
-        *rpc_status.to_status(status).trailing_metadata,
-    )
-
 
 REFUSED = "(not admitted)"
 """Stands for the method in the metrics: strangers could name any number of them."""
@@ -74,6 +54,7 @@ class Border(Interceptor):
         self._metrics = metrics
         self._tokens = tokens
         self._recording = Recording(witnesses) if witnesses else None
+        self._refusals = Refusals()
 
     async def intercept_service(
         self,
@@ -88,7 +69,7 @@ class Border(Interceptor):
                 metadata = handler_call_details.invocation_metadata or ()
                 holder = self._tokens.admit(method, metadata)
             except OnnxlateError as error:
-                return _refusing(error, self._observer(REFUSED))
+                return _refusing(error, self._observer(REFUSED), self._refusals)
         handler = await continuation(handler_call_details)
         if handler is None:  # of an unknown method
             return handler
@@ -99,18 +80,24 @@ class Border(Interceptor):
             if not inspect.isasyncgenfunction(both):  # reflection's, which is its own
                 return handler
             return grpc.stream_stream_rpc_method_handler(
-                _guarded_stream(both, observe), parse, handler.response_serializer
+                _guarded_stream(both, observe, self._refusals),
+                parse,
+                handler.response_serializer,
             )
         behaviour: Any = handler.unary_stream or handler.unary_unary
         if not handler.response_streaming:
             return grpc.unary_unary_rpc_method_handler(
-                _guarded(behaviour, observe), parse, handler.response_serializer
+                _guarded(behaviour, observe, self._refusals),
+                parse,
+                handler.response_serializer,
             )
         # A stream is an asynchronous generator, or (health's) a plain coroutine.
         generator = inspect.isasyncgenfunction(behaviour)
         guard = _guarded_stream if generator else _guarded
         return grpc.unary_stream_rpc_method_handler(
-            guard(behaviour, observe), parse, handler.response_serializer
+            guard(behaviour, observe, self._refusals),
+            parse,
+            handler.response_serializer,
         )
 
     def _observer(self, method: str, holder: str = "") -> Observe:
@@ -121,19 +108,19 @@ class Border(Interceptor):
 
 
 def _refusing(
-    error: OnnxlateError, observe: Observe
+    error: OnnxlateError, observe: Observe, refusals: Refusals
 ) -> grpc.RpcMethodHandler[Any, Any]:
     """Answers at once, whatever the method is, and reads nothing of what is sent."""
 
     async def refuse(requests: Any, context: Any) -> None:
         with observe(context):
-            await _answer(error, context)
+            await _answer(error, context, refusals)
 
     return grpc.stream_stream_rpc_method_handler(refuse)
 
 
 def _guarded(
-    behaviour: Callable[..., Awaitable[Any]], observe: Observe
+    behaviour: Callable[..., Awaitable[Any]], observe: Observe, refusals: Refusals
 ) -> Callable[..., Awaitable[Any]]:
     async def guarded(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
         with observe(context):
@@ -143,13 +130,15 @@ def _guarded(
             except AbortError:
                 raise
             except Exception as error:
-                await _answer(error, context)
+                await _answer(error, context, refusals)
 
     return guarded
 
 
 def _guarded_stream(
-    behaviour: Callable[..., AsyncGenerator[Any, None]], observe: Observe
+    behaviour: Callable[..., AsyncGenerator[Any, None]],
+    observe: Observe,
+    refusals: Refusals,
 ) -> Callable[..., AsyncGenerator[Any, None]]:
     async def guarded(
         request: Any, context: grpc.aio.ServicerContext[Any, Any]
@@ -165,19 +154,21 @@ def _guarded_stream(
             except AbortError:
                 raise
             except Exception as error:
-                await _answer(error, context)
+                await _answer(error, context, refusals)
 
     return guarded
 
 
 async def _answer(
-    error: Exception, context: grpc.aio.ServicerContext[Any, Any]
+    error: Exception,
+    context: grpc.aio.ServicerContext[Any, Any],
+    refusals: Refusals,
 ) -> NoReturn:
     code = status_of(error)
     if code is grpc.StatusCode.INTERNAL:
         await context.abort(code, failure_of_ours(error, context))
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
-        log.warning("refused: %s", error)
         details = str(error)[:MAX_DETAILS]
+        refusals.note(details)
         await context.abort(code, details, come_back_later(details))
     await context.abort(code, str(error)[:MAX_DETAILS])

@@ -121,6 +121,14 @@ def serve(
     max_waiting_tokens: Annotated[
         int, typer.Option(min=1, help="Source tokens that may wait, all in all.")
     ] = 131072,
+    max_waiting_seconds: Annotated[
+        float | None,
+        typer.Option(
+            min=0.01,
+            help="Seconds of work that may wait, by the rows' latest pace.",
+            show_default="no bound of its own",
+        ),
+    ] = None,
     max_texts: Annotated[int, typer.Option(min=1, help="Texts in one call.")] = 256,
     max_text_bytes: Annotated[
         int, typer.Option(min=1, help="UTF-8 bytes of one text.")
@@ -198,6 +206,7 @@ def serve(
                 max_rows=max_rows,
                 max_waiting=max_waiting,
                 max_waiting_tokens=max_waiting_tokens,
+                max_waiting_seconds=max_waiting_seconds,
             ),
             limits=RequestLimits(
                 max_texts=max_texts,

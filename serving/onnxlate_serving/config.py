@@ -43,6 +43,11 @@ class SchedulerConfig(_Settings):
     """Source tokens of texts that may wait, in the same way: what waiting costs is
     time, and that goes by tokens."""
 
+    max_waiting_seconds: PositiveFloat | None = None
+    """Seconds of work that may wait, in the same way and by the rows' latest pace, so
+    that nobody who is taken waits longer, however slow the machine is. None is as many
+    as the other two bounds come to."""
+
     max_encode_tokens: PositiveInt = 4096
     """Source tokens that join at once while nobody is being decoded."""
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
+from onnxlate.errors import Overloaded
+
 from .caller import ANYBODY, Caller
 from .engine import Engine
 from .outbox import Outbox
@@ -23,6 +25,18 @@ class Crew:
     def __init__(self, engines: Sequence[Engine]) -> None:
         self._engines = list(engines)
 
+    def check_room(self, caller: Caller = ANYBODY) -> None:
+        """Raises Overloaded if no engine would take a call of this caller now.
+
+        Quickly, since in a crowd nearly every call ends here.
+        """
+        for number, engine in enumerate(self._engines, 1):
+            try:
+                return engine.check_room(caller)
+            except Overloaded:
+                if number == len(self._engines):
+                    raise
+
     @contextmanager
     def decoding(
         self, requests: Sequence[Request], caller: Caller = ANYBODY
@@ -31,6 +45,8 @@ class Crew:
 
         Raises what that does; nobody keeps a part of a call that another refused.
         """
+        if requests:
+            self.check_room(caller)
         shares = self._shares(requests)
         outboxes: dict[Request, Outbox] = {}
         with ExitStack() as stack:

@@ -135,6 +135,11 @@ class Engine:
             log.error("%s hangs and is left behind", self._thread.name)
         self._fail_all()
 
+    def check_room(self, caller: Caller = ANYBODY) -> None:
+        """Raises Overloaded if no call of this caller would be taken now."""
+        with self._changed:
+            self._scheduler.check_room(caller.name, self._seconds_on_rows)
+
     @contextmanager
     def decoding(
         self, requests: Sequence[Request], caller: Caller = ANYBODY
@@ -154,7 +159,7 @@ class Engine:
         self._outboxes.update(zip(requests, outboxes, strict=True))
         try:
             with self._changed:
-                self._scheduler.add(requests, caller.name)
+                self._scheduler.add(requests, caller.name, self._seconds_on_rows)
                 self._changed.notify()
             yield outboxes
         finally:  # refused, finished, failed or cancelled, all alike

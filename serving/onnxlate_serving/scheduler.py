@@ -4,7 +4,7 @@ The scheduler deals in rows and tokens. It holds no arrays, reads no clock and
 awaits nothing, so every decision it can make is a plain function call in a test.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from onnxlate.errors import InvalidRequest, Overloaded
 
@@ -51,7 +51,9 @@ class Scheduler:
         """How often all rows become free before a new call of this caller has some."""
         return int(self._waiting.rows_ahead(caller) // self._max_rows)
 
-    def add(self, requests: Sequence[Request], caller: str = "") -> None:
+    def add(
+        self, requests: Sequence[Request], caller: str = "", seconds_a_turn: float = 0.0
+    ) -> None:
         """Takes the requests of one call, all of them or none.
 
         Raises InvalidRequest for a beam that never fits, Overloaded if too much is
@@ -64,23 +66,29 @@ class Scheduler:
                     f"this server decodes {self._max_rows} rows"
                 )
         if requests:
-            self._check_room(caller)
+            self.check_room(caller, seconds_a_turn)
         self._waiting.add(requests, caller)
 
-    def _check_room(self, caller: str) -> None:
-        waiting, config = self._waiting, self._config
-        texts = len(waiting) / config.max_waiting
-        tokens = waiting.num_tokens / config.max_waiting_tokens
-        fullness = max(texts, tokens)
+    def check_room(self, caller: str = "", seconds_a_turn: float = 0.0) -> None:
+        """Raises Overloaded if no call of this caller would be taken now.
+
+        `seconds_a_turn` is how long rows are taken; 0 where nobody knows yet.
+        """
+        fullness, what = max(self._fullness(seconds_a_turn))
         # Nobody is kept out by others who have filled it, up to a second bound.
-        if fullness < 1 or (fullness < 2 and not waiting.has_its_share(caller)):
+        if fullness < 1 or (fullness < 2 and not self._waiting.has_its_share(caller)):
             return
-        what = (
-            f"{len(waiting)} texts"
-            if texts >= tokens
-            else (f"{waiting.num_tokens} tokens")
-        )
         raise Overloaded(f"{what} are waiting already; try again later")
+
+    def _fullness(self, seconds_a_turn: float) -> Iterator[tuple[float, str]]:
+        """What waits of each bound, and in words."""
+        waiting, config = self._waiting, self._config
+        texts, tokens = len(waiting), waiting.num_tokens
+        yield texts / config.max_waiting, f"{texts} texts"
+        yield tokens / config.max_waiting_tokens, f"{tokens} tokens"
+        if config.max_waiting_seconds is not None:
+            seconds = waiting.num_rows / self._max_rows * seconds_a_turn
+            yield seconds / config.max_waiting_seconds, f"{seconds:.1f} s of work"
 
     def schedule(self) -> Step:
         """Everyone running decodes; whoever fits joins them, by turns."""

@@ -16,6 +16,9 @@ from .request import Request
 from .result_cache import Answer, Question, ResultCache
 from .translation import TextPiece, TranslatedHypothesis, Translation
 
+LOOKED_UP = 1000
+"""Characters of a call that are read in a crowd too, in case its answers are known."""
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -74,6 +77,7 @@ class Translator:
                 f"it takes from 1 to {self._limits.max_texts}"
             )
         self._check(options)
+        self._check_room(texts, caller)
         sources = [
             self._read(text, f"texts[{index}]", options)
             for index, text in enumerate(texts)
@@ -97,6 +101,7 @@ class Translator:
         Raises as `translate` does. Closing the generator frees the rows.
         """
         self._check(options)
+        self._check_room([text], caller)
         source = self._read(text, "text", options)
         question = self._question(source, options)
         if question is None:
@@ -139,6 +144,15 @@ class Translator:
                 answers[question] = await outbox.outcome()
                 self._cache.put(question, answers[question])
         return answers
+
+    def _check_room(self, texts: Sequence[str], caller: Caller) -> None:
+        """Refuses before it reads anything, unless it may know the answers.
+
+        To find that out takes tokens, and those of long texts take too long.
+        """
+        if len(self._cache) and sum(map(len, texts)) <= LOOKED_UP:
+            return
+        self._crew.check_room(caller)
 
     def _check(self, options: TranslateOptions) -> None:
         options.check(self.manifest.defaults, self.manifest.limits, self._limits)

@@ -5,14 +5,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
+import grpc
 import pytest
 
 from benchmarks.endurance.chaos import chaos
+from benchmarks.endurance.crowd import Crowd
 from benchmarks.endurance.fuzz import fuzz, mutated, sample
-from benchmarks.endurance.overload import overload, p99_ms
+from benchmarks.endurance.overload import TRANSLATE, overload, p99_ms
 from benchmarks.endurance.soak import soak
 from benchmarks.endurance.storm import storm
 from benchmarks.endurance.target import Target, Unfit, target
+from onnxlate.v1 import translation_pb2 as pb
 from tests.serving.handmade import write_bundle
 
 TEXTS = ["one two three four", "five", "six seven eight"]
@@ -65,7 +68,26 @@ def test_an_overload_is_measured(server: Target) -> None:
 
     assert float(str(figures["capacity_a_second"])) > 0
     assert float(str(figures["answered_a_second"])) > 0
+    assert int(str(figures["refused"])) > 0
+    assert float(str(figures["cores_of_the_server"])) > 0
     assert p99_ms([0.001 * number for number in range(101)]) == 99.0
+
+
+def test_the_callers_of_an_overload_hear_each_status(server: Target) -> None:
+    async def statuses() -> list[int]:
+        crowd = await Crowd.meet(server.address, TRANSLATE)
+        request = pb.TranslateRequest(texts=TEXTS).SerializeToString()
+        try:
+            return await asyncio.gather(
+                *(crowd.call(each) for each in (request, b"", b"\xff\xff", request))
+            )
+        finally:
+            crowd.close()
+
+    ok, invalid = (
+        code.value[0] for code in (grpc.StatusCode.OK, grpc.StatusCode.INVALID_ARGUMENT)
+    )
+    assert asyncio.run(statuses()) == [ok, invalid, invalid, ok]
 
 
 def test_chaos_counts_what_is_lost(bundle: Path) -> None:

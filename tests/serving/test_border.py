@@ -11,8 +11,8 @@ from google.rpc import error_details_pb2, status_pb2
 from onnxlate.bundle import Bundle
 from onnxlate.text import Tokenizer
 from onnxlate.v1 import translation_pb2 as pb
-from onnxlate_serving.border import RETRY_AFTER_MS
 from onnxlate_serving.config import SchedulerConfig
+from onnxlate_serving.refusals import RETRY_AFTER_MS
 
 from .doubles import Allergic, Echo, Gated
 from .serving import connected, served_by

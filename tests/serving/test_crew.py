@@ -92,3 +92,17 @@ async def test_a_call_that_one_engine_refuses_leaves_nothing_with_the_others() -
             assert [engine.load for engine in crew] == [0, 20]
         left.go(9)
         right.go(9)
+
+
+async def test_there_is_room_as_long_as_one_engine_has_some() -> None:
+    left, right = Gated(), Gated()
+    async with engines(left, right, waiting=1) as crew:
+        # Two each: whether the first is on the rows by then or not, one waits.
+        beams = [request(4, beam_size=4) for _ in range(2)]
+        with crew[0].decoding(beams):
+            Crew(crew).check_room()
+            more = [request(4, beam_size=4) for _ in range(2)]
+            with crew[1].decoding(more), pytest.raises(Overloaded, match="waiting"):
+                Crew(crew).check_room()
+        left.go(9)
+        right.go(9)

@@ -1,9 +1,13 @@
 """What was decoded once is not decoded again, and nothing else is taken for it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
+
 from onnxlate.bundle import Bundle
+from onnxlate.errors import Overloaded
 from onnxlate.search import FinishReason, Hypothesis, SearchOptions
 from onnxlate_serving.config import RequestLimits, SchedulerConfig
 from onnxlate_serving.crew import Crew
@@ -13,7 +17,7 @@ from onnxlate_serving.result_cache import Question, ResultCache
 from onnxlate_serving.scheduler import Scheduler
 from onnxlate_serving.translator import Translator
 
-from .doubles import Echo
+from .doubles import Echo, Gated
 
 
 def question(*source_ids: int, beam_size: int = 1) -> Question:
@@ -46,9 +50,12 @@ def test_other_options_are_another_question() -> None:
 
 @asynccontextmanager
 async def translator(
-    bundle: Bundle, echo: Echo, max_cached: int
+    bundle: Bundle,
+    echo: Echo,
+    max_cached: int,
+    config: SchedulerConfig | None = None,
 ) -> AsyncIterator[Translator]:
-    engine = Engine(Scheduler(SchedulerConfig()), echo)
+    engine = Engine(Scheduler(config or SchedulerConfig()), echo)
     engine.start()
     try:
         yield Translator(bundle, Crew([engine]), RequestLimits(), max_cached)
@@ -93,3 +100,23 @@ async def test_a_cache_of_none_remembers_nothing(bundle: Bundle) -> None:
         await model.translate(["one"], TranslateOptions())
 
     assert len(echo.steps) == 2 * num_steps
+
+
+async def test_a_full_server_answers_what_it_knows_and_reads_nothing_long(
+    bundle: Bundle,
+) -> None:
+    gated, options = Gated(), TranslateOptions()
+    config = SchedulerConfig(max_rows=1, max_waiting=1)
+    async with translator(bundle, gated, 9, config) as model:
+        gated.go(2)  # the word, and the end
+        known = await model.translate(["one"], options)
+        crowd = asyncio.create_task(model.translate(["two", "three", "four"], options))
+        await asyncio.sleep(0.05)
+
+        assert await model.translate(["one"], options) == known
+        with pytest.raises(Overloaded):
+            await model.translate(["five"], options)
+        with pytest.raises(Overloaded):  # and not SourceTooLong
+            await model.translate(["six " * 1000], options)
+        gated.go(20)
+        await crowd

@@ -193,3 +193,15 @@ def test_one_who_has_filled_the_queue_keeps_nobody_else_out() -> None:
     scheduler.add([request()], "third")  # eight wait now, twice the bound
     with pytest.raises(Overloaded):
         scheduler.add([request()], "fourth")
+
+
+def test_waiting_is_bounded_in_seconds_where_that_is_asked_for() -> None:
+    scheduler = Scheduler(SchedulerConfig(max_rows=2, max_waiting_seconds=3))
+    scheduler.add([request(beam=2), request(), request()])
+
+    scheduler.check_room()  # nobody knows yet how long they will take
+    scheduler.check_room(seconds_a_turn=1.4)  # two turns
+    with pytest.raises(Overloaded, match=r"3\.2 s of work are waiting"):
+        scheduler.add([request()], seconds_a_turn=1.6)
+
+    scheduler.add([request()], "another", seconds_a_turn=1.6)
