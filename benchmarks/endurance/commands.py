@@ -66,7 +66,10 @@ def overload(
     with target(bundle, "--max-waiting", str(max_waiting)) as server:
         work = bear_overload(server, _texts(text), beam_size, seconds, times)
         figures = asyncio.run(work)
-    show("overload", figures | {"max_waiting": max_waiting}, json_file)
+    bound_ms = 1000 * max_waiting / figures["capacity_a_second"]
+    allowed_ms = round(2 * figures["p99_ms_of_answers_calm"] + bound_ms, 1)
+    limits = {"p99_ms_allowed_to_answers": allowed_ms, "max_waiting": max_waiting}
+    show("overload", figures | limits, json_file)
 
 
 def chaos(

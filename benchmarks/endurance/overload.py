@@ -128,7 +128,7 @@ class Cores:
 
 async def overload(
     server: Target, texts: list[str], beam: int, seconds: float, times: float
-) -> dict[str, object]:
+) -> dict[str, float]:
     crowd = await Crowd.meet(server.address, TRANSLATE)
     try:
         callers = Callers(crowd, texts, beam)

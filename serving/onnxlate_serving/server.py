@@ -60,6 +60,8 @@ OPTIONS = (
     # on. They are for us to refuse, with a status that says when to come back.
     ("grpc.server.max_pending_requests", STREAMS),
     ("grpc.server.max_pending_requests_hard_limit", STREAMS),
+    # In seconds; after 30 of them it would end those as CANCELLED too.
+    ("grpc.server_max_unrequested_time_in_server", 3600),
 )
 
 
