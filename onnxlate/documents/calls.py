@@ -1,7 +1,7 @@
 """Texts through a server: a few calls at a time, none of them large."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 
 from onnxlate.client import Client, TranslateCall
 from onnxlate.errors import InvalidRequest
@@ -19,7 +19,7 @@ their time is over."""
 
 def answered(
     client: Client, texts: Sequence[str], options: CallOptions
-) -> Iterator[list[tuple[str, Translation | InvalidRequest]]]:
+) -> Generator[list[tuple[str, Translation | InvalidRequest]]]:
     """Each text with its translation, or with why the server refuses it.
 
     In order, a few at a time, as they come.
