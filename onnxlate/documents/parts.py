@@ -11,6 +11,12 @@ MAX_PART_BYTES = 48 * 1024
 # Where a block that is too long is cut all the same, from the best place to the worst.
 _WITHIN = (re.compile(r"\n"), re.compile(r"[.!?…。！？]\s+"), re.compile(r"\s+"))
 
+# No words, but pictures and keys, written in letters.
+_ENCODED = re.compile(r"[!-~]{4096,}")
+
+Range = tuple[int, int]
+"""Index of a first character, and that behind a last one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Joint:
@@ -22,35 +28,64 @@ class Joint:
     """How many elements are open there; the text is rather cut where it is few."""
 
 
-def parts(text: str, joints: Sequence[Joint], wanted_bytes: int) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Part:
+    text: str
+    copied: bool = False
+    """Whether there is nothing to translate in it."""
+
+
+def parts(
+    text: str,
+    joints: Sequence[Joint],
+    wanted_bytes: int,
+    copied: Sequence[Range] = (),
+) -> list[Part]:
     """They concatenate to the text; most are a little smaller than wanted.
 
-    A block that is larger than wanted stays whole, up to MAX_PART_BYTES. The joints
-    stand in order.
+    A block that is larger than wanted stays whole, up to MAX_PART_BYTES. Joints and
+    ranges that are copied stand in order.
     """
-    found: list[str] = []
-    start = 0
-    while start < len(text):
-        end = _end(text, start, joints, wanted_bytes)
-        found += _small_enough(text[start:end])
-        start = end
+    found: list[Part] = []
+    at = 0
+    for start, end in [*copied, (len(text), len(text))]:
+        found += [Part(each) for each in _cut(text, (at, start), joints, wanted_bytes)]
+        if start < end:
+            found.append(Part(text[start:end], copied=True))
+        at = end
     return found
 
 
-def _end(text: str, start: int, joints: Sequence[Joint], wanted_bytes: int) -> int:
+def encoded(text: str) -> list[Range]:
+    """Where there are no words, however long the text is."""
+    return [match.span() for match in _ENCODED.finditer(text)]
+
+
+def _cut(
+    text: str, within: Range, joints: Sequence[Joint], wanted_bytes: int
+) -> Iterator[str]:
+    start, stop = within
+    while start < stop:
+        end = _end(text, start, stop, joints, wanted_bytes)
+        yield from _small_enough(text[start:end])
+        start = end
+
+
+def _end(
+    text: str, start: int, stop: int, joints: Sequence[Joint], wanted_bytes: int
+) -> int:
     """Where the part that begins at `start` ends."""
-    window = _prefix(text[start : start + wanted_bytes], wanted_bytes)
+    window = _prefix(text[start : min(start + wanted_bytes, stop)], wanted_bytes)
     reach = start + len(window)
-    if reach == len(text):
-        return reach
+    if reach == stop:
+        return stop
     first = bisect_right(joints, start, key=_place)
     behind = bisect_right(joints, reach, key=_place)
-    within = joints[first:behind]
-    if within:
+    if within := joints[first:behind]:
         late = [joint for joint in within if joint.at > start + len(window) // 2]
         best = min(late or within, key=lambda joint: (joint.depth, -joint.at))
         return best.at
-    return joints[behind].at if behind < len(joints) else len(text)
+    return min(joints[behind].at, stop) if behind < len(joints) else stop
 
 
 def _place(joint: Joint) -> int:

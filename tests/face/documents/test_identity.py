@@ -64,16 +64,18 @@ def test_parts_are_the_text(
     text *= times
     joints = [Joint(at, depth=at % 3) for at in sorted({*places}) if at < len(text)]
 
-    found = parts(text, joints, wanted)
+    copied = [(joint.at, joint.at + 1) for joint in joints[::2]]
+    found = parts(text, joints, wanted, copied)
 
-    assert "".join(found) == text
-    assert all(part for part in found)
+    assert "".join(part.text for part in found) == text
+    assert all(part.text for part in found)
+    assert sum(part.copied for part in found) == len(copied)
 
 
 def test_a_block_that_no_server_takes_is_cut_at_sentences() -> None:
     text = "A sentence of six words stands. " * 5000
 
-    found = parts(text, [], 1000)
+    found = [part.text for part in parts(text, [], 1000)]
 
     assert "".join(found) == text
     assert len(found) > 1
