@@ -129,6 +129,7 @@ def translate(
         truncate_source=truncate or None,
     )
     if file:
+        options["timeout_s"] = timeout_s
         with Client(server, timeout_s=timeout_s, credentials=credentials) as client:
             translate_file(client, file, output, settings, options, as_json)
         return

@@ -8,11 +8,11 @@ from onnxlate.errors import InvalidRequest
 from onnxlate.messages import MAX_CALLS, MAX_TEXTS, CallOptions, Translation
 from onnxlate.statuses import renumbered
 
-CALL_BYTES = 8 * 1024
+CALL_BYTES = 4 * 1024
 """UTF-8 bytes of the texts in one call, if it is not one text: what a slow machine
 translates in a few seconds, so that the journal grows and the bar moves."""
 
-FLIGHT_BYTES = 64 * 1024
+FLIGHT_BYTES = MAX_CALLS * CALL_BYTES
 """Bytes under way, if it is not one call: more would wait in the server's line until
 their time is over."""
 
@@ -22,7 +22,8 @@ def answered(
 ) -> Generator[list[tuple[str, Translation | InvalidRequest]]]:
     """Each text with its translation, or with why the server refuses it.
 
-    In order, a few at a time, as they come.
+    In order, a few at a time, as they come. `timeout_s` is for CALL_BYTES; a text that
+    is longer gets as much more.
     """
     under_way: deque[tuple[list[str], TranslateCall]] = deque()
     flying = 0
@@ -34,13 +35,22 @@ def answered(
             ):
                 flying -= _size(under_way[0][0])
                 yield _result(client, *under_way.popleft(), options)
-            under_way.append((batch, client.start(batch, **options)))
+            call = client.start(batch, **_with_time_for(size, options))
+            under_way.append((batch, call))
             flying += size
         while under_way:
             yield _result(client, *under_way.popleft(), options)
     finally:
         for _, call in under_way:  # none, unless one before them failed
             call.cancel()
+
+
+def _with_time_for(size: int, options: CallOptions) -> CallOptions:
+    timeout_s = options.get("timeout_s")
+    if timeout_s is None or size <= CALL_BYTES:
+        return options
+    longer: CallOptions = {**options, "timeout_s": timeout_s * size / CALL_BYTES}
+    return longer
 
 
 def _result(

@@ -1,4 +1,4 @@
-"""Markdown: a file that is too long for one text is cut between its blocks."""
+"""Markdown: a long file is cut between its blocks."""
 
 import re
 from collections.abc import Sequence
@@ -7,12 +7,13 @@ from onnxlate.answer import Format
 
 from .document import Document, Settings
 from .encoding import decoded
-from .parts import MAX_PART_BYTES, Joint, Part, Range, encoded, parts
+from .parts import MAX_PART_BYTES, PART_BYTES, Joint, Part, Range, encoded, parts
 from .whole import WholeText
 
 # Not of Markdown, but of the programs that make pages of it: settings, in YAML or TOML.
 _FRONT_MATTER = re.compile(r"(---|\+\+\+)[ \t]*\r?\n.*?\n\1[ \t]*(?:\r?\n|\Z)", re.S)
 
+_DEFINITION = re.compile(r"^ {0,3}\[[^\]\n]+\]:", re.M)
 _CODE = ("fence", "code_block")
 
 
@@ -24,8 +25,10 @@ def read(data: bytes, settings: Settings) -> Document:
 
 
 def _parts(text: str) -> list[Part]:
-    """The text; or, where it is too long, its outermost blocks, and no code."""
-    if len(text.encode()) <= MAX_PART_BYTES:
+    """The text; or, where it is long, some of its outermost blocks, and no code."""
+    # A link to a definition elsewhere is one only where the definition is.
+    wanted_bytes = MAX_PART_BYTES if _DEFINITION.search(text) else PART_BYTES
+    if len(text.encode()) <= wanted_bytes:
         return [Part(text)]
     from markdown_it import MarkdownIt
 
@@ -42,7 +45,7 @@ def _parts(text: str) -> list[Part]:
             if token.type in _CODE:
                 code.append((start, end))
     words = _outside(code, encoded(text))
-    return parts(text, joints, MAX_PART_BYTES, sorted([*code, *words]))
+    return parts(text, joints, wanted_bytes, sorted([*code, *words]))
 
 
 def _outside(ranges: Sequence[Range], others: Sequence[Range]) -> list[Range]:

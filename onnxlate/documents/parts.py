@@ -5,8 +5,12 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+PART_BYTES = 4 * 1024
+"""UTF-8 bytes wanted in a part: what is lost when a translation is killed, one step of
+its bar, and seconds of a slow machine's time."""
+
 MAX_PART_BYTES = 48 * 1024
-"""UTF-8 bytes of one part. Servers take 64 KiB in one text unless told otherwise."""
+"""UTF-8 bytes of the largest. Servers take 64 KiB in one text unless told otherwise."""
 
 # Where a block that is too long is cut all the same, from the best place to the worst.
 _WITHIN = (re.compile(r"\n"), re.compile(r"[.!?…。！？]\s+"), re.compile(r"\s+"))
@@ -40,16 +44,19 @@ def parts(
     joints: Sequence[Joint],
     wanted_bytes: int,
     copied: Sequence[Range] = (),
+    gaps: Sequence[int] = (),
 ) -> list[Part]:
     """They concatenate to the text; most are a little smaller than wanted.
 
-    A block that is larger than wanted stays whole, up to MAX_PART_BYTES. Joints and
-    ranges that are copied stand in order.
+    A block that is larger than wanted stays whole, up to MAX_PART_BYTES; above, it is
+    cut at one of the gaps, or where sentences seem to end. Joints, ranges that are
+    copied and gaps stand in order.
     """
     found: list[Part] = []
     at = 0
     for start, end in [*copied, (len(text), len(text))]:
-        found += [Part(each) for each in _cut(text, (at, start), joints, wanted_bytes)]
+        for block in _cut(text, (at, start), joints, wanted_bytes):
+            found += [Part(text[a:b]) for a, b in _small_enough(text, block, gaps)]
         if start < end:
             found.append(Part(text[start:end], copied=True))
         at = end
@@ -63,11 +70,11 @@ def encoded(text: str) -> list[Range]:
 
 def _cut(
     text: str, within: Range, joints: Sequence[Joint], wanted_bytes: int
-) -> Iterator[str]:
+) -> Iterator[Range]:
     start, stop = within
     while start < stop:
         end = _end(text, start, stop, joints, wanted_bytes)
-        yield from _small_enough(text[start:end])
+        yield start, end
         start = end
 
 
@@ -92,18 +99,26 @@ def _place(joint: Joint) -> int:
     return joint.at
 
 
-def _small_enough(block: str) -> Iterator[str]:
-    while len(block.encode()) > MAX_PART_BYTES:
-        window = _prefix(block[:MAX_PART_BYTES], MAX_PART_BYTES)
-        end = len(window)
-        for pattern in _WITHIN:
-            if ends := [match.end() for match in pattern.finditer(window)]:
-                end = ends[-1]
-                break
-        yield block[:end]
-        block = block[end:]
-    if block:
-        yield block
+def _small_enough(text: str, block: Range, gaps: Sequence[int]) -> Iterator[Range]:
+    start, stop = block
+    while len(text[start:stop].encode()) > MAX_PART_BYTES:
+        window = _prefix(text[start : start + MAX_PART_BYTES], MAX_PART_BYTES)
+        behind = bisect_right(gaps, start + len(window))
+        if behind and gaps[behind - 1] > start:
+            end = gaps[behind - 1]
+        else:
+            end = start + _last_end(window)
+        yield start, end
+        start = end
+    if start < stop:
+        yield start, stop
+
+
+def _last_end(window: str) -> int:
+    for pattern in _WITHIN:
+        if ends := [match.end() for match in pattern.finditer(window)]:
+            return ends[-1]
+    return len(window)
 
 
 def _prefix(text: str, max_bytes: int) -> str:

@@ -6,11 +6,8 @@ from onnxlate.answer import Format
 
 from .document import Document, Settings
 from .encoding import decoded
-from .parts import Joint, encoded, parts
+from .parts import PART_BYTES, Joint, encoded, parts
 from .whole import WholeText
-
-PART_BYTES = 4 * 1024
-"""A part is what is lost when a translation is killed, and one step of its bar."""
 
 _BLANK_LINES = re.compile(r"\n(?:[^\S\n]*\n)+")
 

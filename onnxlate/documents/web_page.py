@@ -1,4 +1,4 @@
-"""HTML: a page that is too long for one text is cut behind blocks that have ended."""
+"""HTML: a long page is cut behind blocks that have ended."""
 
 import re
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from onnxlate.answer import Format
 
 from .document import Document, Settings
 from .encoding import decoded
-from .parts import MAX_PART_BYTES, Joint, Part, Range, parts
+from .parts import PART_BYTES, Joint, Part, Range, parts
 from .whole import WholeText
 
 # Where a page says how it is written; browsers, too, look no further.
@@ -28,9 +28,6 @@ LONG = 4096
 """Characters in a tag, or in what is not translated, that are not sent at all; pictures
 are written into pages, and programs."""
 
-ANYWHERE = 1000
-"""Depth of a joint between any two tags: only where there is no block's end."""
-
 
 def read(data: bytes, settings: Settings) -> Document:
     charset = _CHARSET.search(data[:_HEAD_BYTES])
@@ -40,12 +37,12 @@ def read(data: bytes, settings: Settings) -> Document:
 
 
 def _parts(text: str) -> list[Part]:
-    if len(text.encode()) <= MAX_PART_BYTES:
+    if len(text.encode()) <= PART_BYTES:
         return [Part(text)]
     seeker = _Seeker(text)
     seeker.feed(text)
     seeker.close()
-    return parts(text, seeker.joints, MAX_PART_BYTES, seeker.copied)
+    return parts(text, seeker.joints, PART_BYTES, seeker.copied, seeker.gaps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +62,15 @@ class _Seeker(HTMLParser):
         super().__init__(convert_charrefs=False)
         self.joints: list[Joint] = []
         self.copied: list[Range] = []
+        self.gaps: list[int] = []
+        """Between tags, outside of what must stay together."""
         self._text = text
         self._open: list[_Element] = []
         self._starts = [0, *(m.end() for m in re.finditer("\n", text))]
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         start = self._position()
-        self._joint(start, ANYWHERE)
+        self._gap(start)
         end = start + len(self.get_starttag_text() or "")
         if end - start >= LONG:
             self._copy(start, end)
@@ -94,13 +93,15 @@ class _Seeker(HTMLParser):
             del self._open[last:]
             if not element.read and end - element.start >= LONG:
                 self._copy(element.start, end)
-        self._joint(end, len(self._open) if _BLOCKS.fullmatch(tag) else ANYWHERE)
+        if self._gap(end) and _BLOCKS.fullmatch(tag):
+            self.joints.append(Joint(end, depth=len(self._open)))
 
-    def _joint(self, at: int, depth: int) -> None:
-        if self.joints and self.joints[-1].at == at:
-            depth = min(depth, self.joints.pop().depth)
-        if at and not any(element.together for element in self._open):
-            self.joints.append(Joint(at, depth))
+    def _gap(self, at: int) -> bool:
+        """Whether the page may be cut there at all."""
+        free = not any(element.together for element in self._open)
+        if free:
+            self.gaps.append(at)
+        return free
 
     def _copy(self, start: int, end: int) -> None:
         """And nothing that stands in it once more."""
