@@ -27,6 +27,7 @@ MARKS = st.sampled_from([b"", b"\xef\xbb\xbf"])
 NAMES = st.sampled_from(["x.txt", "x.md", "x.html"])
 
 
+@settings(deadline=None)
 @given(NAMES, MARKS, TEXTS)
 def test_texts_and_pages(name: str, mark: bytes, text: str) -> None:
     data = mark + text.removeprefix("\ufeff").encode()
@@ -58,6 +59,7 @@ def test_files_that_are_cut(name: str, paragraphs: list[str]) -> None:
     assert answered(name, data) == data
 
 
+@settings(deadline=None)
 @given(TEXTS, st.lists(st.integers(1, 60)), st.integers(1, 100), st.integers(1, 80))
 def test_parts_are_the_text(
     text: str, places: list[int], times: int, wanted: int
@@ -94,6 +96,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(JSON, MARKS, st.sampled_from([None, 2, "\t"]), st.booleans())
 def test_json(
     value: object, mark: bytes, indent: int | str | None, ascii: bool
@@ -104,6 +107,7 @@ def test_json(
     assert answered("x.json", data) == data
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.lists(TEXTS, min_size=1, max_size=4), max_size=5),
     st.sampled_from([",", ";", "\t", "|"]),
@@ -145,6 +149,7 @@ CUE_LINES = st.one_of(
 ).filter(str.strip)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.lists(CUE_LINES, max_size=3), max_size=8),
     st.sampled_from(["\n", "\r\n"]),
@@ -162,6 +167,7 @@ def test_subtitles(cues: list[list[str]], end: str, point: str, mark: bytes) -> 
     assert answered("x.srt", data) == data
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(TEXTS.filter(str.strip), TEXTS, TEXTS), max_size=4),
     st.integers(10, 90),
