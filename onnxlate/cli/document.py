@@ -89,7 +89,7 @@ def _written(
                     client, document, model, options, journal, counter.add
                 )
             except OnnxlateError as error:
-                raise _with_a_way_on(error, counter.lines, len(texts), path) from error
+                raise _with_a_way_on(error, journal.num_kept, path) from error
         with output_file(target) as out:
             out.write(data)
         journal.remove()
@@ -97,13 +97,13 @@ def _written(
 
 
 def _with_a_way_on(
-    error: OnnxlateError, done: int, total: int, journal: Path | None
+    error: OnnxlateError, num_kept: int, journal: Path | None
 ) -> OnnxlateError:
-    if not done or journal is None:
+    if not num_kept:
         return error
     return type(error)(
-        f"{error}; {done} of {total} texts are done and kept in {journal}: the same "
-        "command goes on from there"
+        f"{error}; {num_kept} texts are done and kept in {journal}: the same command "
+        "goes on from there"
     )
 
 

@@ -29,18 +29,17 @@ class Counter:
             disable=not (visible and self._console.is_terminal),
         )
         self._task = self._progress.add_task("", total=total, lines=0, rate=0.0)
-        self.lines = 0
-        """How many are done."""
+        self._lines = 0
 
     def add(self, lines: list[str]) -> None:
         """These are done."""
-        self.lines += len(lines)
+        self._lines += len(lines)
         task = self._progress.tasks[self._task]
         self._progress.update(
             self._task,
             advance=sum(len(line.encode()) + 1 for line in lines),
-            lines=self.lines,
-            rate=self.lines / max(task.elapsed or 0.0, 0.1),
+            lines=self._lines,
+            rate=self._lines / max(task.elapsed or 0.0, 0.1),
         )
 
     def warn(self, text: str) -> None:

@@ -138,6 +138,7 @@ def translate(
         return_alignment=alignment or None,
     )
     if file:
+        options["timeout_s"] = timeout_s
         with Client(server, timeout_s=timeout_s, credentials=credentials) as client:
             translate_file(client, file, output, settings, options, as_json)
         return

@@ -1,46 +1,52 @@
 """Texts through a server: a few calls at a time, none of them large."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 
 from onnxlate.client import Client, TranslateCall
 from onnxlate.errors import InvalidRequest
-from onnxlate.messages import MAX_CALLS, MAX_TEXTS, CallOptions, Translation
+from onnxlate.messages import MAX_TEXTS, CallOptions, Translation
 from onnxlate.statuses import renumbered
 
-CALL_BYTES = 8 * 1024
+CALL_BYTES = 4 * 1024
 """UTF-8 bytes of the texts in one call, if it is not one text: what a slow machine
 translates in a few seconds, so that the journal grows and the bar moves."""
 
-FLIGHT_BYTES = 64 * 1024
-"""Bytes under way, if it is not one call: more would wait in the server's line until
-their time is over."""
+MAX_UNDER_WAY = 2
+"""Calls: one has sentences enough for every row of a server, and each more would wait
+for the others while its time runs."""
 
 
 def answered(
     client: Client, texts: Sequence[str], options: CallOptions
-) -> Iterator[list[tuple[str, Translation | InvalidRequest]]]:
+) -> Generator[list[tuple[str, Translation | InvalidRequest]]]:
     """Each text with its translation, or with why the server refuses it.
 
-    In order, a few at a time, as they come.
+    In order, a few at a time, as they come. `timeout_s` is for CALL_BYTES; a text that
+    is longer gets as much more.
     """
     under_way: deque[tuple[list[str], TranslateCall]] = deque()
-    flying = 0
     try:
         for batch in _batches(texts):
             size = _size(batch)
-            while under_way and (
-                len(under_way) == MAX_CALLS or flying + size > FLIGHT_BYTES
-            ):
-                flying -= _size(under_way[0][0])
+            # A long text goes alone.
+            while len(under_way) >= (MAX_UNDER_WAY if size <= CALL_BYTES else 1):
                 yield _result(client, *under_way.popleft(), options)
-            under_way.append((batch, client.start(batch, **options)))
-            flying += size
+            call = client.start(batch, **_with_time_for(size, options))
+            under_way.append((batch, call))
         while under_way:
             yield _result(client, *under_way.popleft(), options)
     finally:
         for _, call in under_way:  # none, unless one before them failed
             call.cancel()
+
+
+def _with_time_for(size: int, options: CallOptions) -> CallOptions:
+    timeout_s = options.get("timeout_s")
+    if timeout_s is None or size <= CALL_BYTES:
+        return options
+    longer: CallOptions = {**options, "timeout_s": timeout_s * size / CALL_BYTES}
+    return longer
 
 
 def _result(

@@ -86,13 +86,20 @@ class Journal:
                 if not self._path.stat().st_size:
                     self._path.unlink()
 
+    @property
+    def num_kept(self) -> int:
+        """Records that a later run can take up."""
+        return len(self._records) if self._path else 0
+
     def get(self, key: str) -> Record | None:
         return self._records.get(key)
 
     def add(self, records: Iterable[tuple[str, Record]]) -> None:
         if self._file is None:
             return
-        lines = b"".join(_line(key, record) for key, record in records)
+        new = dict(records)
+        self._records.update(new)
+        lines = b"".join(_line(key, record) for key, record in new.items())
         try:
             while lines:
                 lines = lines[os.write(self._file, lines) :]

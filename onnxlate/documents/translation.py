@@ -55,13 +55,22 @@ def translate_document(
     # The very version, so that a document is in one model's words.
     pinned: CallOptions = {**options, "model": model.full_name}
     pinned["format"] = document.format
-    run = _Run(client, model, pinned, journal, done)
+    run = _Run(client, model.digest, pinned, journal, done)
     units = document.units
-    for aligned in (False, True):
-        run.translate([unit for unit in units if unit.aligned is aligned], aligned)
-    records = [run.records[unit.text, unit.aligned] for unit in units]
-    report = run.report(units)
+    run.translate(units)
+    records = [run.record(unit) for unit in units]
     rebuilt = document.rebuilt([Answer(each.text, each.links) for each in records])
+    report = Report(
+        units=len(units),
+        characters=sum(len(unit.text) for unit in units),
+        resumed=sum(unit.text in run.resumed for unit in units),
+        untranslated=sum(unit.text in run.refused for unit in units),
+        remarks=[
+            Remark(unit.where(doubt.at), doubt.kind, doubt.details)
+            for unit, record in zip(units, records, strict=True)
+            for doubt in record.doubts
+        ],
+    )
     report.remarks += rebuilt.remarks
     return rebuilt.data, report
 
@@ -70,78 +79,77 @@ class _Run:
     def __init__(
         self,
         client: Client,
-        model: ServedModel,
+        digest: str,
         options: CallOptions,
         journal: Journal,
         done: Callable[[list[str]], None],
     ) -> None:
-        self.records: dict[tuple[str, bool], Record] = {}
-        """By text and whether it is aligned."""
+        self.resumed: set[str] = set()
+        self.refused: dict[str, InvalidRequest] = {}
         self._client = client
-        self._digest = model.digest
+        self._digest = digest
         self._options = options
         self._journal = journal
         self._done = done
-        self._resumed: set[tuple[str, bool]] = set()
-        self._refused: set[tuple[str, bool]] = set()
-        self._refusal: InvalidRequest | None = None
+        self._records: dict[tuple[str, bool], Record] = {}
+        """By text and whether there are links."""
 
-    def translate(self, units: list[Unit], aligned: bool) -> None:
+    def record(self, unit: Unit) -> Record:
+        if unit.text in self.refused:
+            doubt = Doubt(UNTRANSLATED, str(self.refused[unit.text]), 0)
+            return Record(unit.text, doubts=(doubt,))
+        linked = self._records.get((unit.text, True)) if unit.aligned else None
+        return linked or self._records[unit.text, False]
+
+    def translate(self, units: Sequence[Unit]) -> None:
         """Each text once, however many units say it."""
+        aligned = Counter(unit.text for unit in units if unit.aligned)
+        plain = Counter(unit.text for unit in units if not unit.aligned)
+        # Not every model can tell where it looked; its words are worth the same.
+        refused = self._ask(aligned, aligned=True)
+        plain.update({text: aligned[text] for text in refused})
+        self.refused = self._ask(plain, aligned=False)
+        if self.refused and not self._records:
+            raise next(iter(self.refused.values()))
+        self._done([text for text in self.refused for _ in range(plain[text])])
+
+    def _ask(self, texts: Counter[str], *, aligned: bool) -> dict[str, InvalidRequest]:
+        """Makes records of them; says which were refused."""
         options = self._options.copy()
         if aligned:
             options["return_alignment"] = True
-        texts: Counter[str] = Counter(unit.text for unit in units)
         keys = {text: self._key(text, options) for text in texts}
+        taken: dict[str, Record] = {}
         for text, key in keys.items():
             if record := self._journal.get(key):
-                self.records[text, aligned] = record
-                self._resumed.add((text, aligned))
+                taken[text] = record
+                self.resumed.add(text)
                 self._done([text] * texts[text])
-        left = [text for text in texts if (text, aligned) not in self.records]
-        for answers in answered(self._client, left, options):
-            new: list[tuple[str, Record]] = []
-            for text, answer in answers:
-                self.records[text, aligned] = self._record(text, aligned, answer)
-                if not isinstance(answer, InvalidRequest):
-                    new.append((keys[text], self.records[text, aligned]))
-            self._journal.add(new)
-            for text, _ in answers:
-                self._done([text] * texts[text])
-
-    def report(self, units: Sequence[Unit]) -> Report:
-        """Raises the server's refusal, if it refused every unit."""
-        ids = [(unit.text, unit.aligned) for unit in units]
-        if self._refusal and self._refused.issuperset(ids):
-            raise self._refusal
-        return Report(
-            units=len(units),
-            characters=sum(len(unit.text) for unit in units),
-            resumed=sum(each in self._resumed for each in ids),
-            untranslated=sum(each in self._refused for each in ids),
-            remarks=[
-                Remark(unit.where(doubt.at), doubt.kind, doubt.details)
-                for unit in units
-                for doubt in self.records[unit.text, unit.aligned].doubts
-            ],
-        )
+        refused: dict[str, InvalidRequest] = {}
+        left = [text for text in texts if text not in taken]
+        asked = answered(self._client, left, options)
+        for answers in asked:
+            refused.update({t: a for t, a in answers if isinstance(a, InvalidRequest)})
+            new = {t: _record(a) for t, a in answers if isinstance(a, Translation)}
+            taken.update(new)
+            self._journal.add((keys[text], record) for text, record in new.items())
+            self._done([text for text in new for _ in range(texts[text])])
+            if not taken and len(refused) >= ENOUGH_REFUSALS:
+                reason = next(iter(refused.values()))
+                refused = dict.fromkeys(left, reason)
+                asked.close()
+        self._records.update({(t, aligned): record for t, record in taken.items()})
+        return refused
 
     def _key(self, text: str, options: CallOptions) -> str:
         said = {name: value for name, value in options.items() if value is not None}
         said.pop("timeout_s", None)
         return key_of(text, {**said, "digest": self._digest})
 
-    def _record(
-        self, text: str, aligned: bool, answer: Translation | InvalidRequest
-    ) -> Record:
-        if isinstance(answer, InvalidRequest):
-            self._refused.add((text, aligned))
-            self._refusal = answer
-            tried = len(self.records) + 1
-            if len(self._refused) == tried and tried >= ENOUGH_REFUSALS:
-                raise answer
-            return Record(text, doubts=(Doubt(UNTRANSLATED, str(answer), 0),))
-        return Record(answer.text, answer.hypotheses[0].alignment, _doubts(answer))
+
+def _record(translation: Translation) -> Record:
+    links = translation.hypotheses[0].alignment
+    return Record(translation.text, links, _doubts(translation))
 
 
 def _doubts(translation: Translation) -> tuple[Doubt, ...]:

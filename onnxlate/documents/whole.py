@@ -7,6 +7,7 @@ from onnxlate.answer import Format
 
 from .document import Answer, Rebuilt, Unit, worth_translating
 from .encoding import Encoding
+from .parts import Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +16,7 @@ class WholeText:
 
     format: Format
     encoding: Encoding
-    parts: Sequence[str]
+    parts: Sequence[Part]
     front: str = ""
     """What stands before them and is copied."""
     errors: str = "strict"
@@ -26,14 +27,19 @@ class WholeText:
         line = 1 + self.front.count("\n")
         found: list[Unit] = []
         for part in self.parts:
-            if worth_translating(part):
-                found.append(Unit(part, f"line {line}", line))
-            line += part.count("\n")
+            if _is_unit(part):
+                found.append(Unit(part.text, f"line {line}", line))
+            line += part.text.count("\n")
         return found
 
     def rebuilt(self, answers: Sequence[Answer]) -> Rebuilt:
         left = iter(answers)
         texts = [
-            next(left).text if worth_translating(part) else part for part in self.parts
+            next(left).text if _is_unit(part) else part.text for part in self.parts
         ]
-        return Rebuilt(self.encoding.encode(self.front + "".join(texts), self.errors))
+        data = self.encoding.encode(self.front + "".join(texts), self.errors)
+        return Rebuilt(data)
+
+
+def _is_unit(part: Part) -> bool:
+    return not part.copied and worth_translating(part.text)

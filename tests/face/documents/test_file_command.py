@@ -9,12 +9,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import docx
 import pytest
 
 from onnxlate.local_server import LocalServer
 from tests.face.parrot import serving
 
-from .voices import Voice, shout
+from .voices import Voice, backwards, shout
 
 
 @pytest.fixture
@@ -137,7 +138,62 @@ def test_a_text_that_the_server_refuses_stays_and_is_told(
         **{"a": "GOODX", "b": ["bad"]}
     }
     assert nothing.returncode == 2
+    assert b"kept" not in nothing.stderr
     assert not (tmp_path / "y.xx.json").exists()
+
+
+def emphasis(tmp_path: Path, server: str) -> list[list[tuple[str, bool | None]]]:
+    """The runs of some paragraphs, and which are bold, after translation."""
+    file = docx.Document()
+    for first, second, third in (
+        ("One ", "two", " three four five"),
+        ("Six seven eight ", "nine", " ten"),
+        ("Six ", "nine", ""),
+        ("Three ", "ten", " one"),
+        ("Only words of one look.", "", ""),
+    ):
+        paragraph = file.add_paragraph(first)
+        paragraph.add_run(second).bold = True
+        paragraph.add_run(third)
+    file.save(str(tmp_path / "x.docx"))
+
+    done = translate(server, "--file", tmp_path / "x.docx", "--json")
+
+    assert json.loads(done.stdout)["warnings"] == []
+    return [
+        [(run.text, run.bold) for run in paragraph.runs if run.text]
+        for paragraph in docx.Document(str(tmp_path / "x.xx.docx")).paragraphs
+    ]
+
+
+def test_a_format_goes_where_the_server_says_its_words_went(
+    voice: Voice, server: str, tmp_path: Path
+) -> None:
+    voice.say = backwards
+
+    assert emphasis(tmp_path, server)[:2] == [
+        [("FIVE FOUR THREE ", None), ("TWO", True), (" ONE", None)],
+        [("TEN ", None), ("NINE", True), (" EIGHT SEVEN SIX", None)],
+    ]
+    asked = {
+        text: request.options.return_alignment
+        for request in voice.requests
+        for text in request.texts
+    }
+    assert asked["Only words of one look."] is False
+    assert asked["One two three four five"] is True
+
+
+def test_a_model_that_knows_no_alignment_is_not_asked_on(
+    voice: Voice, server: str, tmp_path: Path
+) -> None:
+    voice.aligns = False
+    voice.say = str.upper
+
+    assert emphasis(tmp_path, server)[:2] == [
+        [("ONE ", None), ("TWO", True), (" THREE FOUR FIVE", None)],
+        [("SIX SEVEN EIGHT ", None), ("NINE", True), (" TEN", None)],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -200,7 +256,7 @@ def test_what_was_done_before_an_end_is_taken_up(
     done = translate(server, "--file", source, "-o", target, "--json")
 
     assert ended.returncode == 2
-    assert b"128 of 200 texts are done and kept in" in ended.stderr
+    assert b"128 texts are done and kept in" in ended.stderr
     assert kept == 128
     assert json.loads(done.stdout)["resumed"] == 128
     assert voice.texts == texts[128:]

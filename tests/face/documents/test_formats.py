@@ -400,6 +400,36 @@ def test_settings_before_markdown_are_left_alone() -> None:
     assert answered("x.md", data, shout) == data.replace(b"Words", b"WORDSX")
 
 
+@pytest.mark.parametrize(
+    ("name", "before", "code", "behind"),
+    [
+        (
+            "x.html",
+            "<p>Hi</p><script>",
+            "if (a < b) c();\n" * 9999,
+            "</script><p>Ho</p>",
+        ),
+        ("x.html", "<p>Hi <img alt=x src=", "QUJD" * 30_000, "> Ho</p>"),
+        ("x.html", "<b>Hi</b><div class=notranslate>", "<p>x</p>" * 9999, "</div>Ho"),
+        ("x.md", "Hi\n\n```\n", "some code\n\n" * 9999, "```\n\nHo\n"),
+        ("x.md", "Hi ![x](data:", "QUJD" * 30_000, ") Ho"),
+        ("x.txt", "Hi ", "QUJD" * 30_000, " Ho"),
+    ],
+)
+def test_code_that_is_too_long_to_send_is_not_sent_in_pieces(
+    name: str, before: str, code: str, behind: str
+) -> None:
+    data = (before + code + behind).encode()
+
+    document = open_document(name, data)
+
+    sent = [unit.text for unit in document.units]
+    assert not any(code[:12] in text for text in sent)
+    assert "Hi" in sent[0]
+    assert "Ho" in sent[-1]
+    assert document.rebuilt([Answer(text) for text in sent]).data == data
+
+
 def test_places_are_told_by_line() -> None:
     data = b"1\n\nOne.\nTwo.\n"
     [unit] = open_document("x.txt", data).units

@@ -27,6 +27,7 @@ MARKS = st.sampled_from([b"", b"\xef\xbb\xbf"])
 NAMES = st.sampled_from(["x.txt", "x.md", "x.html"])
 
 
+@settings(deadline=None)
 @given(NAMES, MARKS, TEXTS)
 def test_texts_and_pages(name: str, mark: bytes, text: str) -> None:
     data = mark + text.removeprefix("\ufeff").encode()
@@ -49,14 +50,16 @@ PARAGRAPHS = (
 )
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(NAMES, st.lists(st.sampled_from(PARAGRAPHS), min_size=20, max_size=60))
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(NAMES, st.lists(st.sampled_from(PARAGRAPHS), min_size=1, max_size=60))
 def test_files_that_are_cut(name: str, paragraphs: list[str]) -> None:
-    data = "".join(paragraphs * 50).encode()
+    once = "".join(paragraphs).encode()
+    data = once * (2 * MAX_PART_BYTES // len(once) + 1)
 
     assert answered(name, data) == data
 
 
+@settings(deadline=None)
 @given(TEXTS, st.lists(st.integers(1, 60)), st.integers(1, 100), st.integers(1, 80))
 def test_parts_are_the_text(
     text: str, places: list[int], times: int, wanted: int
@@ -64,16 +67,18 @@ def test_parts_are_the_text(
     text *= times
     joints = [Joint(at, depth=at % 3) for at in sorted({*places}) if at < len(text)]
 
-    found = parts(text, joints, wanted)
+    copied = [(joint.at, joint.at + 1) for joint in joints[::2]]
+    found = parts(text, joints, wanted, copied)
 
-    assert "".join(found) == text
-    assert all(part for part in found)
+    assert "".join(part.text for part in found) == text
+    assert all(part.text for part in found)
+    assert sum(part.copied for part in found) == len(copied)
 
 
 def test_a_block_that_no_server_takes_is_cut_at_sentences() -> None:
     text = "A sentence of six words stands. " * 5000
 
-    found = parts(text, [], 1000)
+    found = [part.text for part in parts(text, [], 1000)]
 
     assert "".join(found) == text
     assert len(found) > 1
@@ -91,6 +96,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(JSON, MARKS, st.sampled_from([None, 2, "\t"]), st.booleans())
 def test_json(
     value: object, mark: bytes, indent: int | str | None, ascii: bool
@@ -101,6 +107,7 @@ def test_json(
     assert answered("x.json", data) == data
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.lists(TEXTS, min_size=1, max_size=4), max_size=5),
     st.sampled_from([",", ";", "\t", "|"]),
@@ -142,6 +149,7 @@ CUE_LINES = st.one_of(
 ).filter(str.strip)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.lists(CUE_LINES, max_size=3), max_size=8),
     st.sampled_from(["\n", "\r\n"]),
@@ -159,6 +167,7 @@ def test_subtitles(cues: list[list[str]], end: str, point: str, mark: bytes) -> 
     assert answered("x.srt", data) == data
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(TEXTS.filter(str.strip), TEXTS, TEXTS), max_size=4),
     st.integers(10, 90),

@@ -38,6 +38,7 @@ class Voice(Parrot):
         super().__init__()
         self.say = say
         self.refused: set[str] = set()
+        self.aligns = True
         self.model = pb.Model()
         self.model.CopyFrom(MODEL)
         self.model.digest = f"digest of {model}"
@@ -54,8 +55,12 @@ class Voice(Parrot):
     ) -> pb.Result:
         if text in self.refused:
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"{name} is too long")
+        if options.return_alignment and not self.aligns:
+            message = "this model cannot tell where it looked"
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, message)
         said = self.say(text)
-        result = pb.Result(hypotheses=[pb.Hypothesis(text=said)])
+        links = _same_letters(text, said) if options.return_alignment else []
+        result = pb.Result(hypotheses=[pb.Hypothesis(text=said, alignment=links)])
         if "dubious" in text:
             at = text.index("dubious")
             span = pb.Span(start=at, end=at + 7, start_byte=at, end_byte=at + 7)
@@ -63,3 +68,22 @@ class Voice(Parrot):
                 kind=pb.AnswerWarning.KIND_UNSURE, details="hm", source=span
             )
         return result
+
+
+def backwards(text: str) -> str:
+    """The words, in capitals, the last one first."""
+    return " ".join(text.upper().split()[::-1])
+
+
+def _same_letters(source: str, target: str) -> list[pb.AlignmentLink]:
+    """From each word to the one that has its letters."""
+    words = {m[0]: m.span() for m in re.finditer(r"\w+", target.lower())}
+    return [
+        pb.AlignmentLink(
+            source=pb.Span(start=m.start(), end=m.end()),
+            target=pb.Span(start=words[m[0]][0], end=words[m[0]][1]),
+            probability=0.9,
+        )
+        for m in re.finditer(r"\w+", source.lower())
+        if m[0] in words
+    ]
