@@ -11,7 +11,7 @@ from .atoms import Block, Kind, Spell
 from .entities import NO_BREAK_SPACE
 from .markdown_inline import PARSER
 
-SPECIAL = frozenset("\\`*_[]<~&|")
+SPECIAL = frozenset("\\`*_[]<~&")
 """Characters that may be marks wherever they stand; a backslash makes them words."""
 
 _LINE_MARK = re.compile(r"(?:#{1,6}|[-+>]|\d{1,9}[.)])(?=[ \t]|\Z)|>")
@@ -28,6 +28,12 @@ def in_words(block: Block) -> Spell:
         return spelled.get(text[at], text[at])
 
     return spell
+
+
+def in_underlined(block: Block) -> Spell:
+    """In a heading with a line below it, which with a pipe might be a table's."""
+    spell = in_words(block)
+    return lambda text, at: "&#124;" if text[at] == "|" else spell(text, at)
 
 
 def in_cell(block: Block) -> Spell:
@@ -60,6 +66,9 @@ def _spelled(block: Block) -> dict[str, str]:
             spelled[atom.shown] = atom.raw
     for character in SPECIAL - plain:
         spelled.setdefault(character, "\\" + character)
+    if "|" not in plain:
+        # With a backslash, it might still be a table's.
+        spelled.setdefault("|", "&#124;")
     if NO_BREAK_SPACE not in plain:
         spelled.setdefault(NO_BREAK_SPACE, "&nbsp;")
     spelled["\n"] = " "

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate
 
-from .atoms import Atom, Block, Copied, Kind, Part, Spelling, Value
+from .atoms import Atom, Block, Copied, Kept, Kind, Part, Spelling, Value
 from .kept import name_kept
 
 MAX_MARKS = 200
@@ -140,8 +140,13 @@ def _pairs(atoms: Sequence[Atom]) -> Iterator[tuple[int, int]]:
 
 def _copied(atoms: Sequence[Atom]) -> Copied:
     values: list[Value] = []
+    kept: list[Kept] = []
     at = 0
     for atom in atoms:
+        end = at + len(atom.raw)
         values += [Value(at + each.start, each.block) for each in atom.values]
-        at += len(atom.raw)
-    return Copied("".join(atom.raw for atom in atoms), tuple(values))
+        if atom.kind is Kind.KEPT:
+            kept.append(Kept(at, end, atom.item))
+        at = end
+    raw = "".join(atom.raw for atom in atoms)
+    return Copied(raw, tuple(values), tuple(kept))
