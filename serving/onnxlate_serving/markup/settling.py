@@ -7,7 +7,7 @@ from onnxlate.answer import AlignmentLink, ItemKind, ProtectedItem, Segment, Spa
 from onnxlate.finish import FinishReason
 
 from ..translation import Translation
-from .atoms import Block, Copied, Kind, Value
+from .atoms import Block, Copied, Kept, Kind, Value
 from .kept import found
 from .placement import Misplaced, place
 from .rendering import Where, Writer, Written, as_it_was, where_in_source
@@ -72,7 +72,8 @@ def settled_copy(part: Copied, inside: Mapping[Block, Settled]) -> Settled:
     """Something copied, but for the values in it."""
     parts: list[Settled] = []
     at = 0
-    for each in sorted([*part.values, *part.kept], key=lambda each: each.start):
+    inner: list[Value | Kept] = [*part.values, *part.kept]
+    for each in sorted(inner, key=lambda each: each.start):
         parts.append(copied(part.raw[at : each.start]))
         if isinstance(each, Value):
             parts.append(inside[each.block])

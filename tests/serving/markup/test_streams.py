@@ -1,6 +1,7 @@
 """Documents block by block, and very large or very odd ones."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import aclosing
 from time import perf_counter
 
@@ -64,7 +65,10 @@ class Crowded(Parrot):
         self.num_calls = 0
 
     async def translate(
-        self, texts: list[str], options: TranslateOptions, caller: Caller = ANYBODY
+        self,
+        texts: Sequence[str],
+        options: TranslateOptions,
+        caller: Caller = ANYBODY,
     ) -> list[Translation]:
         if any(texts):
             self.num_calls += 1
