@@ -15,6 +15,9 @@ from .run import Run
 
 SPELLINGS = {"table": in_cell, "lheading": in_underlined}
 
+MAX_BRACKETS = 1000
+"""In one paragraph. markdown-it looks far ahead at each, and people write no more."""
+
 _LINE_END = re.compile(r"\r\n?")
 
 
@@ -40,6 +43,8 @@ class _Reader:
             if isinstance(leaf, Page):
                 self._run.spelling = in_text
                 self._html.read(self._raw(start, end))
+            elif leaf.content.count("[") > MAX_BRACKETS:
+                self._cut(self._raw(start, end))
             else:
                 self._written(leaf)
             at = end

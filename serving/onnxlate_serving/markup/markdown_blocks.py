@@ -44,8 +44,8 @@ class Written:
 
     @property
     def in_line(self) -> bool:
-        """Whether it has one line, which is no heading or list by its first words."""
-        return self.rule in ("heading", "table")
+        """Whether it does not begin a line, which might be a list's by its words."""
+        return self.rule == "heading"
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ def sound(content: str, env: dict[str, Any], in_line: bool, written: str) -> boo
     """Whether something that is written so has the marks of the content.
 
     `env` knows the addresses that the document's links may have; `in_line` says whether
-    lines have no marks there, as in a table.
+    it has no line of its own.
     """
     parsed = _inline if in_line else _parsed
     return _marks(parsed(content, env)) == _marks(parsed(written, env))

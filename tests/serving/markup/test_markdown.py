@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from markdown_it import MarkdownIt
 
 from onnxlate.answer import Format, ItemKind
@@ -130,6 +130,8 @@ async def test_what_does_not_change_is_identical(text: str) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(MARKDOWN)
+@example("Hello\n---\n")  # with a pipe, a table
+@example("| a |\n|---|\n| x\n  [<!-- c -->the dog")  # a comment ends the table
 async def test_whatever_the_input_every_mark_comes_out(text: str) -> None:
     wanted = rendered(text)
     for below in (
