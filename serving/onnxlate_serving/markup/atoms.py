@@ -65,11 +65,21 @@ class Atom:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """Something in a sentence that must not be translated, where it is copied."""
+
+    start: int
+    end: int
+    item: ItemKind
+
+
+@dataclass(frozen=True, slots=True)
 class Copied:
     """A part that comes out as it went in, but for values in it."""
 
     raw: str
     values: tuple[Value, ...] = ()
+    kept: tuple[Kept, ...] = ()
 
 
 Spell = Callable[[str, int], str]

@@ -18,7 +18,7 @@ from .kept import phrases
 from .parts import is_mark, split
 from .questions import Question
 from .settled import Settled, copied, joined
-from .settling import settled, with_values
+from .settling import settled, settled_copy
 
 
 class Job:
@@ -80,7 +80,7 @@ class _Attempt:
         self, answers: Mapping[Block, Translation], inside: Mapping[Block, Settled]
     ) -> None:
         found = [
-            with_values(part.raw, part.values, inside)
+            settled_copy(part, inside)
             if isinstance(part, Copied)
             else settled(part, answers[part], inside)
             for part in self.parts

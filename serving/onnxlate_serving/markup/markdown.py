@@ -10,8 +10,13 @@ from .entities import in_text
 from .html import HtmlReader
 from .markdown_blocks import Page, Written, leaves
 from .markdown_inline import PARSER, InlineReader
-from .markdown_spelling import in_cell, in_words, sound
+from .markdown_spelling import in_cell, in_underlined, in_words, sound
 from .run import Run
+
+SPELLINGS = {"table": in_cell, "lheading": in_underlined}
+
+MAX_BRACKETS = 1000
+"""In one paragraph. markdown-it looks far ahead at each, and people write no more."""
 
 _LINE_END = re.compile(r"\r\n?")
 
@@ -38,6 +43,8 @@ class _Reader:
             if isinstance(leaf, Page):
                 self._run.spelling = in_text
                 self._html.read(self._raw(start, end))
+            elif leaf.content.count("[") > MAX_BRACKETS:
+                self._cut(self._raw(start, end))
             else:
                 self._written(leaf)
             at = end
@@ -45,7 +52,7 @@ class _Reader:
         return self._passages
 
     def _written(self, leaf: Written) -> None:
-        self._run.spelling = in_cell if leaf.in_table else in_words
+        self._run.spelling = SPELLINGS.get(leaf.rule, in_words)
         raw = [
             self._raw(a, b) for a, b in zip(leaf.places, leaf.places[1:], strict=False)
         ]

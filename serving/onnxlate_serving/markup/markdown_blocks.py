@@ -39,10 +39,13 @@ class Written:
     content: str
     places: tuple[int, ...]
     """Where in the document each character is, and where the next would be."""
-    in_line: bool = False
-    """Whether it has one line, which cannot be a heading or a list by its first words.
-    """
-    in_table: bool = False
+    rule: str
+    """Of markdown-it's, by which it was found."""
+
+    @property
+    def in_line(self) -> bool:
+        """Whether it does not begin a line, which might be a list's by its words."""
+        return self.rule == "heading"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +165,7 @@ def _leaves(watched: Watched, text: str) -> list[Leaf]:
         places = _places(content, [start], text)
     else:
         places = _places(content, watched.starts, text)
-    in_line = watched.rule == "heading"
-    return [Written(content, places, in_line)] if places else []
+    return [Written(content, places, watched.rule)] if places else []
 
 
 def _places(content: str, starts: list[int], text: str) -> tuple[int, ...]:
@@ -208,7 +210,7 @@ def _cells(watched: Watched, text: str) -> list[Leaf]:
                 continue
             places = _cell_places(text, *cells[column])
             if "".join(_shown(text, place) for place in places[:-1]) == content:
-                found.append(Written(content, places, in_line=True, in_table=True))
+                found.append(Written(content, places, watched.rule))
     return found
 
 

@@ -69,6 +69,8 @@ def watching_parser() -> MarkdownIt:
     for name, begins in WATCHED.items():
         ruler.at(name, _watched(name, begins, rules[name]))
     ruler.before("link", "aside", _watched("aside", "[", _aside))
+    # The rules are put in order at the first parse; two threads must not do that.
+    md.parse("words")
     return md
 
 

@@ -11,7 +11,7 @@ from .atoms import Block, Kind, Spell
 from .entities import NO_BREAK_SPACE
 from .markdown_inline import PARSER
 
-SPECIAL = frozenset("\\`*_[]<~&|")
+SPECIAL = frozenset("\\`*_[]<~&")
 """Characters that may be marks wherever they stand; a backslash makes them words."""
 
 _LINE_MARK = re.compile(r"(?:#{1,6}|[-+>]|\d{1,9}[.)])(?=[ \t]|\Z)|>")
@@ -30,6 +30,12 @@ def in_words(block: Block) -> Spell:
     return spell
 
 
+def in_underlined(block: Block) -> Spell:
+    """In a heading with a line below it, which with a pipe might be a table's."""
+    spell = in_words(block)
+    return lambda text, at: "&#124;" if text[at] == "|" else spell(text, at)
+
+
 def in_cell(block: Block) -> Spell:
     """Of a table."""
     spell = in_words(block)
@@ -40,7 +46,7 @@ def sound(content: str, env: dict[str, Any], in_line: bool, written: str) -> boo
     """Whether something that is written so has the marks of the content.
 
     `env` knows the addresses that the document's links may have; `in_line` says whether
-    lines have no marks there, as in a table.
+    it has no line of its own.
     """
     parsed = _inline if in_line else _parsed
     return _marks(parsed(content, env)) == _marks(parsed(written, env))
@@ -60,6 +66,9 @@ def _spelled(block: Block) -> dict[str, str]:
             spelled[atom.shown] = atom.raw
     for character in SPECIAL - plain:
         spelled.setdefault(character, "\\" + character)
+    if "|" not in plain:
+        # With a backslash, it might still be a table's.
+        spelled.setdefault("|", "&#124;")
     if NO_BREAK_SPACE not in plain:
         spelled.setdefault(NO_BREAK_SPACE, "&nbsp;")
     spelled["\n"] = " "

@@ -1,9 +1,9 @@
 """Cuts a run of atoms into parts: where to cut, and what to leave at the edges."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, groupby
 
-from .atoms import Atom, Block, Copied, Kind, Part, Spelling, Value
+from .atoms import Atom, Block, Copied, Kept, Kind, Part, Spelling, Value
 from .kept import name_kept
 
 MAX_MARKS = 200
@@ -28,6 +28,29 @@ def split(
         parts.append(_copied(atoms[index : index + 1]))
         begin = index + 1
     return [*parts, *_trimmed(atoms[begin:], spelling)]
+
+
+def merged(parts: Sequence[Part]) -> list[Part]:
+    """With one part for several that are copied, one after the other."""
+    whole: list[Part] = []
+    for copied, group in groupby(parts, lambda part: isinstance(part, Copied)):
+        some = list(group)
+        if copied and len(some) > 1:
+            some = [_joined([part for part in some if isinstance(part, Copied)])]
+        whole += some
+    return whole
+
+
+def _joined(parts: Sequence[Copied]) -> Copied:
+    values: list[Value] = []
+    kept: list[Kept] = []
+    at = 0
+    for part in parts:
+        values += [Value(at + each.start, each.block) for each in part.values]
+        kept += [Kept(at + k.start, at + k.end, k.item) for k in part.kept]
+        at += len(part.raw)
+    raw = "".join(part.raw for part in parts)
+    return Copied(raw, tuple(values), tuple(kept))
 
 
 def _cuts(atoms: Sequence[Atom], at: Callable[[Atom], bool]) -> list[int]:
@@ -139,9 +162,11 @@ def _pairs(atoms: Sequence[Atom]) -> Iterator[tuple[int, int]]:
 
 
 def _copied(atoms: Sequence[Atom]) -> Copied:
-    values: list[Value] = []
-    at = 0
-    for atom in atoms:
-        values += [Value(at + each.start, each.block) for each in atom.values]
-        at += len(atom.raw)
-    return Copied("".join(atom.raw for atom in atoms), tuple(values))
+    return _joined([_copy(atom) for atom in atoms])
+
+
+def _copy(atom: Atom) -> Copied:
+    kept: tuple[Kept, ...] = ()
+    if atom.kind is Kind.KEPT:
+        kept = (Kept(0, len(atom.raw), atom.item),)
+    return Copied(atom.raw, atom.values, kept)

@@ -6,7 +6,7 @@ from onnxlate.answer import ItemKind
 
 from .atoms import Atom, Copied, Kind, Part, Spelling, Value
 from .elements import BLOCKS, CODE, QUIET, VOID, Element, OpenElements
-from .parts import parts_of
+from .parts import merged, parts_of
 
 
 class Run:
@@ -99,7 +99,7 @@ class Run:
         """What was read since this was last called."""
         self._flush()
         parts, self._parts = self._parts, []
-        return parts
+        return merged(parts)
 
     def _word(self, atom: Atom) -> None:
         if self._after_blank and atom.shown.startswith(" ") and self._atoms:

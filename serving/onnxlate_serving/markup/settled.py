@@ -42,13 +42,17 @@ class Settled:
     log_prob: float | None = None
     """Score times target tokens; None if nobody asked."""
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether there is nothing to say of it: it was copied."""
+        return not (self.num_source_tokens or self.items or self.warnings)
+
     def moved(self, source: int, target: int) -> "Settled":
         """The same further on."""
         return replace(
             self,
             segments=tuple(
-                replace(s, source=s.source.moved(source), target=s.target.moved(target))
-                for s in self.segments
+                _moved_segment(each, source, target) for each in self.segments
             ),
             items=tuple(
                 replace(
@@ -132,15 +136,30 @@ def copied(raw: str) -> Settled:
 
 def joined(parts: Iterable[Settled]) -> Settled:
     """One after the other."""
+    many = list(parts)
+    if len(many) == 1:
+        return many[0]
     source = target = 0
-    moved: list[Settled] = []
-    for part in parts:
-        moved.append(part.moved(source, target))
+    segments: list[Segment] = []
+    telling: list[Settled] = []
+    for part in many:
+        segments += (_moved_segment(each, source, target) for each in part.segments)
+        if not part.is_plain:
+            telling.append(part.moved(source, target))
         source += part.source_size
         target += len(part.text)
-    whole = Settled(source, "".join(part.text for part in moved))
-    segments = _merged(segment for part in moved for segment in part.segments)
-    return replace(whole, segments=tuple(segments)).beside(moved)
+    text = "".join(part.text for part in many)
+    return Settled(source, text, tuple(_merged(segments))).beside(telling)
+
+
+def _moved_segment(segment: Segment, source: int, target: int) -> Segment:
+    return Segment(
+        segment.source.moved(source),
+        segment.target.moved(target),
+        segment.translated,
+        segment.finish_reason,
+        segment.score,
+    )
 
 
 def _merged(segments: Iterable[Segment]) -> Iterator[Segment]:

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from onnxlate.answer import AlignmentLink, ProtectedItem, Segment, Span
+from onnxlate.answer import AlignmentLink, ItemKind, ProtectedItem, Segment, Span
 from onnxlate.finish import FinishReason
 
 from ..translation import Translation
-from .atoms import Atom, Block, Kind, Value
+from .atoms import Block, Copied, Kept, Kind, Value
 from .kept import found
 from .placement import Misplaced, place
 from .rendering import Where, Writer, Written, as_it_was, where_in_source
@@ -39,7 +39,11 @@ def settled(
     kept = found(block, answer, known)
     if kept is None:
         return None
-    values = {atom: _with_values(atom, inside) for atom in block.atoms if atom.values}
+    values = {
+        atom: settled_copy(Copied(atom.raw, atom.values), inside)
+        for atom in block.atoms
+        if atom.values
+    }
     raws = {atom: value.text for atom, value in values.items()}
     if answer.source == answer.target:
         written = as_it_was(block, raws)
@@ -64,20 +68,25 @@ def settled(
     )
 
 
-def with_values(
-    raw: str, values: Sequence[Value], inside: Mapping[Block, Settled]
-) -> Settled:
+def settled_copy(part: Copied, inside: Mapping[Block, Settled]) -> Settled:
     """Something copied, but for the values in it."""
     parts: list[Settled] = []
     at = 0
-    for value in values:
-        parts += [copied(raw[at : value.start]), inside[value.block]]
-        at = value.start + len(value.block.raw)
-    return joined([*parts, copied(raw[at:])])
+    inner: list[Value | Kept] = [*part.values, *part.kept]
+    for each in sorted(inner, key=lambda each: each.start):
+        parts.append(copied(part.raw[at : each.start]))
+        if isinstance(each, Value):
+            parts.append(inside[each.block])
+            at = each.start + len(each.block.raw)
+        else:
+            parts.append(_kept_copy(part.raw[each.start : each.end], each.item))
+            at = each.end
+    return joined([*parts, copied(part.raw[at:])])
 
 
-def _with_values(atom: Atom, inside: Mapping[Block, Settled]) -> Settled:
-    return with_values(atom.raw, atom.values, inside)
+def _kept_copy(raw: str, kind: ItemKind) -> Settled:
+    span = Span(0, len(raw))
+    return replace(copied(raw), items=(ProtectedItem(kind, span, span),))
 
 
 def _answer(block: Block, translation: Translation) -> Answer:

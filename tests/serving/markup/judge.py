@@ -6,7 +6,7 @@ from collections import Counter
 import html5lib
 
 Tag = tuple[str, tuple[tuple[str, str], ...]]
-VALUES = frozenset({"alt", "title", "value"})
+VALUES = frozenset({"alt", "aria-label", "placeholder", "title", "value"})
 """Attributes that people read, of those that the tests have."""
 
 
