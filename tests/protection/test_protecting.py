@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onnxlate.answer import Format, ItemKind, Span
+from onnxlate.answer import Format, ItemKind, Span, Term
 from onnxlate.errors import InvalidRequest
 from onnxlate_serving.config import RequestLimits
 from onnxlate_serving.options import TranslateOptions
@@ -204,6 +204,15 @@ async def test_phrases_are_kept_even_if_nothing_else_is() -> None:
     assert found.hypotheses[0].text == "WE HEAR the Who, {X} AND ⟦0⟧."
     kinds = [each.kind for each in found.protected_items]
     assert kinds == [ItemKind.PHRASE, ItemKind.PLACEHOLDER]
+
+
+async def test_the_number_of_a_term_is_left_to_the_glossary() -> None:
+    layer, below = protecting(echo)
+    options = replace(PROTECT, terms=(Term("windows 11", "Fenster 11"),))
+
+    await layer.translate(["I have Windows 11 and {x} here"], options)
+
+    assert below.asked[0][0] == "I have Windows 11 and ⟦0⟧ here"
 
 
 async def test_a_mistaken_phrase_is_refused() -> None:

@@ -16,7 +16,7 @@ from ..options import TranslateOptions
 from ..translation import TextPiece, Translation
 from .case import Ask, Attempt, Case
 from .chain import Abilities, attempts
-from .items import Finder
+from .items import Finder, outside_terms
 
 MAX_PHRASES = 1000
 """In one call; each is looked for in every text."""
@@ -102,7 +102,7 @@ class Protecting:
         phrases = options.protected_phrases
         handed_down = replace(options, protect=False, protected_phrases=())
         items = self._finder.items(text, phrases, protect) if self._fits(text) else []
-        return Case(text, tuple(items), handed_down)
+        return Case(text, tuple(outside_terms(items, text, options.terms)), handed_down)
 
     def _fits(self, text: str) -> bool:
         """What does not is refused below, and costs no search."""
