@@ -23,6 +23,7 @@ class Saying:
     def __init__(self, model: Model) -> None:
         self._model = model
         self.asked: list[tuple[str, TranslateOptions]] = []
+        self.sizes: list[int] = []
 
     async def translate(
         self,
@@ -30,6 +31,7 @@ class Saying:
         options: TranslateOptions,
         caller: Caller = ANYBODY,
     ) -> list[Translation]:
+        self.sizes.append(len(texts))
         self.asked += ((text, options) for text in texts)
         return [self._translation(text, options) for text in texts]
 

@@ -171,6 +171,18 @@ async def test_more_items_than_symbols_share_them_where_they_are_neighbours() ->
     assert len(found.protected_items) == 4
 
 
+async def test_the_pieces_of_a_call_are_asked_in_calls_of_their_own() -> None:
+    below = Saying(lambda text: [text.replace("⟦", "")])
+    limits = RequestLimits(max_texts=2)
+    layer = Protecting(below, "en", Abilities(10, 5, 16), limits)
+
+    found = await layer.translate(["a {x} b {y} c", "d {z} e"], PROTECT)
+
+    texts = [each.hypotheses[0].text for each in found]
+    assert texts == ["a {x} b {y} c", "d {z} e"]
+    assert max(below.sizes) == 2
+
+
 async def test_symbols_of_the_text_itself_survive() -> None:
     assert await said(shouting, "a ⟦7⟧ and ⟦0⟧ b {x} c") == "A ⟦7⟧ AND ⟦0⟧ B {x} C"
 
