@@ -2,7 +2,6 @@
 
 import asyncio
 import json as json_format
-from itertools import groupby
 from pathlib import Path
 from random import Random
 from typing import Annotated, Any
@@ -17,7 +16,7 @@ from onnxlate.errors import ConfigError
 from onnxlate.parallel_text import read_parallel
 from onnxlate_serving.server import DEFAULT_BUNDLE
 
-from .inserting import inserted
+from .inserting import AROUND_IT, IN_IT, inserted
 from .trial import Trial, Tried, trial
 
 MAX_WORDS = 40
@@ -74,11 +73,18 @@ def protection(
 
 
 def figures_of(done: Trial) -> dict[str, Any]:
-    by_place = sorted(done.tried, key=lambda each: each.places)
-    groups = groupby(by_place, key=lambda each: each.places)
+    groups = {
+        "all": (*IN_IT, *AROUND_IT),
+        "in the sentence": IN_IT,
+        "around it": AROUND_IT,
+        **{place: (place,) for place in (*IN_IT, *AROUND_IT)},
+    }
+    rows = {
+        name: [each for each in done.tried if each.place in places]
+        for name, places in groups.items()
+    }
     return {
-        "all": _row(list(done.tried)),
-        "places": {places: _row(list(each)) for places, each in groups},
+        "places": {name: _row(tried) for name, tried in rows.items() if tried},
         "ways": dict(done.ways.most_common()),
     }
 
@@ -101,7 +107,7 @@ def show(figures: dict[str, Any], console: Console) -> None:
     columns = ("sentences", "items", "faults", "bleu_plain", "bleu_rest")
     for name in ("place", *columns):
         table.add_column(name.replace("_", " "))
-    for place, row in {"all": figures["all"], **figures["places"]}.items():
+    for place, row in figures["places"].items():
         table.add_row(place, *(str(row[name]) for name in columns))
     console.print(table)
     for way, count in figures["ways"].items():

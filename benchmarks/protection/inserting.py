@@ -9,6 +9,10 @@ from random import Random
 
 from onnxlate.answer import ItemKind
 
+IN_IT = ("for a name", "for a number", "behind a name", "at a comma")
+AROUND_IT = ("in front", "at the end")
+"""Where items are put, as seen from a sentence."""
+
 WORDS = ("news", "shop", "my-app", "docs", "mail", "archive", "team", "example", "data")
 TOP = ("com", "org", "net", "de", "io")
 NAMES = ("name", "user", "count", "file_name", "userName", "city", "item", "0", "total")

@@ -10,7 +10,7 @@ from onnxlate_serving.deployment import Deployment
 from onnxlate_serving.options import TranslateOptions
 from onnxlate_serving.translation import Translation
 
-from .inserting import Inserted
+from .inserting import AROUND_IT, IN_IT, Inserted
 from .rest import without_items, without_words
 
 START_S = 60.0
@@ -32,8 +32,10 @@ class Tried:
     """and the reference without those."""
 
     @property
-    def places(self) -> str:
-        return " + ".join(sorted(item.place for item in self.sentence.items))
+    def place(self) -> str:
+        """Of the item that is the hardest, which are those in the sentence."""
+        places = {item.place for item in self.sentence.items}
+        return next(each for each in (*IN_IT, *AROUND_IT) if each in places)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,25 @@ def config(bundle: Bundle) -> ServerConfig:
     return ServerConfig(bundles=(bundle.path,), listen=ANYWHERE, metrics=ANYWHERE)
 
 
+async def test_texts_with_something_to_keep_are_counted_by_how_it_was_kept(
+    config: ServerConfig, bundle: Bundle
+) -> None:
+    server, model = Server(config), f"{bundle.manifest.name},{bundle.manifest.version}"
+    address = await server.start()
+    async with connected(str(address)) as stub:
+        options = pb.TranslateOptions(protect=True)
+        texts = ["one", "one: https://x.y", "{x}: two", "{x}"]
+        await stub.Translate(pb.TranslateRequest(texts=texts, options=options))
+    seen = await values(server)
+    await server.stop()
+
+    ways = {name: value for name, value in seen.items() if "protected_texts" in name}
+    assert ways == {
+        f"onnxlate_protected_texts_total{{{model},copied}}": 1,
+        f"onnxlate_protected_texts_total{{{model},set apart}}": 2,
+    }
+
+
 async def test_calls_texts_and_tokens_are_counted(
     config: ServerConfig, bundle: Bundle
 ) -> None:

@@ -1,9 +1,10 @@
 """Finds what is to be protected."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from onnxlate.answer import ItemKind, Span
+from onnxlate.answer import ItemKind, Span, Term
 
 from .patterns import SYMBOLS, WORDY, may_have_items, pattern
 
@@ -83,6 +84,24 @@ def united(text: str, items: Iterable[Item]) -> list[Item]:
             span = Span(one[-1].span.start, item.span.end)
             one[-1] = Item(ItemKind.PHRASE, span, span.of(text))
     return one
+
+
+def outside_terms(items: list[Item], text: str, terms: Sequence[Term]) -> list[Item]:
+    """Without the numbers of terms: that of "Windows 11" is the glossary's business."""
+    numbered = [each.source for each in terms if may_have_items(each.source)]
+    spans = [
+        match.span()
+        for source in numbered
+        for match in re.finditer(re.escape(source), text, re.IGNORECASE)
+    ]
+    return [
+        item
+        for item in items
+        if item.kind is not ItemKind.NUMBER
+        or not any(
+            start <= item.span.start and item.span.end <= end for start, end in spans
+        )
+    ]
 
 
 def phrases_in(text: str, phrases: Iterable[str]) -> list[Item]:

@@ -16,7 +16,7 @@ from ..options import TranslateOptions
 from ..translation import TextPiece, Translation
 from .case import Ask, Attempt, Case
 from .chain import Abilities, attempts
-from .items import Finder
+from .items import Finder, outside_terms
 
 MAX_PHRASES = 1000
 """In one call; each is looked for in every text."""
@@ -72,6 +72,8 @@ class Protecting:
     ) -> list[Translation]:
         """As Translator's; each with a report of what was to be kept."""
         check(options.protected_phrases)
+        if not 1 <= len(texts) <= self._limits.max_texts:
+            return await self._below.translate(texts, options, caller)  # which refuses
         jobs = [self._job(self._case(text, options)) for text in texts]
         pending = jobs
         while pending:
@@ -102,7 +104,7 @@ class Protecting:
         phrases = options.protected_phrases
         handed_down = replace(options, protect=False, protected_phrases=())
         items = self._finder.items(text, phrases, protect) if self._fits(text) else []
-        return Case(text, tuple(items), handed_down)
+        return Case(text, tuple(outside_terms(items, text, options.terms)), handed_down)
 
     def _fits(self, text: str) -> bool:
         """What does not is refused below, and costs no search."""
@@ -127,10 +129,16 @@ class Protecting:
             groups.setdefault(ask.options, []).append(index)
         found: dict[int, Translation] = {}
         for options, indices in groups.items():
-            texts = [asks[index].text for index in indices]
-            answers = await self._below.translate(texts, options, caller)
-            found.update(zip(indices, answers, strict=True))
+            # The pieces of a call's texts may be more than a call may have.
+            for some in batched(indices, self._limits.max_texts):
+                texts = [asks[index].text for index in some]
+                answers = await self._below.translate(texts, options, caller)
+                found.update(zip(some, answers, strict=True))
         return [found[index] for index in range(len(asks))]
+
+
+def batched(indices: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+    return (indices[at : at + size] for at in range(0, len(indices), size))
 
 
 def check(phrases: Sequence[str]) -> None:
