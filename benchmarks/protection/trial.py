@@ -60,7 +60,7 @@ async def trial(bundle: Bundle, sentences: Sequence[Inserted]) -> Trial:
     finally:
         await deployment.stop()
     tried = map(_tried, sentences, plain, protected)
-    return Trial(tuple(tried), deployment.protecting.ways)
+    return Trial(tuple(tried), deployment.layers.protecting.ways)
 
 
 async def _translations(
