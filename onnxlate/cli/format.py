@@ -17,6 +17,11 @@ def plain(translation: Translation) -> str:
     return one_line(translation.text)
 
 
+def whole(translation: Translation) -> str:
+    """With its line breaks, of which there are as many as in its source."""
+    return translation.text
+
+
 def columns(translation: Translation) -> str:
     """Hypotheses, each behind its score if it has one, with tabs between."""
     cells: list[str] = []
