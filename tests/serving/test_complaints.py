@@ -1,6 +1,7 @@
 """What people complain about in this field, over a whole server whose model is at
 fault: nothing of it happens in silence."""
 
+import asyncio
 from collections.abc import Sequence
 
 import pytest
@@ -48,8 +49,8 @@ async def answer(bundle: Bundle, runner: Echo, text: str, **options: int) -> pb.
         options=pb.TranslateOptions(format=pb.FORMAT_TEXT, **options),  # type: ignore[arg-type]
     )
     async with served_by(runner, bundle) as address, connected(address) as stub:
-        [result] = (await stub.Translate(request)).results
-        return result
+        response: pb.TranslateResponse = await stub.Translate(request)
+        return response.results[0]
 
 
 def kinds(result: pb.Result) -> set[int]:
@@ -130,3 +131,43 @@ async def test_a_sentence_that_was_cut_says_so(exact: Bundle) -> None:
         [result] = (await stub.Translate(request)).results
 
     assert Kind.KIND_TRUNCATED_SOURCE in kinds(result)
+
+
+async def test_a_long_text_keeps_nobody_else_waiting(exact: Bundle) -> None:
+    """They come from one address, so that they are one caller's."""
+    text = "\n".join(f"one {at} two {at} three" for at in range(2000))
+    long = pb.TranslateRequest(
+        texts=[text], options=pb.TranslateOptions(format=pb.FORMAT_TEXT)
+    )
+    short = pb.TranslateRequest(texts=["one"])
+
+    async with served_by(Echo(), exact) as address, connected(address) as stub:
+        document = asyncio.ensure_future(stub.Translate(long))
+        await asyncio.sleep(0.2)
+        for _ in range(5):
+            await stub.Translate(short)
+        others_first = not document.done()
+        [result] = (await document).results
+
+    assert others_first
+    assert result.hypotheses[0].text == text
+
+
+async def test_hanging_up_frees_the_rows_of_a_text(exact: Bundle) -> None:
+    text = "\n".join(f"one {at} two {at} three" for at in range(2000))
+    options = pb.TranslateOptions(format=pb.FORMAT_TEXT)
+    runner = Echo()
+
+    async with served_by(runner, exact) as address, connected(address) as stub:
+        stream = stub.TranslateStream(
+            pb.TranslateStreamRequest(text=text, options=options)
+        )
+        async for _ in stream:
+            break
+        stream.cancel()
+        await asyncio.sleep(0.3)
+        steps = len(runner.steps)
+        await asyncio.sleep(0.3)
+
+    assert len(runner.steps) == steps
+    assert len(runner.said) < 500
