@@ -280,3 +280,28 @@ async def test_a_stream_tells_of_a_loop_but_cannot_take_it_back(
 
 def kinds(warnings: tuple[AnswerWarning, ...]) -> list[WarningKind]:
     return [each.kind for each in warnings]
+
+
+@pytest.mark.parametrize(
+    ("source", "said", "target"),
+    [
+        ("# A title", "Ein Titel.", "# Ein Titel"),
+        ("| a | b |", "Ah!", "| Ah | Ah |"),
+        ("A sentence.", "Ein Satz.", "Ein Satz."),
+        ("Note:", "Notiz.", "Notiz:"),
+        ("and so on …", "und so weiter …", "und so weiter …"),
+        ("A title", "Warum?", "Warum?"),
+        ("A title", "Also...", "Also..."),
+    ],
+)
+async def test_a_full_stop_is_where_the_source_has_one(
+    bundle: Bundle, source: str, said: str, target: str
+) -> None:
+    layer = documents(bundle, Copying(lambda *_: said))
+
+    [answer] = await layer.translate([source], TEXT)
+    pieces = [each async for each in layer.stream(source, TEXT)]
+
+    assert answer.hypotheses[0].text == target
+    assert "".join(each.text for each in pieces) == target
+    assert answer.segments[-1].target.end == len(target)

@@ -20,7 +20,6 @@ from ..translation import TextPiece, Translation
 from .again import better, safer, suspicious
 from .assembly import assembled
 from .crowd import GROUP, translate_many
-from .gaps import fitted
 from .live import Live
 from .parts import Part, splitter
 
@@ -134,20 +133,15 @@ class Documents:
             for part in parts:
                 while waiting and len(under_way) < AHEAD:
                     admitted = bool(answers or under_way)
-                    each = waiting.popleft().text
+                    each = waiting.popleft()
                     live = Live(self._below, each, asked, caller, admitted)
                     under_way.append(live)
                 if before := text[copied : part.source.start]:
                     yield TextPiece(before)
                 live = under_way[0]
-                if part.gaps:
-                    # Where they go depends on the end.
-                    answer = await live.translation()
-                    yield TextPiece(fitted(answer.hypotheses[0].text, part).text)
-                else:
-                    async with aclosing(live.pieces()) as pieces:
-                        async for piece in pieces:
-                            yield TextPiece(piece)
+                async with aclosing(live.pieces()) as pieces:
+                    async for piece in pieces:
+                        yield TextPiece(piece)
                 answer = await live.translation()
                 under_way.popleft()
                 answers.append(self._looked_over(part.text, answer, asked))
