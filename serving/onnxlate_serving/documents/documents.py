@@ -17,7 +17,7 @@ from ..guard.guard import Guard
 from ..layer import Layer
 from ..options import TranslateOptions
 from ..translation import TextPiece, Translation
-from .again import better, safer, suspicious
+from .again import SAFE_BEAM, better, safer, suspicious
 from .assembly import assembled
 from .crowd import GROUP, translate_many
 from .live import Live
@@ -198,7 +198,7 @@ class Documents:
         answers = await self._all_looked_over(texts, answers, asked)
         doubtful: dict[TranslateOptions, list[int]] = {}
         for at, answer in enumerate(answers):
-            if suspicious(answer):
+            if suspicious(answer, asked):
                 doubtful.setdefault(self._safer(asked, answer), []).append(at)
         for options_again, places in doubtful.items():
             some = [texts[at] for at in places]
@@ -211,12 +211,9 @@ class Documents:
         return answers
 
     def _safer(self, asked: TranslateOptions, answer: Translation) -> TranslateOptions:
-        return safer(
-            asked,
-            answer,
-            self._limits.max_beam_size,
-            self._manifest.limits.max_target_tokens,
-        )
+        beam = asked.beam_size or self._manifest.defaults.beam_size
+        beam = max(beam, min(SAFE_BEAM, self._limits.max_beam_size))
+        return safer(asked, answer, beam, self._manifest.limits.max_target_tokens)
 
     def _of_sentences(self, options: TranslateOptions) -> TranslateOptions:
         protect = True if options.protect is None else options.protect
