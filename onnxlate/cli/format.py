@@ -20,6 +20,11 @@ def plain(translation: Translation, source: str) -> str:
     return one_line(translation.text)
 
 
+def whole(translation: Translation, source: str) -> str:
+    """With its line breaks, of which there are as many as in its source."""
+    return translation.text
+
+
 def columns(translation: Translation, source: str) -> str:
     """Hypotheses, each behind its score if it has one, with tabs between."""
     return "\t".join(_cells(translation))

@@ -38,6 +38,19 @@ def read_lines(read: Callable[[int], bytes | None]) -> Iterator[list[str]]:
         yield [_decode(rest)]
 
 
+def read_whole(read: Callable[[int], bytes | None]) -> str:
+    """Everything as one text, of which nothing is left out or folded."""
+    data = b""
+    while more := read(READ_BYTES):
+        data += more
+        if len(data) > MAX_MESSAGE_BYTES:
+            raise InvalidRequest(
+                f"the text is longer than {MAX_MESSAGE_BYTES} bytes; translate it in "
+                "several parts"
+            )
+    return data.decode("utf-8", "replace")
+
+
 def one_line(text: str) -> str:
     return _LINE_ENDS.sub(" ", text)
 

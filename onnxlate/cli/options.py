@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from onnxlate.answer import Format
+
 DEFAULT_SERVER = "127.0.0.1:50051"
 
 Server = Annotated[
@@ -34,6 +36,13 @@ BeamSize = Annotated[
 ]
 TimeoutS = Annotated[
     float, typer.Option("--timeout", min=0.001, help="Seconds one call may take.")
+]
+TextFormat = Annotated[
+    Format,
+    typer.Option(
+        "--format",
+        help="What a text is. All but sentences are read whole, and keep their layout.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object per line.")]
 Output = Annotated[

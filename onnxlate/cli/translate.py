@@ -9,6 +9,7 @@ from typing import Annotated, BinaryIO
 
 import typer
 
+from onnxlate.answer import Format, WarningKind
 from onnxlate.client import Client
 from onnxlate.credentials import Credentials
 from onnxlate.documents import Settings
@@ -20,7 +21,7 @@ from . import options as shared
 from .credentials import with_credentials
 from .document import translate_file
 from .files import input_file, output_file
-from .lines import one_line, read_lines
+from .lines import one_line, read_lines, read_whole
 from .pipeline import translated
 from .progress import Counter
 
@@ -67,6 +68,7 @@ def translate(
         bool, typer.Option("--stream", help="Print the words as they are decided.")
     ] = False,
     as_json: shared.Json = False,
+    text_format: shared.TextFormat = Format.SENTENCE,
     source: Annotated[
         Path | None,
         typer.Option("--input", "-i", help="File to read instead of standard input."),
@@ -127,6 +129,10 @@ def translate(
     several = scores or alignment or (num_hypotheses or 1) > 1
     if stream and not as_json and several:
         raise ConfigError("--stream prints one translation's words; add --json")
+    # A document is one text, and is written as it is.
+    whole = text_format is not Format.SENTENCE
+    if whole and not as_json and several:
+        raise ConfigError(f"--format {text_format.value} prints one text; add --json")
     options = CallOptions(
         model=model,
         beam_size=beam_size,
@@ -136,6 +142,7 @@ def translate(
         return_scores=scores or None,
         truncate_source=truncate or None,
         return_alignment=alignment or None,
+        format=text_format if whole else None,
     )
     if file:
         options["timeout_s"] = timeout_s
@@ -144,27 +151,32 @@ def translate(
         return
     with (
         Client(server, timeout_s=timeout_s, credentials=credentials) as client,
-        _groups(texts, source) as groups,
+        _groups(texts, source, whole) as groups,
         output_file(output) as out,
     ):
         if stream:
-            _stream(client, groups, options, out, as_json)
+            _stream(client, groups, options, out, as_json, whole and not texts)
             return
-        line_of = _format(as_json, alignment, bool(scores or num_hypotheses))
+        line_of = _format(as_json, alignment, bool(scores or num_hypotheses), whole)
+        end = "" if whole and not (texts or as_json) else "\n"
         with Counter(_size(source), _drawn(source, output)) as counter:
             for batch, answers in translated(client, groups, options):
                 for each, line in zip(answers, batch.lines, strict=True):
-                    out.write(f"{line_of(each, line)}\n".encode())
+                    out.write(f"{line_of(each, line)}{end}".encode())
                 out.flush()
                 counter.add(batch.lines)
                 for number, each in enumerate(answers, batch.first):
-                    if each.truncated:
-                        counter.warn(_truncation(number, each))
+                    for warning in _warnings(each, number, whole):
+                        counter.warn(warning)
 
 
-def _format(as_json: bool, alignment: bool, columns: bool) -> format.Format:
+def _format(
+    as_json: bool, alignment: bool, columns: bool, whole: bool
+) -> format.Format:
     if as_json:
         return format.as_json
+    if whole:
+        return format.whole
     if alignment:
         return format.aligned
     return format.columns if columns else format.plain
@@ -172,16 +184,16 @@ def _format(as_json: bool, alignment: bool, columns: bool) -> format.Format:
 
 @contextmanager
 def _groups(
-    texts: list[str] | None, source: Path | None
+    texts: list[str] | None, source: Path | None, whole: bool
 ) -> Iterator[Iterator[list[str]]]:
-    """What is to be translated, in lists as they come."""
+    """What is to be translated, in lists as they come; or `whole`, as one text."""
     if texts:
         yield iter([texts])
         return
     if source is None and sys.stdin.isatty():
         print("reading lines from the terminal; Ctrl-D ends", file=sys.stderr)
     with input_file(source) as read:
-        yield read_lines(read)
+        yield iter([[read_whole(read)]]) if whole else read_lines(read)
 
 
 def _stream(
@@ -190,20 +202,35 @@ def _stream(
     options: CallOptions,
     out: BinaryIO,
     as_json: bool,
+    exact: bool,
 ) -> None:
-    """One text after the other, each piece at once."""
+    """One text after the other, each piece at once; `exact` adds nothing to it."""
     texts = (text for group in groups for text in group)
     for number, text in enumerate(texts, 1):
         with client.stream(text, **options) as pieces:
             for piece in pieces:
                 record = json.dumps({"piece": piece}, ensure_ascii=False) + "\n"
-                out.write((record if as_json else one_line(piece)).encode())
+                plain = piece if options.get("format") else one_line(piece)
+                out.write((record if as_json else plain).encode())
                 out.flush()
         end = format.as_json(pieces.result) if as_json else ""
-        out.write(f"{end}\n".encode())
+        out.write((end if exact and not as_json else f"{end}\n").encode())
         out.flush()
-        if pieces.result.truncated:
-            print(f"warning: {_truncation(number, pieces.result)}", file=sys.stderr)
+        for warning in _warnings(pieces.result, number, bool(options.get("format"))):
+            print(f"warning: {warning}", file=sys.stderr)
+
+
+def _warnings(translation: Translation, number: int, whole: bool) -> Iterator[str]:
+    """What is doubtful about it, with the place: a line's number, or characters."""
+    if translation.truncated:
+        yield _truncation(number, translation)
+    for each in translation.warnings:
+        if each.kind is WarningKind.TRUNCATED_SOURCE:
+            continue  # that was it
+        place = f"line {number}"
+        if whole:
+            place = f"text {number}, characters {each.source.start}-{each.source.end}"
+        yield f"{place}: {each.kind.value}: {each.details}"
 
 
 def _truncation(number: int, translation: Translation) -> str:

@@ -3,18 +3,22 @@
 import asyncio
 import textwrap
 from contextlib import aclosing
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from onnxlate.answer import AnswerWarning, Format, WarningKind
 from onnxlate.bundle import Bundle
 from onnxlate.errors import InvalidRequest, Overloaded
+from onnxlate.finish import FinishReason
 from onnxlate.text import Tokenizer
 from onnxlate_serving.config import RequestLimits
 from onnxlate_serving.documents.crowd import GROUP, GROUPS
 from onnxlate_serving.documents.documents import AHEAD, Documents
 from onnxlate_serving.options import TranslateOptions
 from onnxlate_serving.server import default_bundle
+from onnxlate_serving.translation import Translation
 
 from .copying import Copying
 
@@ -128,6 +132,27 @@ async def test_what_was_left_out_is_given_room(bundle: Bundle) -> None:
     assert [(each.kind, each.decoded_again) for each in answer.warnings] == [
         (WarningKind.TOO_SHORT, True)
     ]
+
+
+async def test_what_was_to_be_cut_is_not_tried_again(bundle: Bundle) -> None:
+    class Cutting(Copying):
+        async def translate(self, *arguments: Any) -> list[Translation]:
+            answers = await super().translate(*arguments)
+            return [cut(each) for each in answers]
+
+    def cut(answer: Translation) -> Translation:
+        best = replace(answer.hypotheses[0], finish_reason=FinishReason.LENGTH)
+        return replace(answer, hypotheses=(best,))
+
+    asked, unasked = Cutting(lambda *_: "Ja und"), Cutting(lambda *_: "Ja und")
+    limited = replace(TEXT, max_target_tokens=3)
+
+    [answer] = await documents(bundle, asked).translate(["One day."], limited)
+    await documents(bundle, unasked).translate(["One day."], TEXT)
+
+    assert kinds(answer.warnings) == [WarningKind.UNFINISHED]
+    assert answer.hypotheses[0].finish_reason is FinishReason.LENGTH
+    assert (len(asked.calls), len(unasked.calls)) == (1, 2)
 
 
 async def test_a_second_try_that_is_no_better_is_not_taken(bundle: Bundle) -> None:
@@ -280,3 +305,28 @@ async def test_a_stream_tells_of_a_loop_but_cannot_take_it_back(
 
 def kinds(warnings: tuple[AnswerWarning, ...]) -> list[WarningKind]:
     return [each.kind for each in warnings]
+
+
+@pytest.mark.parametrize(
+    ("source", "said", "target"),
+    [
+        ("# A title", "Ein Titel.", "# Ein Titel"),
+        ("| a | b |", "Ah!", "| Ah | Ah |"),
+        ("A sentence.", "Ein Satz.", "Ein Satz."),
+        ("Note:", "Notiz.", "Notiz:"),
+        ("and so on …", "und so weiter …", "und so weiter …"),
+        ("A title", "Warum?", "Warum?"),
+        ("A title", "Also...", "Also..."),
+    ],
+)
+async def test_a_full_stop_is_where_the_source_has_one(
+    bundle: Bundle, source: str, said: str, target: str
+) -> None:
+    layer = documents(bundle, Copying(lambda *_: said))
+
+    [answer] = await layer.translate([source], TEXT)
+    pieces = [each async for each in layer.stream(source, TEXT)]
+
+    assert answer.hypotheses[0].text == target
+    assert "".join(each.text for each in pieces) == target
+    assert answer.segments[-1].target.end == len(target)

@@ -10,7 +10,7 @@ from ..options import TranslateOptions
 from ..translation import Translation
 
 SAFE_BEAM = 5
-"""Hypotheses that a second try keeps at least, if the server allows."""
+"""Hypotheses that a second try keeps at least, if the server allows so many."""
 
 NO_REPEAT = 4
 """Longest run of tokens that it may say twice."""
@@ -25,19 +25,23 @@ LOOPING = frozenset(
 )
 
 
-def suspicious(translation: Translation) -> bool:
-    return any(each.kind in SUSPICIOUS for each in translation.warnings)
+def suspicious(translation: Translation, options: TranslateOptions) -> bool:
+    """Whether a second try may be better."""
+    kinds = {each.kind for each in translation.warnings} & SUSPICIOUS
+    if options.max_target_tokens is not None:
+        kinds -= {WarningKind.UNFINISHED}  # so it was asked for
+    return bool(kinds)
 
 
 def safer(
     options: TranslateOptions,
     translation: Translation,
-    max_beam: int,
+    beam: int,
     max_target_tokens: int,
 ) -> TranslateOptions:
-    """What the caller asked for, but with what keeps decoders on their way."""
+    """What the caller asked for, but with that beam, and with what keeps decoders on
+    their way."""
     kinds = {each.kind for each in translation.warnings}
-    beam = max(options.beam_size or 0, min(SAFE_BEAM, max_beam))
     safe = replace(options, beam_size=beam, sampling=None)
     if WarningKind.TOO_SHORT in kinds:
         # So that what was left out has room.

@@ -38,7 +38,7 @@ class Placed:
     @property
     def from_source(self) -> Places:
         changes = [(gap.at + 1, len(gap.text) - 1) for gap in self.part.gaps]
-        return Places(self.part.source.start, changes)
+        return Places(self.part.source.start, self.part.source.end, changes)
 
     @property
     def from_target(self) -> Places:

@@ -26,8 +26,9 @@ _BREAKS = [
 ]
 """The best places first; a part ends behind what they find."""
 
-CHARACTERS_PER_TOKEN = 8
-"""More than texts have in the mean: what is looked at to find what fits."""
+CHARACTERS_PER_TOKEN = 3
+"""Fewer than most texts have: what is longer is mostly too long, and not counted
+whole."""
 
 NumTokens = Callable[[str], int]
 
@@ -39,6 +40,8 @@ def clauses(
     start, end = sentence.start, sentence.end
     while not _fits(text[start:end], num_tokens, most):
         longest = _longest(text, start, end, num_tokens, most)
+        if longest == end:
+            break
         at = _best_break(text, start, longest)
         yield Span(start, at)
         start = at
@@ -54,8 +57,16 @@ def _fits(text: str, num_tokens: NumTokens, most: int) -> bool:
 
 
 def _longest(text: str, start: int, end: int, num_tokens: NumTokens, most: int) -> int:
-    """How far the text fits, by halving; at least one character."""
-    fits, too_far = start + 1, min(end, start + most * CHARACTERS_PER_TOKEN)
+    """How far the text fits, by doubling and halving; at least one character."""
+    fits, step = start + 1, 1
+    # What is counted is never much longer than what fits, or texts of characters that
+    # are many tokens each would take long.
+    while fits + step <= end and num_tokens(text[start : fits + step]) <= most:
+        fits += step
+        step *= 2
+    too_far = min(end, fits + step)
+    if too_far == end and num_tokens(text[start:end]) <= most:
+        return end
     while too_far - fits > 1:
         middle = (fits + too_far) // 2
         if num_tokens(text[start:middle]) <= most:

@@ -17,10 +17,9 @@ from ..guard.guard import Guard
 from ..layer import Layer
 from ..options import TranslateOptions
 from ..translation import TextPiece, Translation
-from .again import better, safer, suspicious
+from .again import SAFE_BEAM, better, safer, suspicious
 from .assembly import assembled
 from .crowd import GROUP, translate_many
-from .gaps import fitted
 from .live import Live
 from .parts import Part, splitter
 
@@ -134,20 +133,15 @@ class Documents:
             for part in parts:
                 while waiting and len(under_way) < AHEAD:
                     admitted = bool(answers or under_way)
-                    each = waiting.popleft().text
+                    each = waiting.popleft()
                     live = Live(self._below, each, asked, caller, admitted)
                     under_way.append(live)
                 if before := text[copied : part.source.start]:
                     yield TextPiece(before)
                 live = under_way[0]
-                if part.gaps:
-                    # Where they go depends on the end.
-                    answer = await live.translation()
-                    yield TextPiece(fitted(answer.hypotheses[0].text, part).text)
-                else:
-                    async with aclosing(live.pieces()) as pieces:
-                        async for piece in pieces:
-                            yield TextPiece(piece)
+                async with aclosing(live.pieces()) as pieces:
+                    async for piece in pieces:
+                        yield TextPiece(piece)
                 answer = await live.translation()
                 under_way.popleft()
                 answers.append(self._looked_over(part.text, answer, asked))
@@ -204,7 +198,7 @@ class Documents:
         answers = await self._all_looked_over(texts, answers, asked)
         doubtful: dict[TranslateOptions, list[int]] = {}
         for at, answer in enumerate(answers):
-            if suspicious(answer):
+            if suspicious(answer, asked):
                 doubtful.setdefault(self._safer(asked, answer), []).append(at)
         for options_again, places in doubtful.items():
             some = [texts[at] for at in places]
@@ -217,12 +211,9 @@ class Documents:
         return answers
 
     def _safer(self, asked: TranslateOptions, answer: Translation) -> TranslateOptions:
-        return safer(
-            asked,
-            answer,
-            self._limits.max_beam_size,
-            self._manifest.limits.max_target_tokens,
-        )
+        beam = asked.beam_size or self._manifest.defaults.beam_size
+        beam = max(beam, min(SAFE_BEAM, self._limits.max_beam_size))
+        return safer(asked, answer, beam, self._manifest.limits.max_target_tokens)
 
     def _of_sentences(self, options: TranslateOptions) -> TranslateOptions:
         protect = True if options.protect is None else options.protect

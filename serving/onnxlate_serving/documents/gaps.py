@@ -1,4 +1,8 @@
-"""Puts a sentence's gaps into its translation, where they stood in proportion."""
+"""Fits a translation into the place of its source.
+
+Gaps are put where they stood in proportion. Models end whatever they say with a full
+stop; where the source has none, as headings, cells and clauses have none, that goes.
+"""
 
 import re
 from collections.abc import Sequence
@@ -7,6 +11,10 @@ from dataclasses import dataclass
 from .characters import AS_SPACES, splits_character
 from .parts import Part
 from .places import Places
+
+STOPS = ".!。"
+_STOP = re.compile(rf"(?<=[^\W_])[{STOPS}]$")
+CLAUSE_ENDS = ",;:，、；："
 
 _BLANK = re.compile(r"\s+")
 
@@ -23,12 +31,13 @@ class Fitted:
 
     def places(self, start: int) -> Places:
         """Of the model's text in a whole in which this begins at `start`."""
-        return Places(start - self.before, self.changes)
+        end = start + len(self.text)
+        return Places(start - self.before, end, self.changes)
 
 
 def fitted(translation: str, part: Part) -> Fitted:
     """Without line breaks of its own, or white space at its ends; with all gaps."""
-    text = translation.translate(AS_SPACES).rstrip()
+    text = _closed(translation.translate(AS_SPACES).rstrip(), part.text)
     before = len(text) - len(text.lstrip())
     if not part.gaps:
         return Fitted(text[before:], before, ())
@@ -41,6 +50,14 @@ def fitted(translation: str, part: Part) -> Fitted:
         start = end
     said.append(text[start:])
     return Fitted("".join(said), before, tuple(changes))
+
+
+def _closed(text: str, source: str) -> str:
+    """With the source's comma or colon, or nothing, for a full stop of the model's."""
+    mark = source[-1:]
+    if not _STOP.search(text) or not (mark in CLAUSE_ENDS or mark.isalnum()):
+        return text
+    return text[:-1] + (mark if mark in CLAUSE_ENDS else "")
 
 
 def _chosen(text: str, before: int, part: Part) -> list[tuple[int, int]]:

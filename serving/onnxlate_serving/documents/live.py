@@ -13,6 +13,8 @@ from ..options import TranslateOptions
 from ..translation import Translation
 from .characters import AS_SPACES
 from .crowd import LONGEST_PAUSE_S, PAUSE_S
+from .gaps import STOPS, fitted
+from .parts import Part
 
 
 class Live:
@@ -24,13 +26,13 @@ class Live:
     def __init__(
         self,
         layer: Layer,
-        text: str,
+        part: Part,
         options: TranslateOptions,
         caller: Caller,
         admitted: bool,
     ) -> None:
         """Starts at once; `admitted` as in crowd.py."""
-        self._layer, self._text = layer, text
+        self._layer, self._part = layer, part
         self._options, self._caller = options, caller
         self._waiting = ""
         self._translation: Translation | None = None
@@ -39,8 +41,8 @@ class Live:
         self._task.add_done_callback(lambda _: self._news.set())
 
     async def pieces(self) -> AsyncGenerator[str, None]:
-        """What is said, from its first word to its last; no white space around it, and
-        no line breaks within.
+        """What is said, as it stands in the whole; at once if there are gaps in it,
+        since their places depend on the end.
 
         Raises what the layer raises.
         """
@@ -51,13 +53,17 @@ class Live:
             over = self._task.done()
             new, self._waiting = held + self._waiting.translate(AS_SPACES), ""
             new = new if said else new.lstrip()
-            held = new[len(new.rstrip()) :]
-            if new := new.rstrip():
-                said += new
-                yield new
+            sure = "" if self._part.gaps else _sure(new)
+            held = new[len(sure) :]
             if over:
-                self._task.result()  # or what it failed with
+                whole = fitted(
+                    (await self.translation()).hypotheses[0].text, self._part
+                )
+                yield whole.text[len(said) :]
                 return
+            if sure:
+                said += sure
+                yield sure
 
     async def translation(self) -> Translation:
         """The whole, when it is there."""
@@ -81,9 +87,17 @@ class Live:
             await asyncio.sleep(min(PAUSE_S * 2**attempt, LONGEST_PAUSE_S))
 
     async def _read_once(self) -> None:
-        pieces = self._layer.stream(self._text, self._options, self._caller)
+        pieces = self._layer.stream(self._part.text, self._options, self._caller)
         async with aclosing(pieces):
             async for piece in pieces:
                 self._waiting += piece.text
                 self._translation = piece.translation
                 self._news.set()
+
+
+def _sure(text: str) -> str:
+    """Without what may go when the end is known: white space and a full stop."""
+    end = len(text)
+    while end and (text[end - 1].isspace() or text[end - 1] in STOPS):
+        end -= 1
+    return text[:end]

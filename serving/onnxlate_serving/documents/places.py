@@ -9,17 +9,21 @@ from onnxlate.answer import Span
 class Places:
     """A sentence's place in a text, and where the text has more or less than it."""
 
-    def __init__(self, start: int, changes: Sequence[tuple[int, int]] = ()) -> None:
-        """`start` is where the sentence's place 0 is; each change is a place from
-        which on the text is so many characters longer than the sentence."""
-        self._start = start
+    def __init__(
+        self, start: int, end: int, changes: Sequence[tuple[int, int]] = ()
+    ) -> None:
+        """`start` is where the sentence's place 0 is, and nothing is behind `end`; each
+        change is a place from which on the text is so many characters longer than the
+        sentence."""
+        self._start, self._end = start, end
         self._from = [place for place, _ in changes]
         self._by = [0]
         for _, by in changes:
             self._by.append(self._by[-1] + by)
 
     def __call__(self, place: int) -> int:
-        return self._start + place + self._by[bisect_right(self._from, place)]
+        by = self._by[bisect_right(self._from, place)]
+        return min(self._end, self._start + place + by)
 
     def span(self, span: Span) -> Span:
         return Span(self(span.start), self(span.end))

@@ -4,7 +4,7 @@ sentencex finds the ends: it knows the abbreviations of many languages. It keeps
 stands between quotation marks together, however long that is, and a mark that nobody
 closes swallows the rest; so it is shown the text without them. On NTREX-128 (1,851
 English sentences, eight to a paragraph) it then misses 17 ends instead of 222, and
-sees 24 that are none instead of 78.
+sees 13 more that end no line instead of 78.
 """
 
 import re

@@ -57,6 +57,7 @@ class Guard:
     def __init__(self, manifest: Manifest, tokenizer: Tokenizer) -> None:
         """`tokenizer` is the source's."""
         self._language = manifest.source_language
+        self._translates = manifest.source_language != manifest.target_language
         self._defaults: DecodeDefaults = manifest.defaults
         self._tokenizer = tokenizer
         self._known = tokenizer.characters()
@@ -100,7 +101,7 @@ class Guard:
         mean = self._mean_log_prob(translation, options)
         if mean is not None and mean < UNSURE:
             yield WarningKind.UNSURE, f"its words have {mean:.2f} in the mean"
-        if _is_copied(source, best.text):
+        if self._translates and _is_copied(source, best.text):
             yield WarningKind.UNTRANSLATED, "it came out as it went in"
 
     def _lengths(

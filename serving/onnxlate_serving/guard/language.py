@@ -29,8 +29,8 @@ SCRIPTS = {
 
 # Those that are frequent in several of these languages tell nothing, and are left out.
 _SMALL_WORDS = {
-    "en": "the of and to is that it for you he she with on are this have not be his her "
-    "they at from by we but my has had what can there who if all or your their "
+    "en": "the of and to is that it for you he she with on are this have not be his "
+    "her they at from by we but my has had what can there who if all or your their "
     "were been when would which out up more some them i our its how where why did "
     "does don just about into than then too",
     "de": "der und das ist nicht ein eine ich sie mit den auf zu sich es dem im von "
