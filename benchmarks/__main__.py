@@ -7,6 +7,7 @@ import typer
 from onnxlate.cli import MISTAKE, complain
 from onnxlate.errors import OnnxlateError
 
+from .alignment import alignment
 from .commands import add_side_by_side
 from .endurance.commands import chaos, fuzz, overload, soak, storm
 from .protection.command import protection
@@ -26,6 +27,7 @@ app.command()(server)
 app.command()(training)
 app.command()(report)
 app.command()(protection)
+app.command()(alignment)
 for command in (fuzz, storm, overload, chaos, soak):
     app.command()(command)
 

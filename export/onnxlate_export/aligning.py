@@ -75,7 +75,7 @@ def read(
         text, spans = tokenizer.decode_with_spans(ids)
         words.append(words_of(text, spans))
         texts.append([each.span.of(text) for each in words[-1]])
-    return Read(words[0], words[1], list(_copied(*texts)), attention)
+    return Read(words[0], words[1], list(copied_words(*texts)), attention)
 
 
 def choose_heads(sentences: Sequence[Read]) -> AlignmentInfo:
@@ -119,7 +119,7 @@ def _num_linked(sentence: Read, info: AlignmentInfo) -> int:
     return sum(int(found[t]) == s for s, t in sentence.copied)
 
 
-def _copied(source: list[str], target: list[str]) -> Iterator[tuple[int, int]]:
+def copied_words(source: list[str], target: list[str]) -> Iterator[tuple[int, int]]:
     once = [
         {word for word, count in Counter(words).items() if count == 1}
         for words in (source, target)

@@ -25,9 +25,10 @@ from .gate import BATCH, Progress
 MAX_DIFFERENCE: dict[Precision, float] = {"fp32": 1e-3}
 """How far a weight may be from PyTorch's: rounding."""
 
-MAX_MOVED: dict[Precision, float] = {"fp16": 0.02, "int8": 0.1}
+MAX_MOVED: dict[Precision, float] = {"fp16": 0.05, "int8": 0.25}
 """What share of its attention a token may pay elsewhere, in the mean of all tokens,
-layers and heads."""
+layers and heads. Trained models come to a tenth of it and less, random weights in int8
+to 0.14, and a graph that computes something else to more."""
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]

@@ -32,6 +32,10 @@ def test_the_tokenizer_still_cuts_the_same(bundle: Bundle) -> None:
         assert target.decode(each["target_ids"]) == each["target"]
 
 
+def test_it_still_goes_by_the_same_name(bundle: Bundle) -> None:
+    assert bundle.manifest.digest() == "50a6ed5b7dab7c48"
+
+
 def test_it_still_gives_its_committed_translations(bundle: Bundle) -> None:
     stepper = OrtStepper(bundle.encoder, bundle.decoder, threads=1)
     options = [

@@ -11,9 +11,12 @@ import pytest
 
 from onnxlate.bundle import Bundle
 from onnxlate.errors import ConfigError, ExportError
+from onnxlate_export.attention_gate import AttentionSessions
 from onnxlate_export.description import describe
 from onnxlate_export.export import export_bundle, new_folder
 from onnxlate_export.stepper import OrtStepper
+from onnxlate_serving.config import RuntimeConfig
+from onnxlate_serving.sessions import Sessions
 from onnxlate_training.checkpoint import LoadedModel, load_model
 from onnxlate_training.decode import pad
 
@@ -44,8 +47,25 @@ def test_the_manifest_tells_what_the_model_is(
     assert manifest.model.parameters == loaded.model.num_parameters()
     assert manifest.model.head_width * manifest.model.heads == manifest.model.width
     assert manifest.source_tokenizer == manifest.target_tokenizer == "joint.spm"
-    assert set(manifest.files) == {"encoder.onnx", "decoder.onnx", "joint.spm"}
+    graphs = {"encoder.onnx", "decoder.onnx", "attention.onnx"}
+    assert set(manifest.files) == graphs | {"joint.spm"}
     assert manifest.provenance["recipe"] == "random"
+
+
+def test_fp16_tells_where_it_looks_too(half: Bundle) -> None:
+    manifest = half.manifest
+    assert manifest.attention
+    assert manifest.attention.mean_difference < 0.05
+
+    served = Sessions(half, RuntimeConfig(device="cpu", threads=1))
+    attention = served.open_attention(manifest.attention.graph)
+    sessions = AttentionSessions(served.encoder, attention)
+    seen = sessions.look(pad([[5, 6, 3]]), pad([[2, 7, 8, 9]])[0])
+
+    assert seen.dtype == "float32"
+    layers, heads = manifest.model.decoder_layers, manifest.model.heads
+    assert seen.shape == (1, layers, heads, 4, 3)
+    assert seen.sum(axis=-1) == pytest.approx(1, abs=1e-2)
 
 
 def test_what_is_no_bundle_is_not_overwritten(
