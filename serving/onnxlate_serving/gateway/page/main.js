@@ -129,7 +129,7 @@ async function choose(sentence, start) {
     show(source.value);
     const next = [...output.querySelectorAll(".word[tabindex]")]
       .find((each) => each.pair.sentence === sentence && each.span[1] >= start.length);
-    if (next) words.reach(next);
+    next?.focus();
     say("Translated anew from there on");
   } catch (error) {
     if (!signal.aborted) trouble(error);
@@ -213,10 +213,13 @@ async function copy() {
   }
 }
 
-async function look() {
-  const word = words.current();
-  const chosen = word?.pair.sentence ?? state.sentences.find((each) => each.translated);
+async function look(chosen = words.current()?.pair.sentence) {
+  const sentences = state.sentences.filter((each) => each.translated);
+  chosen ??= sentences[0];
   if (!chosen || !state.features.attention) return;
+  $("which").hidden = sentences.length < 2;
+  $("which").replaceChildren(...sentences.map((each) => new Option(excerpt(each.source), state.sentences.indexOf(each))));
+  $("which").value = state.sentences.indexOf(chosen);
   say("Looking …", true);
   try {
     const body = { ...alone(chosen), return_attention: true };
@@ -241,7 +244,8 @@ document.addEventListener("selectionchange", () => {
 
 $("clear").addEventListener("click", () => { source.value = ""; later(); source.focus(); });
 $("copy").addEventListener("click", copy);
-$("look").addEventListener("click", look);
+$("look").addEventListener("click", () => look());
+$("which").addEventListener("change", (event) => look(state.sentences[event.target.value]));
 $("pick").addEventListener("click", () => $("file").click());
 $("file").addEventListener("change", () => {
   for (const file of $("file").files) files.translate(file);
@@ -277,7 +281,7 @@ const SHORTCUTS = {
   KeyS: () => source.focus(),
   KeyT: () => words.current()?.focus(),
   KeyC: copy,
-  KeyA: look,
+  KeyA: () => look(),
 };
 
 document.addEventListener("keydown", (event) => {

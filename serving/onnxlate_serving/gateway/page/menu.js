@@ -3,7 +3,7 @@
 import { post } from "./api.js";
 import { firstWord } from "./text.js";
 
-const MOST = 7, BEAM = 8;
+const MOST = 4, BEAM = 8;
 
 export class Menu {
   // `alone(sentence)` is how to ask for a sentence, `language()` that of its translation;
@@ -70,6 +70,7 @@ export class Menu {
     if (answers[0].status === "rejected") throw answers[0].reason;
     const found = new Map();
     for (const answer of answers.filter((each) => each.status === "fulfilled")) {
+      const most = found.size + MOST;
       for (const { text } of answer.value.translations[0].hypotheses) {
         if (!text.startsWith(prefix)) continue; // it was not held to it
         let rest = text.slice(prefix.length);
@@ -78,10 +79,11 @@ export class Menu {
           rest = rest.trimStart();
         }
         const first = firstWord(rest, this.language());
-        if (first.trim() && first.trim() !== word && !found.has(first)) found.set(first, rest.slice(first.length));
+        if (found.size === most || !first.trim() || first.trim() === word || found.has(first)) continue;
+        found.set(first, rest.slice(first.length));
       }
     }
-    return [...found].slice(0, MOST);
+    return [...found];
   }
 
   say(words) {
