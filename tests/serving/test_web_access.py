@@ -20,7 +20,8 @@ from onnxlate_serving.config import ServerConfig, TlsConfig
 from onnxlate_serving.server import Server
 from onnxlate_serving.tokens import hash_of
 
-from .gateways import ANYWHERE, Whole, served
+from .gateways import ANYWHERE, PAGE, Whole, served
+from .server_process import server_process
 from .web import running
 
 FIELDS = {"q": "one", "source": "en", "target": "xx"}
@@ -165,6 +166,24 @@ async def test_named_sites_may_call_from_a_browser(bundle: Bundle) -> None:
             )
             assert (before.headers.get(allowed) == origin) == may
             assert (after.headers.get(allowed) == origin) == may
+
+
+def test_it_can_stand_in_the_file_and_the_environment(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = tmp_path / "serve.toml"
+    settings.write_text('web-origins = ["https://example.org"]\n')
+    monkeypatch.setenv("ONNXLATE_SERVE_WEB", ANYWHERE)
+    listen = ("--listen", ANYWHERE, "--config", settings)
+    with server_process(bundle.path, *listen) as process:
+        process.wait_ready(60)
+        assert (found := PAGE.search(process.log))
+        answer = httpx.get(
+            f"{found[1]}/languages",
+            headers={"Origin": "https://example.org"},
+            timeout=60,
+        )
+    assert answer.headers["access-control-allow-origin"] == "https://example.org"
 
 
 async def test_a_gateway_that_dies_is_followed_by_another(bundle: Bundle) -> None:
