@@ -177,7 +177,8 @@ def test_it_can_stand_in_the_file_and_the_environment(
     listen = ("--listen", ANYWHERE, "--config", settings)
     with server_process(bundle.path, *listen) as process:
         process.wait_ready(60)
-        assert (found := PAGE.search(process.log))
+        found = PAGE.search(process.log)
+        assert found
         answer = httpx.get(
             f"{found[1]}/languages",
             headers={"Origin": "https://example.org"},

@@ -249,7 +249,8 @@ def test_files_are_forgotten_in_time_and_for_room() -> None:
     now = 0.0
     kept = downloads.Downloads(lambda: now)
     first = kept.keep("a", b"x")
-    assert (found := kept.find(first))
+    found = kept.find(first)
+    assert found
     assert found.data == b"x"
 
     half = downloads.MAX_KEPT_BYTES // 2
