@@ -24,7 +24,9 @@ const languages = new Languages(
   { from: $("from"), to: $("to"), fromName: $("from-name"), toName: $("to-name"), swap: $("swap") },
   () => { dress(); translate(); },
 );
-const files = new Files($("files"), () => languages.pair);
+let opened;
+const ready = new Promise((resolve) => { opened = resolve; });
+const files = new Files($("files"), async () => { await ready; return languages.pair; });
 
 // --- translating ---
 
@@ -45,6 +47,7 @@ async function translate() {
   fail(null);
   const text = source.value;
   if (!text.trim()) return clear();
+  if (!languages.models.length) return; // who begins sees to it
   const asked = (state.asked = new AbortController());
   say("Translating …", true);
   try {
@@ -332,6 +335,7 @@ async function begin() {
     languages.use(models);
     dress();
     measure();
+    opened();
     if (source.value.trim()) translate(); // typed before, or kept by a reload
     else if (languages.model) featuresOf(languages.model.name);
   } catch (error) {
