@@ -12,7 +12,7 @@ COPY onnxlate onnxlate
 COPY training training
 COPY export export
 COPY serving serving
-RUN /venv/bin/pip install --no-cache-dir -c constraints.txt '.[serve,trace]' \
+RUN /venv/bin/pip install --no-cache-dir -c constraints.txt '.[serve,trace,web]' \
     && /venv/bin/pip uninstall --yes pip setuptools
 
 FROM python:3.11-slim

@@ -22,7 +22,7 @@ from .caller import by_address, by_token
 from .calls import Calls
 from .config import ServerConfig
 from .deployment import Deployment
-from .gateway.process import Gateway
+from .gateway.process import Gateway, require_installed
 from .health import Health
 from .kserve import InferenceService
 from .memory import give_large_blocks_back
@@ -75,20 +75,22 @@ class Server:
         self._tokens = Tokens(config.tokens) if config.tokens else None
         self._address = self._allowed(config.listen)
         web = self._allowed(config.metrics) if config.metrics else None
+        self._page = self._allowed(config.web) if config.web else None
+        if self._page:
+            require_installed()
+        self._gateway: Gateway | None = None
         self._metrics = Metrics()
         self._health = Health("", service.NAME, kserve.NAME)
         self._models = Models(
             [Deployment.open(path, config) for path in paths_of(config)]
         )
         self._web = WebServer(web, self._pages(), self._tls) if web else None
-        self._gateway = (
-            Gateway(config, self._allowed(config.web)) if config.web else None
-        )
         self._traces = Traces(config.traces) if config.traces else None
 
     async def start(self) -> Address:
         """Listens, warms up, and only then says SERVING; the address in use."""
         self._calls = Calls()
+        self._gateway = Gateway(self._config, self._page) if self._page else None
         self._grpc = grpc.aio.server(
             interceptors=[Border(self._metrics, self._tokens, self._witnesses())],
             options=OPTIONS,

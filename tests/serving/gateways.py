@@ -1,10 +1,12 @@
 """Gateways to call: of whole servers, and in front of a double."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 
 from onnxlate_serving.address import Address
 from onnxlate_serving.config import ServerConfig
@@ -34,7 +36,6 @@ def served(*arguments: str | Path) -> Iterator[Whole]:
         found = PAGE.search(process.log)
         assert found
         yield Whole(process, grpc, found[1])
-        assert process.stop() == 0
 
 
 @asynccontextmanager
@@ -48,3 +49,20 @@ async def before(servicer: WordByWord) -> AsyncIterator[str]:
             yield gateway.url.rstrip("/")
         finally:
             await gateway.stop()
+
+
+@contextmanager
+def standing(servicer: WordByWord) -> Iterator[str]:
+    """The same for tests that are not asynchronous, or share it."""
+    loop = asyncio.new_event_loop()
+    thread = Thread(target=loop.run_forever)
+    thread.start()
+    place = before(servicer)
+    try:
+        yield asyncio.run_coroutine_threadsafe(place.__aenter__(), loop).result(60)
+        closing = place.__aexit__(None, None, None)
+        asyncio.run_coroutine_threadsafe(closing, loop).result(60)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()

@@ -135,6 +135,7 @@ def test_settings_tell_clients_what_there_is(rest: httpx.Client) -> None:
 MISTAKES: list[tuple[Any, int, str]] = [
     ({}, 400, "q: "),
     ({"q": 3, "source": "en", "target": "de"}, 400, "q: "),
+    ({"q": ["x"] * 1001, "source": "en", "target": "de"}, 400, "q: "),
     ({"q": [], "source": "en", "target": "de"}, 400, "q: "),
     ({"q": "x", "source": "en"}, 400, "target: "),
     ({"q": "x", "source": "en", "target": "fr"}, 400, "there are en-de"),
@@ -231,7 +232,9 @@ def test_our_options_are_the_clients_by_name(rest: httpx.Client) -> None:
         ({"text": "x", "texts": ["x"]}, "either text or texts"),
         ({"text": "x", "beam": 3}, "a name other than"),
         ({"text": "x", "beam_size": "wide"}, "beam_size: "),
-        ({"text": "x", "beam_size": -1}, "beam_size"),
+        ({"text": "x", "beam_size": -1}, "beam_size is out of range"),
+        ({"text": "x", "sampling": {"seed": -1}}, "sampling is out of range"),
+        ({"text": "x", "target_prefix": "\ud800"}, "not JSON of Unicode"),
         ({"text": "x", "beam_size": 17}, "from 1 to 16"),
         ({"text": "x", "format": "pdf"}, "format: "),
         ({"text": "x", "timeout_s": 0}, "timeout_s: "),
@@ -245,7 +248,9 @@ def test_options_that_cannot_be_meant_are_refused(
     for path in ("/v1/translate", "/v1/translate/stream"):
         if path.endswith("stream") and "text or texts" in reason:
             reason = "one text"
-        answer = rest.post(path, json=fields)
+        content = json.dumps(fields)
+        kind = {"Content-Type": "application/json"}
+        answer = rest.post(path, content=content, headers=kind)
         assert (answer.status_code, reason in answer.json()["error"]) == (400, True)
 
 

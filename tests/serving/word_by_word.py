@@ -36,7 +36,8 @@ def model(source: str, target: str, default: bool = False) -> pb.Model:
 class WordByWord(pb_grpc.TranslationServiceServicer):
     """Says each word in capitals; after a full stop or a line's end a segment ends.
 
-    Of a beam, hypothesis k has k times "x" behind the first word it is free to say.
+    Of a beam, hypothesis k has k times "x" behind the first word it is free to say,
+    unless that is "same"; one that is banned is "OTHER".
     Word k of the translation stands for word k of the source, and looks at nothing
     else. A word "loop" is warned of.
     """
@@ -131,7 +132,7 @@ def _said(text: str, k: int, options: pb.TranslateOptions) -> str:
             return word
         if word in options.banned_phrases:
             word = "OTHER"
-        return word + "x" * k
+        return word if word == "SAME" else word + "x" * k
 
     said = re.sub(WORD, say, text)
     if not taken:

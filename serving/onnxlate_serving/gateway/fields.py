@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -16,6 +16,11 @@ Fields = Mapping[str, Any]
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 Asked = TypeVar("Asked", bound=BaseModel)
+
+MAX_TEXTS = 1000
+"""In one request."""
+
+Texts = Annotated[list[str], Field(min_length=1, max_length=MAX_TEXTS)]
 
 
 async def fields_of(request: Request) -> Fields:
@@ -38,9 +43,11 @@ async def fields_of(request: Request) -> Fields:
         raise HTTPException(415, "send application/json or a form")
     try:
         fields = json.loads(body)
+        # Half a surrogate pair is JSON, and no character.
+        json.dumps(fields, ensure_ascii=False).encode()
     # Thousands of brackets are no object either.
     except (ValueError, RecursionError) as cause:
-        raise InvalidRequest("the body is not JSON") from cause
+        raise InvalidRequest("the body is not JSON of Unicode text") from cause
     if not isinstance(fields, dict):
         raise InvalidRequest("the body is not a JSON object")
     return fields

@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-
-from py3langid.langid import MODEL_FILE, LanguageIdentifier
+from typing import Any
 
 MAX_CHARACTERS = 2000
 """That are looked at; more changes nothing."""
@@ -52,6 +51,8 @@ def guesses(text: str, languages: Iterable[str]) -> list[Guess]:
 
 
 @cache
-def _identifier() -> LanguageIdentifier:
+def _identifier() -> Any:
     """Takes half a second, so not before somebody wants to know."""
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

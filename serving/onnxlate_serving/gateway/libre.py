@@ -19,7 +19,7 @@ from onnxlate.messages import ServedModel, Translation
 
 from .config import GatewayConfig
 from .documents import SUFFIXES
-from .fields import fields_of, meant
+from .fields import Texts, fields_of, meant
 from .languages import Guess, guesses, name_of
 from .upstream import Upstream, for_pair, token_of
 from .waiting import while_connected
@@ -33,7 +33,7 @@ AUTO = "auto"
 class TranslateBody(BaseModel):
     """Of /translate; fields that are not here are for other servers."""
 
-    q: Annotated[list[str], Field(min_length=1)] | str
+    q: Texts | str
     source: str
     target: str
     format: Literal["text", "html"] = "text"
@@ -45,7 +45,7 @@ class TranslateBody(BaseModel):
 
 
 class DetectBody(BaseModel):
-    q: Annotated[list[str], Field(min_length=1)] | str
+    q: Texts | str
 
 
 class LibreTranslate:

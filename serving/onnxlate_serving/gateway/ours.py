@@ -11,10 +11,10 @@ from starlette.routing import Route
 from onnxlate import AsyncClient
 from onnxlate.answer import Format
 from onnxlate.errors import InvalidRequest
-from onnxlate.messages import CallOptions
+from onnxlate.messages import CallOptions, translate_request
 
 from . import answers
-from .fields import Fields, fields_of, meant
+from .fields import Fields, Texts, fields_of, meant
 from .libre import AUTO, detected, guess
 from .lines import lines_response
 from .upstream import Upstream, for_pair, token_of
@@ -29,7 +29,7 @@ class _Asked(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     text: str | None = None
-    texts: Annotated[list[str], Field(min_length=1)] | None = None
+    texts: Texts | None = None
     source: str | None = None
     target: str | None = None
     api_key: str | None = None
@@ -110,6 +110,7 @@ async def _options(
     """What the client is told, and what was found out about the language."""
     wanted = set(get_type_hints(CallOptions)) & set(fields)
     options = cast(CallOptions, {name: getattr(asked, name) for name in wanted})
+    _check(options)
     if asked.source is None and asked.target is None:
         return options, {}
     if asked.source is None or asked.target is None or options.get("model"):
@@ -120,3 +121,12 @@ async def _options(
         source, found = best.language, {"detectedLanguage": guess(best)}
     options["model"] = for_pair(models, source, asked.target).full_name
     return options, found
+
+
+def _check(options: CallOptions) -> None:
+    """Raises InvalidRequest for what no message can hold, by its name alone."""
+    for name, value in options.items():
+        try:
+            translate_request([], cast(CallOptions, {name: value}))
+        except InvalidRequest as cause:
+            raise InvalidRequest(f"{name} is out of range") from cause

@@ -34,13 +34,17 @@ PAUSES_S = (0.0, 1.0, 5.0, 30.0)
 PARDON_S = 60.0
 
 
+def require_installed() -> None:
+    """Raises ConfigError if there is nothing to make a gateway of."""
+    if any(importlib.util.find_spec(name) is None for name in NEEDED):
+        raise ConfigError("--web needs pip install 'onnxlate[serve,web]'")
+
+
 class Gateway:
     """A socket that listens, and a child process that answers there."""
 
     def __init__(self, config: ServerConfig, address: Address) -> None:
         """Listens at once, so that the port is ours; raises ConfigError."""
-        if any(importlib.util.find_spec(name) is None for name in NEEDED):
-            raise ConfigError("--web needs pip install 'onnxlate[serve,web]'")
         self._socket = _listening(address)
         self.address = Address(address.host, self._socket.getsockname()[1])
         self.scheme = "https" if config.tls else "http"

@@ -3,7 +3,7 @@
 import { Failure, lines } from "./api.js";
 
 export class Files {
-  // `pair()` gives source and target.
+  // `pair()` promises source and target.
   constructor(list, pair) {
     this.list = list;
     this.pair = pair;
@@ -19,7 +19,7 @@ export class Files {
     this.list.hidden = false;
     this.list.prepend(row.element);
     const form = new FormData();
-    const { source, target } = this.pair();
+    const { source, target } = await this.pair();
     form.append("source", source);
     form.append("target", target);
     form.append("file", file);

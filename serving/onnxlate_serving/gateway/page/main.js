@@ -24,7 +24,9 @@ const languages = new Languages(
   { from: $("from"), to: $("to"), fromName: $("from-name"), toName: $("to-name"), swap: $("swap") },
   () => { dress(); translate(); },
 );
-const files = new Files($("files"), () => languages.pair);
+let opened;
+const ready = new Promise((resolve) => { opened = resolve; });
+const files = new Files($("files"), async () => { await ready; return languages.pair; });
 
 // --- translating ---
 
@@ -45,6 +47,7 @@ async function translate() {
   fail(null);
   const text = source.value;
   if (!text.trim()) return clear();
+  if (!languages.models.length) return; // who begins sees to it
   const asked = (state.asked = new AbortController());
   say("Translating …", true);
   try {
@@ -129,7 +132,7 @@ async function choose(sentence, start) {
     show(source.value);
     const next = [...output.querySelectorAll(".word[tabindex]")]
       .find((each) => each.pair.sentence === sentence && each.span[1] >= start.length);
-    if (next) words.reach(next);
+    next?.focus();
     say("Translated anew from there on");
   } catch (error) {
     if (!signal.aborted) trouble(error);
@@ -213,10 +216,13 @@ async function copy() {
   }
 }
 
-async function look() {
-  const word = words.current();
-  const chosen = word?.pair.sentence ?? state.sentences.find((each) => each.translated);
+async function look(chosen = words.current()?.pair.sentence) {
+  const sentences = state.sentences.filter((each) => each.translated);
+  chosen ??= sentences[0];
   if (!chosen || !state.features.attention) return;
+  $("which").hidden = sentences.length < 2;
+  $("which").replaceChildren(...sentences.map((each) => new Option(excerpt(each.source), state.sentences.indexOf(each))));
+  $("which").value = state.sentences.indexOf(chosen);
   say("Looking …", true);
   try {
     const body = { ...alone(chosen), return_attention: true };
@@ -241,7 +247,8 @@ document.addEventListener("selectionchange", () => {
 
 $("clear").addEventListener("click", () => { source.value = ""; later(); source.focus(); });
 $("copy").addEventListener("click", copy);
-$("look").addEventListener("click", look);
+$("look").addEventListener("click", () => look());
+$("which").addEventListener("change", (event) => look(state.sentences[event.target.value]));
 $("pick").addEventListener("click", () => $("file").click());
 $("file").addEventListener("change", () => {
   for (const file of $("file").files) files.translate(file);
@@ -277,7 +284,7 @@ const SHORTCUTS = {
   KeyS: () => source.focus(),
   KeyT: () => words.current()?.focus(),
   KeyC: copy,
-  KeyA: look,
+  KeyA: () => look(),
 };
 
 document.addEventListener("keydown", (event) => {
@@ -328,6 +335,7 @@ async function begin() {
     languages.use(models);
     dress();
     measure();
+    opened();
     if (source.value.trim()) translate(); // typed before, or kept by a reload
     else if (languages.model) featuresOf(languages.model.name);
   } catch (error) {

@@ -3,7 +3,7 @@
 import { post } from "./api.js";
 import { firstWord } from "./text.js";
 
-const MOST = 7, BEAM = 8;
+const MOST = 8, ENOUGH = 4, ROUNDS = 4, BEAM = 8;
 
 export class Menu {
   // `alone(sentence)` is how to ask for a sentence, `language()` that of its translation;
@@ -59,29 +59,44 @@ export class Menu {
 
   // [next word, what follows it], without the one that stands there.
   async wordings(sentence, before, word, signal) {
-    const prefix = before.trimEnd();
+    const prefix = before.trimEnd(), spaced = before !== prefix;
     const body = { ...this.alone(sentence), beam_size: BEAM, num_hypotheses: BEAM };
     if (prefix) body.target_prefix = prefix;
-    const answers = await Promise.allSettled([
-      post("v1/translate", body, signal),
-      // A beam often ends in one word for all; without it, it has to find others.
-      post("v1/translate", { ...body, banned_phrases: [word] }, signal),
-    ]);
-    if (answers[0].status === "rejected") throw answers[0].reason;
-    const found = new Map();
-    for (const answer of answers.filter((each) => each.status === "fulfilled")) {
-      for (const { text } of answer.value.translations[0].hypotheses) {
-        if (!text.startsWith(prefix)) continue; // it was not held to it
-        let rest = text.slice(prefix.length);
-        if (before !== prefix) {
-          if (!/^\s/.test(rest)) continue; // another end of the word before
-          rest = rest.trimStart();
-        }
-        const first = firstWord(rest, this.language());
-        if (first.trim() && first.trim() !== word && !found.has(first)) found.set(first, rest.slice(first.length));
+    const found = new Map(), taken = [word];
+    // A beam often ends in one word for all of it; without that, it has to find others.
+    for (let round = 0; round < ROUNDS && found.size < ENOUGH; round++) {
+      if (round) body.banned_phrases = [...taken];
+      let answer;
+      try {
+        answer = await post("v1/translate", body, signal);
+      } catch (error) {
+        if (error.status !== 400) throw error;
+        if (round) break; // what is banned stands in the prefix, perhaps
+        if (body.beam_size === 1) throw error;
+        body.beam_size = body.num_hypotheses = body.beam_size / 2; // the server's limit is less
+        round--;
+        continue;
       }
+      const known = taken.length;
+      for (const { text } of answer.translations[0].hypotheses) {
+        const [first, rest] = this.next(text, prefix, spaced) ?? [];
+        if (!first || taken.includes(first.trim()) || found.size === MOST) continue;
+        taken.push(first.trim());
+        found.set(first, rest);
+      }
+      if (round && taken.length === known) break;
     }
-    return [...found].slice(0, MOST);
+    return [...found];
+  }
+
+  // The word behind the prefix and what follows it; nothing if it is not held to that.
+  next(text, prefix, spaced) {
+    if (!text.startsWith(prefix)) return null;
+    const rest = text.slice(prefix.length);
+    if (spaced && !/^\s/.test(rest)) return null; // another end of the word before
+    const from = spaced ? rest.trimStart() : rest;
+    const first = firstWord(from, this.language());
+    return first.trim() ? [first, from.slice(first.length)] : null;
   }
 
   say(words) {

@@ -11,11 +11,13 @@ export class Words {
     this.lit = [];
     output.addEventListener("pointerover", (event) => this.show(event.target.closest(".word")));
     output.addEventListener("pointerleave", () => this.dim());
-    output.addEventListener("focusin", (event) => this.show(event.target.closest(".word")));
+    output.addEventListener("focusin", (event) => this.arrive(event.target.closest(".word")));
     output.addEventListener("focusout", () => this.dim());
     output.addEventListener("click", (event) => {
-      const word = event.target.closest(".word[role]");
-      if (word && getSelection().isCollapsed) { this.reach(word); choose(word); }
+      const word = event.target.closest(".word[tabindex]");
+      if (!word || !getSelection().isCollapsed) return;
+      word.focus();
+      if (word.getAttribute("role")) choose(word);
     });
     output.addEventListener("keydown", (event) => this.walk(event, choose));
   }
@@ -95,10 +97,11 @@ export class Words {
     return this.output.querySelector(".word[tabindex='0']");
   }
 
-  reach(word) {
+  // Only one of them is a stop of the Tab key.
+  arrive(word) {
     this.current()?.setAttribute("tabindex", "-1");
-    word.setAttribute("tabindex", "0");
-    word.focus();
+    word?.setAttribute("tabindex", "0");
+    this.show(word);
   }
 
   walk(event, choose) {
@@ -109,7 +112,7 @@ export class Words {
     const step = { ArrowRight: rtl ? -1 : 1, ArrowLeft: rtl ? 1 : -1, Home: -all.length, End: all.length }[event.key];
     if (step) {
       const next = Math.max(0, Math.min(all.length - 1, all.indexOf(word) + step));
-      this.reach(all[next]);
+      all[next].focus();
     } else if (word.getAttribute("role") && (event.key === "Enter" || event.key === " ")) {
       choose(word);
     } else {

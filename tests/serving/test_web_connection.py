@@ -1,0 +1,84 @@
+"""Time limits of a connection, in a server of this very process."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import pytest
+import uvicorn
+
+from onnxlate_serving.gateway import connection
+
+LARGE = bytes(32 * 1024 * 1024)
+"""More than the system takes off a server's hands."""
+
+
+@asynccontextmanager
+async def answering(application: Any) -> AsyncIterator[int]:
+    """The port of an application."""
+    config = uvicorn.Config(
+        application, http=connection.Connection, ws="none", lifespan="off", port=0
+    )
+    server = uvicorn.Server(config)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        serving = asyncio.create_task(server._serve([listening]))
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            server.should_exit = True
+            await serving
+
+
+async def say_much(scope: Any, receive: Any, send: Any) -> None:
+    await receive()
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": LARGE})
+
+
+async def test_who_leaves_answers_lying_is_hung_up_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connection, "READ_S", 0.5)
+    async with answering(say_much) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        await asyncio.sleep(3)
+        size = 0
+        with suppress(ConnectionError):
+            while part := await reader.read(1 << 20):
+                size += len(part)
+        writer.close()
+        assert 0 < size < len(LARGE)  # what was on its way, and no more
+
+
+async def test_who_reads_gets_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "READ_S", 5)
+    async with answering(say_much) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        size = 0
+        while part := await reader.read(1 << 20):
+            size += len(part)
+        assert size > len(LARGE)
+        writer.close()
+
+
+async def test_one_connection_carries_one_request_after_the_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also those that are sent before the answer to the first."""
+    monkeypatch.setattr(connection, "HEADERS_S", 1)
+
+    async def wait(scope: Any, receive: Any, send: Any) -> None:
+        await asyncio.sleep(1.5)
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+
+    async with answering(wait) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 2)
+        for _ in range(2):
+            assert b" 204 " in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)
+        writer.close()

@@ -1,0 +1,264 @@
+"""What the gateway says when its server fails, and how it treats rude clients."""
+
+import asyncio
+import json
+import socket
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
+from typing import Any
+from urllib.parse import urlsplit
+
+import grpc
+import httpx
+import pytest
+
+from onnxlate_serving.gateway import border, connection, downloads
+
+from .gateways import before, standing
+from .word_by_word import WordByWord, model
+
+FIELDS = {"q": "a b", "source": "en", "target": "de"}
+OURS = {"text": "a b", "source": "en", "target": "de"}
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[tuple[WordByWord, str]]:
+    double = WordByWord()
+    with standing(double) as url:
+        yield double, url
+
+
+@pytest.fixture
+def double(shared: tuple[WordByWord, str]) -> WordByWord:
+    """As new, with a gateway before it."""
+    double, _ = shared
+    double.__init__()  # type: ignore[misc]
+    return double
+
+
+@pytest.fixture
+def url(shared: tuple[WordByWord, str], double: WordByWord) -> str:
+    return shared[1]
+
+
+@pytest.fixture
+async def rest(url: str) -> AsyncIterator[httpx.AsyncClient]:
+    async with calling(url) as client:
+        yield client
+
+
+def calling(url: str) -> httpx.AsyncClient:
+    return httpx.AsyncClient(base_url=url, timeout=60)
+
+
+STATUSES = [
+    (grpc.StatusCode.INVALID_ARGUMENT, 400, "words of the server"),
+    (grpc.StatusCode.UNAUTHENTICATED, 401, "words of the server"),
+    (grpc.StatusCode.PERMISSION_DENIED, 403, "words of the server"),
+    (grpc.StatusCode.NOT_FOUND, 404, "words of the server"),
+    (grpc.StatusCode.RESOURCE_EXHAUSTED, 429, "words of the server"),
+    (grpc.StatusCode.INTERNAL, 500, "the server failed; its log says why"),
+    (grpc.StatusCode.UNAVAILABLE, 503, "starting or stopping"),
+    (grpc.StatusCode.DEADLINE_EXCEEDED, 504, "not ready in time"),
+]
+
+
+@pytest.mark.parametrize(("code", "status", "words"), STATUSES)
+async def test_every_status_has_its_own_in_http(
+    rest: httpx.AsyncClient,
+    double: WordByWord,
+    code: grpc.StatusCode,
+    status: int,
+    words: str,
+) -> None:
+    for path, fields in (("/translate", FIELDS), ("/v1/translate/stream", OURS)):
+        double.errors = [(code, "words of the server")] * 5  # a client tries again
+        answer = await rest.post(path, json=fields)
+
+        assert answer.status_code == status
+        assert words in answer.json()["error"]
+        assert ("retry-after" in answer.headers) == (status in (429, 503))
+        assert ("www-authenticate" in answer.headers) == (status == 401)
+
+
+async def test_a_server_that_has_gone_is_unavailable() -> None:
+    double = WordByWord()
+    async with (
+        before(double) as url,
+        httpx.AsyncClient(base_url=url, timeout=60) as rest,
+    ):
+        assert (await rest.get("/health")).status_code == 503  # it has no health
+        # The page is there all the same, and says so.
+        assert (await rest.get("/")).status_code == 200
+
+
+async def test_texts_and_tokens_are_in_no_log(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    double = WordByWord()
+    fields = {"text": "seventeen secrets", "api_key": "my-token"}
+    async with (
+        before(double) as url,
+        httpx.AsyncClient(base_url=url, timeout=60) as rest,
+    ):
+        for code, *_ in STATUSES:
+            double.errors = [(code, "no")]
+            await rest.post("/v1/translate/stream", json=fields)
+
+    log = capfd.readouterr().err
+    assert "failed" in log  # INTERNAL is worth a line
+    assert "secrets" not in log
+    assert "my-token" not in log
+
+
+async def test_each_text_goes_to_the_model_of_its_languages() -> None:
+    double = WordByWord(
+        model("en", "fr"), model("de", "en"), model("en", "de", default=True)
+    )
+    async with (
+        before(double) as url,
+        httpx.AsyncClient(base_url=url, timeout=60) as rest,
+    ):
+        for source, target in (("en", "fr"), ("de", "en"), ("en", "de")):
+            fields = {"q": "a b", "source": source, "target": target}
+            assert (await rest.post("/translate", json=fields)).status_code == 200
+            assert double.requests[-1].model == f"{source}-{target}@1"
+        texts = ["Wo ist der Bahnhof, bitte?", "Where is the train station, please?"]
+        pair = {"source": "auto", "target": "en"}
+        answer = await rest.post("/translate", json={"q": texts, **pair})
+        # Nothing goes from English into English.
+        assert answer.status_code == 400
+        answer = await rest.post("/translate", json={"q": texts[0], **pair})
+        assert answer.json()["translatedText"] == texts[0].upper()
+        assert answer.json()["detectedLanguage"]["language"] == "de"
+
+        languages = (await rest.get("/languages")).json()
+        assert [(each["code"], each["targets"]) for each in languages] == [
+            ("en", ["fr", "de"]),
+            ("de", ["en"]),
+        ]
+
+
+async def test_formats_are_handed_on(
+    rest: httpx.AsyncClient, double: WordByWord
+) -> None:
+    for format in ("text", "html"):
+        await rest.post("/translate", json={**FIELDS, "format": format})
+        assert double.requests[-1].options.format == {"text": 2, "html": 3}[format]
+
+
+async def test_all_that_an_answer_says_is_in_the_json(
+    rest: httpx.AsyncClient,
+) -> None:
+    wanted = {"format": "text", "return_alignment": True, "return_attention": True}
+
+    answer = await rest.post(
+        "/v1/translate", json={**OURS, "text": "loop é.", **wanted}
+    )
+
+    [said] = answer.json()["translations"]
+    assert said["text"] == "LOOP É."
+    [link, other] = said["hypotheses"][0]["alignment"]
+    assert link["source"] == link["target"] == {"start": 0, "end": 4}
+    assert other["probability"] == 0.75
+    assert said["warnings"][0]["kind"] == "repetition"
+    assert said["warnings"][0]["source"] == {"start": 0, "end": 4}
+    assert said["segments"][0]["translated"] is True
+    [attention] = said["hypotheses"][0]["attention"]
+    assert attention["source_pieces"] == ["▁loop", "▁é."]
+    assert attention["weights"][:4] == [1, 0, 0, 1]
+
+
+async def test_hanging_up_cancels_the_stream(
+    rest: httpx.AsyncClient, double: WordByWord
+) -> None:
+    double.pause_s = 0.2
+    fields = {**OURS, "text": "word " * 100}
+    async with rest.stream("POST", "/v1/translate/stream", json=fields) as answer:
+        async for line in answer.aiter_lines():
+            assert json.loads(line)["piece"]
+            break
+
+    await _until(lambda: double.cancelled == 1)
+
+
+async def test_hanging_up_before_the_first_word_cancels_too(
+    rest: httpx.AsyncClient, double: WordByWord
+) -> None:
+    double.pause_s = 30
+    with pytest.raises(httpx.ReadTimeout):
+        await rest.post("/v1/translate/stream", json=OURS, timeout=1)
+
+    await _until(lambda: double.cancelled == 1)
+
+
+async def _until(true: Any) -> None:
+    async with asyncio.timeout(10):
+        while not true():
+            await asyncio.sleep(0.05)
+
+
+def connected(url: str) -> socket.socket:
+    parts = urlsplit(url)
+    assert parts.hostname
+    return socket.create_connection((parts.hostname, parts.port or 80), timeout=60)
+
+
+async def test_who_dawdles_is_hung_up_on(url: str) -> None:
+    """Half a head, and one byte of it after the other."""
+
+    def dawdle(every_s: float) -> float:
+        began = time.monotonic()
+        with closing(connected(url)) as line:
+            line.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n")
+            line.settimeout(every_s)
+            while time.monotonic() - began < 60:
+                try:
+                    line.sendall(b"X")
+                    if not line.recv(100):
+                        break
+                except TimeoutError:
+                    continue
+                except OSError:
+                    break
+        return time.monotonic() - began
+
+    for took in await asyncio.gather(
+        asyncio.to_thread(dawdle, 0.5), asyncio.to_thread(dawdle, 60)
+    ):
+        assert connection.HEADERS_S - 1 < took < connection.HEADERS_S + 10
+
+
+async def test_a_body_that_is_too_large_is_not_read(url: str) -> None:
+    head = b"POST /translate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+
+    def answer(more: bytes) -> bytes:
+        with closing(connected(url)) as line:
+            line.sendall(head + more)
+            return line.recv(100)
+
+    announced = f"Content-Length: {border.MAX_BYTES + 1}\r\n\r\n".encode()
+    assert b" 413 " in await asyncio.to_thread(answer, announced)
+    size = border.MAX_BYTES + 1000
+    chunk = f"Transfer-Encoding: chunked\r\n\r\n{size:x}\r\n".encode() + b" " * size
+    assert b" 413 " in await asyncio.to_thread(answer, chunk)
+
+
+def test_files_are_forgotten_in_time_and_for_room() -> None:
+    now = 0.0
+    kept = downloads.Downloads(lambda: now)
+    first = kept.keep("a", b"x")
+    found = kept.find(first)
+    assert found
+    assert found.data == b"x"
+
+    half = downloads.MAX_KEPT_BYTES // 2
+    second, third = kept.keep("b", bytes(half)), kept.keep("c", bytes(half))
+    assert kept.find(first) is None
+    assert kept.find(second)
+    assert kept.find(third)
+
+    now = downloads.KEPT_S + 1
+    assert kept.find(second) is None
+    assert kept.find(third) is None
