@@ -239,7 +239,7 @@ def test_29_nothing_reads_a_clock_that_may_be_set() -> None:
         r"\btime\.time(_ns)?\(|datetime\.(now|utcnow|today)|date\.today"
     )
     readers = [
-        path.name for path in folder.glob("*.py") if clocks.search(path.read_text())
+        path.name for path in folder.rglob("*.py") if clocks.search(path.read_text())
     ]
     assert readers == ["traces.py"]  # tells collectors the time, and heeds it not
 

@@ -7,9 +7,9 @@ what they were found on and how often they are wrong.
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from onnxlate.answer import AnswerWarning, Span, WarningKind
+from onnxlate.answer import AnswerWarning, ProtectedItem, Span, WarningKind
 from onnxlate.bundle import DecodeDefaults, Manifest
 from onnxlate.finish import FinishReason
 from onnxlate.text import Tokenizer
@@ -93,10 +93,11 @@ class Guard:
             said = f"{found.words[:60]!r} is said {found.times} times"
             yield WarningKind.REPETITION, said
         yield from self._lengths(source, translation, options)
-        if unknown := self._unknown(source):
+        read = _without_items(source, translation.protected_items)
+        if unknown := self._unknown(read):
             names = " ".join(unknown[:SHOWN]) + (" …" if unknown[SHOWN:] else "")
             yield WarningKind.UNKNOWN_CHARACTERS, f"the model does not know {names}"
-        if why := foreign(source, self._language):
+        if why := foreign(read, self._language):
             yield WarningKind.LANGUAGE, why
         mean = self._mean_log_prob(translation, options)
         if mean is not None and mean < UNSURE:
@@ -143,6 +144,16 @@ class Guard:
             penalty = self._defaults.length_penalty
         num_tokens = max(1, best.num_target_tokens)
         return float(best.score * num_tokens ** (penalty - 1))
+
+
+def _without_items(source: str, items: Sequence[ProtectedItem]) -> str:
+    """What the model has read of it; what was kept as it was need not be known."""
+    parts, at = [], 0
+    for item in items:
+        if item.kept:
+            parts.append(source[at : item.source.start])
+            at = max(at, item.source.end)
+    return " ".join([*parts, source[at:]])
 
 
 def _is_copied(source: str, target: str) -> bool:
