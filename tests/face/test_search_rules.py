@@ -50,9 +50,7 @@ def test_what_is_required_is_said_exactly_as_often(
 @given(
     seed=st.integers(0, 10**6),
     beam_size=st.integers(1, 5),
-    required=st.sets(
-        st.tuples(*[st.sampled_from([4, 5, 6, 7])] * 3), min_size=1, max_size=2
-    ),
+    required=st.sets(threes, min_size=1, max_size=2),
 )
 def test_sequences_are_said_whole_within_the_limit(
     seed: int, beam_size: int, required: set[tuple[int, int, int]]
