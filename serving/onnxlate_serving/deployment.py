@@ -13,12 +13,13 @@ from .calls import Calls
 from .config import RequestLimits, SchedulerConfig, ServerConfig
 from .crew import Crew
 from .engine import Engine
+from .glossary import Glossaries
 from .options import TranslateOptions
 from .request import Request
 from .runner import OnnxRunner
 from .scheduler import Scheduler
 from .sessions import Sessions
-from .translator import Translator
+from .translator import NO_GLOSSARIES, Translator
 
 log = logging.getLogger(__name__)
 
@@ -32,23 +33,36 @@ class Deployment:
         engines: Sequence[Engine],
         limits: RequestLimits,
         max_cached: int = 0,
+        glossaries: Glossaries = NO_GLOSSARIES,
     ) -> None:
         self.manifest: Manifest = bundle.manifest
+        self.digest = self.manifest.digest()
+        """Names the very bundle."""
         self.engines = engines
-        self.translator = Translator(bundle, Crew(engines), limits, max_cached)
+        self._sentences = Translator(
+            bundle, Crew(engines), limits, max_cached, glossaries
+        )
+        self.translator = self._sentences
         # Of one engine each, to warm all of them up.
         self._first = [Translator(bundle, Crew([each]), limits) for each in engines]
         self.calls = Calls()
         """Those that this version answers."""
 
     @classmethod
-    def open(cls, path: Path, config: ServerConfig) -> "Deployment":
+    def open(
+        cls,
+        path: Path,
+        config: ServerConfig,
+        glossaries: Glossaries = NO_GLOSSARIES,
+    ) -> "Deployment":
         """Takes seconds; raises OnnxlateError."""
         bundle = Bundle.open(path)
         sessions = Sessions(bundle, config.runtime)
         try:
             engines = build_engines(bundle, sessions, config.scheduler)
-            deployment = cls(bundle, engines, config.limits, config.max_cached)
+            deployment = cls(
+                bundle, engines, config.limits, config.max_cached, glossaries
+            )
         except OnnxlateError:
             raise
         except Exception as cause:  # what a manifest says may be untrue in any way
@@ -65,6 +79,10 @@ class Deployment:
     def full_name(self) -> str:
         """NAME@VERSION, which nobody else in the server has."""
         return self.manifest.full_name
+
+    def in_effect(self, options: TranslateOptions) -> TranslateOptions:
+        """With what was left unsaid; raises InvalidRequest for what cannot be."""
+        return self._sentences.in_effect(options)
 
     @property
     def dead(self) -> bool:

@@ -22,6 +22,7 @@ from .caller import by_address, by_token
 from .calls import Calls
 from .config import ServerConfig
 from .deployment import Deployment
+from .glossary import Glossaries
 from .health import Health
 from .kserve import InferenceService
 from .memory import give_large_blocks_back
@@ -74,8 +75,12 @@ class Server:
         web = self._allowed(config.metrics) if config.metrics else None
         self._metrics = Metrics()
         self._health = Health("", service.NAME, kserve.NAME)
+        self._glossaries = Glossaries(config.glossaries)
         self._models = Models(
-            [Deployment.open(path, config) for path in paths_of(config)]
+            [
+                Deployment.open(path, config, self._glossaries)
+                for path in paths_of(config)
+            ]
         )
         self._web = WebServer(web, self._pages(), self._tls) if web else None
         self._traces = Traces(config.traces) if config.traces else None
@@ -199,6 +204,7 @@ class Server:
             self._metrics,
             folder,
             self._config,
+            self._glossaries,
         )
         admin_pb2_grpc.add_AdminServiceServicer_to_server(service, self._grpc)
 

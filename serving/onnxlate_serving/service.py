@@ -3,14 +3,15 @@
 Its errors become statuses in border.py.
 """
 
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from dataclasses import fields
 from typing import Any
 
 from grpc.aio import ServicerContext
 
 from onnxlate import wire
-from onnxlate.answer import Format, Sampling, Term
+from onnxlate.answer import Format
 from onnxlate.errors import InvalidRequest
 from onnxlate.v1 import translation_pb2 as pb
 from onnxlate.v1 import translation_pb2_grpc as pb_grpc
@@ -50,15 +51,18 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
     ) -> pb.TranslateResponse:
         with self._calls.one():
             deployment = self._models.find(request.model)
+            options = deployment.in_effect(options_of(request.options))
             with deployment.calls.one():
                 translations = await deployment.translator.translate(
-                    request.texts, options_of(request.options), self._who(context)
+                    request.texts, options, self._who(context)
                 )
             self._metrics.answered(deployment, translations)
             return pb.TranslateResponse(
                 results=map(result, translations, request.texts),
                 model=deployment.manifest.name,
                 version=deployment.manifest.version,
+                digest=deployment.digest,
+                options=options_message(options),
             )
 
     async def TranslateStream(
@@ -68,8 +72,9 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
     ) -> AsyncGenerator[pb.TranslateStreamResponse, None]:
         with self._calls.one():
             deployment = self._models.find(request.model)
+            options = deployment.in_effect(options_of(request.options))
             pieces = deployment.translator.stream(
-                request.text, options_of(request.options), self._who(context)
+                request.text, options, self._who(context)
             )
             # A client that hangs up cancels us in here. Closing the generator, now
             # and not when it is collected, is how the engine hears of it.
@@ -83,6 +88,8 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
                             )
                             response.model = deployment.manifest.name
                             response.version = deployment.manifest.version
+                            response.digest = deployment.digest
+                            response.options.CopyFrom(options_message(options))
                             self._metrics.answered(deployment, [piece.translation])
                         yield response
 
@@ -111,6 +118,11 @@ def options_of(options: pb.TranslateOptions) -> TranslateOptions:
     return TranslateOptions(**given)
 
 
+def options_message(options: TranslateOptions) -> pb.TranslateOptions:
+    names = (field.name for field in fields(options))
+    return wire.options_to({name: getattr(options, name) for name in names})
+
+
 def as_it_is(value: Any) -> Any:
     return value
 
@@ -124,14 +136,6 @@ def format_of(value: "pb.Format") -> Format:
         ) from cause
 
 
-def terms_of(terms: Iterable[pb.Term]) -> tuple[Term, ...]:
-    return tuple(Term(each.source, each.target) for each in terms)
-
-
-def sampling_of(sampling: pb.Sampling) -> Sampling:
-    return Sampling(**{field.name: value for field, value in sampling.ListFields()})
-
-
 FORMATS_BY_NUMBER = {
     pb.FORMAT_UNSPECIFIED: Format.SENTENCE,
     **{number: each for each, number in wire.FORMATS.items()},
@@ -139,8 +143,8 @@ FORMATS_BY_NUMBER = {
 
 READERS: dict[str, Callable[[Any], Any]] = {
     "format": format_of,
-    "terms": terms_of,
-    "sampling": sampling_of,
+    "terms": wire.terms_from,
+    "sampling": wire.sampling_from,
     "protected_phrases": tuple,
     "banned_phrases": tuple,
 }
@@ -187,17 +191,11 @@ def described(deployment: Deployment, models: Models) -> pb.Model:
         source_language=manifest.source_language,
         target_language=manifest.target_language,
         precision=manifest.precision,
-        digest=manifest.digest(),
+        digest=deployment.digest,
         max_source_tokens=manifest.limits.max_source_tokens,
         max_target_tokens=manifest.limits.max_target_tokens,
         # No max_target_tokens: what it is by default depends on the source.
-        default_options=pb.TranslateOptions(
-            beam_size=manifest.defaults.beam_size,
-            num_hypotheses=1,
-            length_penalty=manifest.defaults.length_penalty,
-            return_scores=False,
-            truncate_source=False,
-        ),
+        default_options=options_message(deployment.in_effect(TranslateOptions())),
         is_default=models.is_default(deployment),
         is_current=models.is_current(deployment),
     )
