@@ -3,27 +3,34 @@
 Its errors become statuses in border.py.
 """
 
-from collections.abc import AsyncGenerator, Callable
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any
 
+import grpc
 from grpc.aio import ServicerContext
 
 from onnxlate import wire
 from onnxlate.answer import Format
-from onnxlate.errors import InvalidRequest
+from onnxlate.errors import InvalidRequest, Overloaded, Unavailable
 from onnxlate.v1 import translation_pb2 as pb
 from onnxlate.v1 import translation_pb2_grpc as pb_grpc
 from onnxlate.wire import Ruler
 
+from .border import MAX_DETAILS, RETRY_AFTER_MS
+from .bulk import Bulk
+from .call_log import failure_of_ours
 from .caller import Who
 from .calls import Calls
 from .deployment import Deployment
 from .metrics import Metrics
 from .models import Models
 from .options import TranslateOptions
+from .statuses import status_of
 from .translation import TranslatedHypothesis, Translation
+from .unreadable import refuse_unreadable
 
 NAME = "onnxlate.v1.TranslationService"
 
@@ -93,6 +100,58 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
                             self._metrics.answered(deployment, [piece.translation])
                         yield response
 
+    async def TranslateBatch(
+        self,
+        requests: AsyncIterator[pb.TranslateBatchRequest],
+        context: ServicerContext[pb.TranslateBatchRequest, pb.TranslateBatchResponse],
+    ) -> AsyncGenerator[pb.TranslateBatchResponse, None]:
+        with self._calls.one():
+            try:
+                first = await anext(requests)
+            except StopAsyncIteration:
+                return
+            refuse_unreadable(first)
+            deployment = self._models.find(first.model)
+
+            async def answer(entry: Entry) -> pb.TranslateBatchResponse:
+                return await self._answer(deployment, entry, context)
+
+            bulk = Bulk(answer, self._calls.closing)
+            with deployment.calls.one():
+                entries = entries_of(first, requests)
+                async with aclosing(bulk.responses(entries)) as responses:
+                    async for response in responses:
+                        yield response
+
+    async def _answer(
+        self,
+        deployment: Deployment,
+        entry: "Entry",
+        context: ServicerContext[pb.TranslateBatchRequest, pb.TranslateBatchResponse],
+    ) -> pb.TranslateBatchResponse:
+        """One text's answer, or why there is none; raises Unavailable alone."""
+        response = pb.TranslateBatchResponse(
+            id=entry.id,
+            model=deployment.manifest.name,
+            version=deployment.manifest.version,
+            digest=deployment.digest,
+        )
+        try:
+            options = deployment.in_effect(options_of(entry.options))
+            translation = await patiently(
+                lambda: deployment.translator.translate(
+                    [entry.text], options, self._who(context)
+                )
+            )
+        except Unavailable:
+            raise
+        except Exception as error:
+            response.failure.CopyFrom(failure(error, context))
+            return response
+        self._metrics.answered(deployment, translation)
+        response.result.CopyFrom(result(translation[0], entry.text))
+        return response
+
     async def ListModels(
         self,
         request: pb.ListModelsRequest,
@@ -107,6 +166,47 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
         context: ServicerContext[pb.GetModelRequest, pb.Model],
     ) -> pb.Model:
         return described(self._models.find(request.name), self._models)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One text of a batch call."""
+
+    id: int
+    text: str
+    options: pb.TranslateOptions
+
+
+async def entries_of(
+    first: pb.TranslateBatchRequest, others: AsyncIterator[pb.TranslateBatchRequest]
+) -> AsyncGenerator[Entry, None]:
+    """Texts with the options that were given last."""
+    options = first.options
+    yield Entry(first.id, first.text, options)
+    async for request in others:
+        refuse_unreadable(request)
+        if request.HasField("options"):
+            options = request.options
+        yield Entry(request.id, request.text, options)
+
+
+async def patiently(
+    ask: Callable[[], Awaitable[list[Translation]]],
+) -> list[Translation]:
+    """Asks again while others have filled the waiting line: a batch is in no hurry."""
+    while True:
+        try:
+            return await ask()
+        except Overloaded:
+            await asyncio.sleep(RETRY_AFTER_MS / 1000)
+
+
+def failure(error: Exception, context: ServicerContext[Any, Any]) -> pb.Failure:
+    code = status_of(error)
+    number: int = code.value[0]
+    if code is grpc.StatusCode.INTERNAL:
+        return pb.Failure(code=number, message=failure_of_ours(error, context))
+    return pb.Failure(code=number, message=str(error)[:MAX_DETAILS])
 
 
 def options_of(options: pb.TranslateOptions) -> TranslateOptions:
