@@ -14,7 +14,7 @@ from onnxlate.credentials import Credentials
 from onnxlate.errors import ConfigError
 from onnxlate.messages import CallOptions, Translation
 
-from . import format
+from . import format, wishes
 from . import options as shared
 from .credentials import with_credentials
 from .files import input_file, output_file
@@ -46,6 +46,19 @@ def translate(
     max_target_tokens: Annotated[
         int | None, typer.Option(min=1, help="Longest translation in tokens.")
     ] = None,
+    min_target_tokens: wishes.MinTargetTokens = None,
+    sample: wishes.Sample = False,
+    temperature: wishes.Temperature = None,
+    top_k: wishes.TopK = None,
+    top_p: wishes.TopP = None,
+    seed: wishes.Seed = None,
+    repetition_penalty: wishes.RepetitionPenalty = None,
+    no_repeat_ngram: wishes.NoRepeatNgram = None,
+    prefix: wishes.Prefix = None,
+    ban: wishes.Ban = None,
+    term: wishes.Terms = None,
+    glossary: wishes.Glossary = None,
+    tokens: wishes.Tokens = False,
     truncate: Annotated[
         bool,
         typer.Option("--truncate", help="Cut what is too long, and say so on stderr."),
@@ -72,12 +85,23 @@ def translate(
         raise ConfigError("give texts or --input, not both")
     if stream and not as_json and (scores or (num_hypotheses or 1) > 1):
         raise ConfigError("--stream prints one translation's words; add --json")
+    if tokens and not as_json:
+        raise ConfigError("--tokens are printed with --json alone")
     options = CallOptions(
         model=model,
         beam_size=beam_size,
         num_hypotheses=num_hypotheses,
         length_penalty=length_penalty,
         max_target_tokens=max_target_tokens,
+        min_target_tokens=min_target_tokens,
+        sampling=wishes.sampling(sample, temperature, top_k, top_p, seed),
+        repetition_penalty=repetition_penalty,
+        no_repeat_ngram_size=no_repeat_ngram,
+        target_prefix=prefix,
+        banned_phrases=ban,
+        terms=wishes.terms(term),
+        glossary=glossary,
+        return_tokens=tokens or None,
         return_scores=scores or None,
         truncate_source=truncate or None,
     )
