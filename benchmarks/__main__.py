@@ -9,6 +9,7 @@ from onnxlate.errors import OnnxlateError
 
 from .commands import add_side_by_side
 from .endurance.commands import chaos, fuzz, overload, soak, storm
+from .glossary import glossary
 from .report import report
 from .server import server
 from .training_command import training
@@ -24,6 +25,7 @@ add_side_by_side(app)
 app.command()(server)
 app.command()(training)
 app.command()(report)
+app.command()(glossary)
 for command in (fuzz, storm, overload, chaos, soak):
     app.command()(command)
 
