@@ -30,6 +30,11 @@ class Terms:
     """(V,) Which tokens go on with the word before them: what such a token follows is
     not said yet, but part of another word."""
 
+    @property
+    def num_tokens(self) -> int:
+        """At most, all together."""
+        return sum(max(map(len, variants)) for variants in self.variants)
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -47,7 +52,8 @@ class Progress:
     """Whether the last token met a demand, unless the next one joins it."""
 
     num_needed: int
-    """How many tokens it takes at most to meet all, if the next one presses on."""
+    """How many tokens it takes at most to meet all that is open, from its beginning:
+    a half is lost if the next token does not press on."""
 
     pressing: tuple[int, ...]
     """The leads that go on with what is furthest."""
@@ -113,7 +119,7 @@ class Required:
             unmet=frozenset(unmet),
             leads={token: begun for _, token, begun in ways},
             latest_word=latest_word,
-            num_needed=needed - longest,
+            num_needed=needed,
             pressing=tuple(token for length, token, _ in ways if length == longest),
         )
 

@@ -16,7 +16,7 @@ from onnxlate.text import Tokenizer
 
 from .glossary import Glossary, Match, capitalised, cased, forms, matches
 from .vocabulary import Vocabulary
-from .words import places
+from .words import joined, places
 
 PLACEHOLDERS = tuple(f"\u27e6{number}\u27e7" for number in reversed(range(10)))
 """Those that others use for other things begin with the lowest number."""
@@ -43,8 +43,11 @@ class Plan:
         filled = set(self.slots.values())
         return [t for at, t in enumerate(self.targets) if at not in filled]
 
-    def fill(self, said: str, first: bool = True) -> "Filled":
-        """Terms into the slots; `first` says whether a translation begins with it."""
+    def fill(self, said: str) -> "Filled":
+        """Terms into the slots of what the model said, as words of their own.
+
+        What it is for a beginning, it begins with for the whole.
+        """
         text, at = "", 0
         places: dict[int, Span] = {}
         moves: list[tuple[int, int]] = []
@@ -52,15 +55,16 @@ class Plan:
             index = self.slots.get(match[0])
             if index is None:
                 continue
-            text += said[at : match.start()]
+            text = _spaced(text, said[at : match.start()], moves)
             target = self.targets[index][0]
-            if first and not text and self.begins_upper:
+            if not text and self.begins_upper:
                 target = capitalised(target)
-            places[index] = Span(len(text), len(text) + len(target))
-            text += target
+            moves.append((match.start(), len(text)))
+            text = _spaced(text, target, moves)
+            places[index] = Span(len(text) - len(target), len(text))
             at = match.end()
             moves.append((at, len(text)))
-        return Filled(text + said[at:], places, tuple(moves))
+        return Filled(_spaced(text, said[at:], moves), places, tuple(moves))
 
     def uses(self, filled: "Filled", unread: Sequence[str] = ()) -> list[TermUse]:
         """What became of each term found; `unread` are placeholders that the model
@@ -143,6 +147,15 @@ class Terminology:
 
     def _ids(self, words: str) -> tuple[int, ...]:
         return tuple(self._tokenizer.encode(words)[:-1])
+
+
+def _spaced(text: str, more: str, moves: list[tuple[int, int]]) -> str:
+    """The text with more behind it, and a space between if both were one word; the
+    latest move is where that begins."""
+    if text and more and moves and joined(text[-1], more[0]):
+        text += " "
+        moves[-1] = moves[-1][0], len(text)
+    return text + more
 
 
 def _symbols(tokenizer: Tokenizer) -> dict[str, int]:

@@ -19,7 +19,7 @@ from .result_cache import Answer, Question, ResultCache
 from .terminology import Plan, Terminology
 from .translation import TextPiece, TranslatedHypothesis, Translation
 from .vocabulary import Vocabulary
-from .wording import Ban, Prefix
+from .wording import Apart, Ban, Prefix
 
 NO_GLOSSARIES = Glossaries(None)
 
@@ -152,14 +152,14 @@ class Translator:
                 if piece.hypotheses:
                     break
                 if new:
-                    yield TextPiece(source.plan.fill(new, first=not said).text)
+                    yield TextPiece(_further(source.plan, said, new))
                     said += new
             answers = [piece.hypotheses, *[await each.outcome() for each in outboxes]]
         for question, answer in zip(questions, answers, strict=True):
             self._cache.put(question, answer)
         new += detokenizer.finish()
         yield TextPiece(
-            source.plan.fill(new, first=not said).text,
+            _further(source.plan, said, new),
             self._write(source, answers, wishes),
         )
 
@@ -255,16 +255,20 @@ class Translator:
 
     def _demands(self, source: Source, wishes: Wishes) -> Demands:
         terminology, plan = self._terminology, source.plan
-        rules = (each for each in (wishes.prefix, wishes.ban) if each)
+        required = tuple(
+            terminology.target_ids[each]
+            for each in plan.slots
+            if terminology.source_ids[each] in source.ids
+        )
+        apart = Apart(required, self._vocabulary) if required else None
+        rules = (each for each in (wishes.prefix, wishes.ban, apart) if each)
+        terms = terminology.demands(plan, wishes.begins_with)
         return Demands(
-            required=tuple(
-                (terminology.target_ids[each],)
-                for each in plan.slots
-                if terminology.source_ids[each] in source.ids
-            ),
-            terms=terminology.demands(plan, wishes.begins_with),
+            required=tuple((each,) for each in required),
+            terms=terms,
             rules=tuple(rules),
-            num_tokens=wishes.prefix.num_tokens if wishes.prefix else 0,
+            num_tokens=(wishes.prefix.num_tokens if wishes.prefix else 0)
+            + (terms.num_tokens if terms else 0),
         )
 
     def _write(
@@ -318,6 +322,11 @@ class Translator:
             tokens.append(Token(self._target_tokenizer.piece(token), log_prob, span))
             at = end
         return tuple(tokens)
+
+
+def _further(plan: Plan, said: str, new: str) -> str:
+    """What is new of the text when the model says more."""
+    return plan.fill(said + new).text[len(plan.fill(said).text) :]
 
 
 def blank(options: TranslateOptions) -> TranslatedHypothesis:

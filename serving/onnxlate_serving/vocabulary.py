@@ -41,8 +41,14 @@ class Vocabulary:
 
     @cached_property
     def joining(self) -> npt.NDArray[np.bool_]:
-        """(V,) Which tokens go on with a word before them."""
-        return np.array([text != "" and joined("a", text[0]) for text in self._texts])
+        """(V,) Which tokens go on with a word before them, or might: what the first
+        byte of a character will become is not known."""
+        return np.array(
+            [
+                joined("a", text[0]) if text else bool(spelling)
+                for text, spelling in zip(self._texts, self.spellings, strict=True)
+            ]
+        )
 
     def says(self, tokens: Sequence[int]) -> str:
         """The text of some tokens in a row; half a character is left out."""

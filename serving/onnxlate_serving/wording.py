@@ -84,6 +84,19 @@ def _ways(word: bytes, vocabulary: Vocabulary) -> tuple[tuple[int, ...], ...]:
 
 
 @dataclass(frozen=True, slots=True)
+class Apart:
+    """Tokens that stand for words: what follows them is another word."""
+
+    tokens: tuple[int, ...]
+    vocabulary: Vocabulary = field(compare=False, repr=False)
+
+    def edit(self, row: Floats, said: History) -> bool:
+        if len(said) and int(said[-1]) in self.tokens:
+            row[self.vocabulary.joining] = -np.inf
+        return False
+
+
+@dataclass(frozen=True, slots=True)
 class Ban:
     """Phrases that do not come, as words of their own, in any case.
 

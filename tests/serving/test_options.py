@@ -3,17 +3,16 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
-from onnxlate.answer import Sampling, Span, Term, TermOutcome
+from onnxlate.answer import Sampling, Term, TermOutcome
 from onnxlate.bundle import Bundle
-from onnxlate.errors import ConfigError, InvalidRequest
+from onnxlate.errors import InvalidRequest
 from onnxlate_serving.config import RuntimeConfig, ServerConfig
 from onnxlate_serving.deployment import Deployment
-from onnxlate_serving.glossary import Glossaries, Glossary, cased, matches, parse
 from onnxlate_serving.options import TranslateOptions
 from onnxlate_serving.server import default_bundle
 from onnxlate_serving.translation import Translation
@@ -35,7 +34,10 @@ ENGLISH = [
 ]
 
 
-@pytest.fixture
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def german() -> AsyncIterator[Deployment]:
     """The installed model."""
     deployment = Deployment.open(default_bundle(), CONFIG)
@@ -44,7 +46,7 @@ async def german() -> AsyncIterator[Deployment]:
     await deployment.stop()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def handmade(bundle: Bundle) -> AsyncIterator[Deployment]:
     deployment = Deployment.open(bundle.path, CONFIG)
     await deployment.start(60)
@@ -95,7 +97,8 @@ async def test_that_holds_for_single_precision_too(handmade: Deployment) -> None
 async def test_a_translation_begins_with_its_prefix(
     german: Deployment, beam: int
 ) -> None:
-    for prefix in ("Ein H", "Der", "Der ", "Gest", "Also gut, ", "\u00dcber die St"):
+    prefixes = ("Ein H", "Der", "Der ", "Also gut, ", "\u00dcber die St", "\ufb01n\n1")
+    for prefix in prefixes:
         for text in ENGLISH[:3]:
             for each in await said(german, text, beam_size=beam, target_prefix=prefix):
                 assert each.startswith(prefix)
@@ -109,7 +112,7 @@ async def test_half_a_word_becomes_the_word_that_the_model_would_say(
     assert text == "Der Hund l\u00e4uft \u00fcber die Stra\u00dfe."
 
 
-@pytest.mark.parametrize("prefix", ["Der  Hund", " Der", "Der\nHund", "\ufb01n"])
+@pytest.mark.parametrize("prefix", ["Der  Hund", " Der", "Der  "])
 async def test_a_prefix_that_cannot_be_said_exactly_is_refused(
     german: Deployment, prefix: str
 ) -> None:
@@ -247,78 +250,6 @@ async def test_a_term_that_was_not_read_is_not_applicable(german: Deployment) ->
 
     [use] = answer.terms
     assert use.outcome is TermOutcome.NOT_APPLICABLE
-
-
-def test_terms_match_whole_words_in_any_case_the_longest_first() -> None:
-    glossary = Glossary(
-        [Term("dog", "Hund"), Term("dog food", "Futter"), Term("a", "x")]
-    )
-    own = Glossary([Term("Dog", "K\u00f6ter")])
-    text = "Dogs: a DOG ate dog food. \u0130dog"
-
-    found = matches(text, [own, glossary])
-
-    assert [each.source.of(text) for each in found] == ["a", "DOG", "dog food"]
-    assert found[1].term.target == "K\u00f6ter"
-    assert found[0].source == Span(6, 7)
-
-
-@pytest.mark.parametrize(
-    ("source", "term", "target"),
-    [
-        ("server", Term("server", "rechner"), "rechner"),
-        ("Server", Term("server", "rechner"), "Rechner"),
-        ("SERVER", Term("server", "rechner"), "RECHNER"),
-        ("NASA", Term("NASA", "Nasa"), "Nasa"),
-        ("server", Term("Server", "Rechner"), "Rechner"),
-    ],
-)
-def test_case_is_carried_over(source: str, term: Term, target: str) -> None:
-    assert cased(term, term.target, source) == target
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("a\tb\n\nc", "line 3 is not"),
-        ("a\tb\tc", "line 1 is not"),
-        ("# a comment\n\tb", "line 2 has a source"),
-        ("a\tb\nA\tc", "line 2 says 'A' once more"),
-        ("a\t" + "b" * 201, "line 1 has more"),
-    ],
-)
-def test_a_file_that_is_no_glossary_is_told_by_its_line(
-    text: str, message: str
-) -> None:
-    with pytest.raises(ValueError, match=message):
-        parse(text)
-
-
-def test_a_glossary_is_read_again_when_it_changes(tmp_path: Path) -> None:
-    path = tmp_path / "pets.tsv"
-    path.write_text("dog\tHund\n")
-    glossaries = Glossaries(tmp_path)
-    name, old = glossaries.named("pets")
-
-    path.write_text("dog\tK\u00f6ter\n")
-    newer, new = glossaries.named("pets")
-
-    assert name != newer
-    assert glossaries.named(newer) == (newer, new)
-    assert glossaries.named(name) == (name, old)  # for calls that began before
-    with pytest.raises(InvalidRequest, match="leave the digest out"):
-        glossaries.named("pets@0123456789abcdef")
-    with pytest.raises(InvalidRequest, match="there are: pets"):
-        glossaries.named("../pets")
-
-
-def test_a_server_does_not_begin_with_a_broken_glossary(tmp_path: Path) -> None:
-    (tmp_path / "pets.tsv").write_text("dog Hund")
-
-    with pytest.raises(ConfigError, match="line 1"):
-        Glossaries(tmp_path)
-    with pytest.raises(ConfigError, match="not a folder"):
-        Glossaries(tmp_path / "elsewhere")
 
 
 @pytest.mark.parametrize(
