@@ -162,7 +162,7 @@ class ServedModel:
     """Sixteen hexadecimal digits that name this very bundle."""
     max_source_tokens: int
     max_target_tokens: int
-    default_options: dict[str, int | float | bool]
+    default_options: CallOptions
     """What absent options mean here."""
     is_default: bool
     """Whether it answers where no model is named."""
@@ -273,7 +273,6 @@ def translation(
 
 
 def served_model(model: pb.Model) -> ServedModel:
-    options = model.default_options.ListFields()
     return ServedModel(
         name=model.name,
         version=model.version,
@@ -283,7 +282,7 @@ def served_model(model: pb.Model) -> ServedModel:
         digest=model.digest,
         max_source_tokens=model.max_source_tokens,
         max_target_tokens=model.max_target_tokens,
-        default_options={field.name: value for field, value in options},
+        default_options=effective(model.default_options),
         is_default=model.is_default,
         is_current=model.is_current,
     )
