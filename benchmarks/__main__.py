@@ -10,6 +10,7 @@ from onnxlate.errors import OnnxlateError
 from .alignment import alignment
 from .commands import add_side_by_side
 from .endurance.commands import chaos, fuzz, overload, soak, storm
+from .glossary import glossary
 from .protection.command import protection
 from .report import report
 from .server import server
@@ -28,6 +29,7 @@ app.command()(training)
 app.command()(report)
 app.command()(protection)
 app.command()(alignment)
+app.command()(glossary)
 for command in (fuzz, storm, overload, chaos, soak):
     app.command()(command)
 

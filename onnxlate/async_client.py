@@ -7,7 +7,7 @@ async with onnxlate.AsyncClient("localhost:50051") as client:
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, Self, Unpack
@@ -16,9 +16,10 @@ import grpc
 import grpc.aio
 
 from .address import checked_target, require_one
+from .bulk import Feed, Outcome, outcome
 from .client import POLL_S, not_ready
 from .credentials import PLAIN, Credentials
-from .errors import DeadlineExceeded, Unavailable
+from .errors import DeadlineExceeded, OnnxlateError, Unavailable
 from .messages import (
     MAX_CALLS,
     CallOptions,
@@ -87,6 +88,27 @@ class AsyncClient:
             metadata=self._metadata,
         )
         return AsyncTranslationStream(call, self._target)
+
+    async def translate_many(
+        self,
+        texts: AsyncIterable[tuple[int, str]] | Iterable[tuple[int, str]],
+        **options: Unpack[CallOptions],
+    ) -> AsyncIterator[tuple[int, Outcome]]:
+        self._require_open()
+        feed = Feed(options)
+        call = self._stub.TranslateBatch(
+            feed.requests_from(texts),
+            timeout=options.get("timeout_s"),
+            metadata=self._metadata,
+        )
+        try:
+            with _translated(self._target):
+                async for response in call:
+                    yield response.id, outcome(response, self._target)
+        except OnnxlateError as error:
+            raise feed.failure or error from error
+        finally:
+            call.cancel()
 
     async def models(self) -> list[ServedModel]:
         response = await self._ask(self._stub.ListModels, pb.ListModelsRequest())

@@ -13,6 +13,8 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
+History = npt.NDArray[np.int32]
+"""Tokens that were said."""
 Scalar = TypeVar("Scalar", np.float32, np.float64, np.int64)
 
 FOLDS = 32

@@ -14,6 +14,7 @@ from typing import Any, Self, Unpack
 import grpc
 
 from .address import checked_target, require_one
+from .bulk import Feed, Outcome, outcome
 from .credentials import PLAIN, Credentials
 from .errors import DeadlineExceeded, OnnxlateError, Unavailable
 from .messages import (
@@ -112,6 +113,31 @@ class Client:
             metadata=self._metadata,
         )
         return TranslationStream(call, self._target)
+
+    def translate_many(
+        self, texts: Iterable[tuple[int, str]], **options: Unpack[CallOptions]
+    ) -> Iterator[tuple[int, Outcome]]:
+        """Numbered texts over one call, however many: as each is done, its number with
+        its translation, or with the error that it alone has.
+
+        Texts are taken from a thread of gRPC's, as the server has room for them. There
+        is no time limit unless one is given. Closing the iterator ends the call; if it
+        raises Unavailable, send what has not come yet once more.
+        """
+        self._require_open()
+        feed = Feed(options)
+        call = self._stub.TranslateBatch(
+            feed.requests(texts),
+            timeout=options.get("timeout_s"),
+            metadata=self._metadata,
+        )
+        try:
+            for response in call:
+                yield response.id, outcome(response, self._target)
+        except grpc.RpcError as cause:
+            raise feed.failure or error_from(cause, self._target) from cause
+        finally:
+            call.cancel()
 
     def models(self) -> list[ServedModel]:
         """The models being served."""

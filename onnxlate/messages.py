@@ -4,8 +4,8 @@ Both clients, the synchronous and the other, say everything through these functi
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Protocol, TypedDict
+from dataclasses import dataclass, field
+from typing import Protocol, TypedDict, cast
 
 from . import wire
 from .answer import (
@@ -74,8 +74,6 @@ class CallOptions(TypedDict, total=False):
     """Divides the score of tokens that were said before; 1 is off."""
     no_repeat_ngram_size: int | None
     """No run of so many tokens is said twice; 0 is off."""
-    coverage_penalty: float | None
-    """Weight of the penalty for source tokens that were hardly looked at."""
     sampling: Sampling | None
     """Draws tokens instead of taking the likeliest."""
     target_prefix: str | None
@@ -128,6 +126,9 @@ class Translation:
     """What a careful reader should look at."""
     digest: str = ""
     """Sixteen hexadecimal digits that name the very bundle."""
+    options: CallOptions = field(default_factory=CallOptions, compare=False)
+    """Those in effect; asked with them again, the model answers the same. Empty for
+    translate_many."""
 
     @property
     def text(self) -> str:
@@ -161,7 +162,7 @@ class ServedModel:
     """Sixteen hexadecimal digits that name this very bundle."""
     max_source_tokens: int
     max_target_tokens: int
-    default_options: dict[str, int | float | bool]
+    default_options: CallOptions
     """What absent options mean here."""
     is_default: bool
     """Whether it answers where no model is named."""
@@ -203,6 +204,19 @@ def stream_request(text: str, options: CallOptions) -> pb.TranslateStreamRequest
     )
 
 
+def batch_request(
+    number: int, text: str, options: CallOptions, first: bool
+) -> pb.TranslateBatchRequest:
+    """`options` are said in the first request alone."""
+    _utf8_size(text, number)
+    return pb.TranslateBatchRequest(
+        id=number,
+        text=text,
+        model=options.get("model"),
+        options=_search_options(options) if first else None,
+    )
+
+
 def time_limit(options: CallOptions, default_s: float) -> float:
     """Seconds for one call."""
     timeout_s = options.get("timeout_s")
@@ -220,7 +234,13 @@ def translations(response: pb.TranslateResponse, num_texts: int) -> list[Transla
         raise ServerFailure(
             f"the server sent {len(response.results)} results for {num_texts} texts"
         )
-    return [translation(result, response) for result in response.results]
+    options = effective(response.options)
+    return [translation(each, response, options) for each in response.results]
+
+
+def effective(options: pb.TranslateOptions) -> CallOptions:
+    """The options in effect, as a call takes them."""
+    return cast(CallOptions, wire.options_from(options))
 
 
 class Answered(Protocol):
@@ -231,7 +251,10 @@ class Answered(Protocol):
     digest: str
 
 
-def translation(result: pb.Result, answer: Answered) -> Translation:
+def translation(
+    result: pb.Result, answer: Answered, options: CallOptions
+) -> Translation:
+    """`options` are those in effect."""
     if not result.hypotheses:
         raise ServerFailure("the server sent a result without a translation")
     return Translation(
@@ -241,6 +264,7 @@ def translation(result: pb.Result, answer: Answered) -> Translation:
         model=answer.model,
         version=answer.version,
         digest=answer.digest,
+        options=options,
         segments=many(wire.segment_from, result.segments),
         protected_items=many(wire.item_from, result.protected_items),
         terms=many(wire.term_from, result.terms),
@@ -249,7 +273,6 @@ def translation(result: pb.Result, answer: Answered) -> Translation:
 
 
 def served_model(model: pb.Model) -> ServedModel:
-    options = model.default_options.ListFields()
     return ServedModel(
         name=model.name,
         version=model.version,
@@ -259,7 +282,7 @@ def served_model(model: pb.Model) -> ServedModel:
         digest=model.digest,
         max_source_tokens=model.max_source_tokens,
         max_target_tokens=model.max_target_tokens,
-        default_options={field.name: value for field, value in options},
+        default_options=effective(model.default_options),
         is_default=model.is_default,
         is_current=model.is_current,
     )

@@ -15,11 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .beam import Extensions, placed, ranked, survivors
+from .beam import Doubles, Extensions, placed, ranked, survivors
 from .candidates import Floats as Floats
 from .candidates import Ints as Ints
 from .candidates import LogProbs, NumpyLogProbs, likeliest
 from .finish import FinishReason as FinishReason
+from .ruled import Candidate, Place, RuledBeams, arranged
 from .sentence import Hypothesis as Hypothesis
 from .sentence import SearchOptions as SearchOptions
 from .sentence import Sentence
@@ -74,6 +75,7 @@ class Searches:
         self._k = beam_size
         self._eos_id = eos_id
         self._log_probs_of = log_probs or NumpyLogProbs()
+        self._ruled = RuledBeams(eos_id, self._log_probs_of)
         self._sentences: list[Sentence] = []
         self._state = np.zeros(
             0,
@@ -83,6 +85,8 @@ class Searches:
                 ("max_length", np.int64),
                 ("num_ended", np.int64),
                 ("scored", np.bool_),
+                ("ruled", np.bool_),
+                ("traced", np.bool_),
                 ("log_probs", np.float64, (beam_size,)),  # -inf where nobody lives
             ],
         )
@@ -91,6 +95,8 @@ class Searches:
         # How many there are of what is rare, so that a step need not look.
         self._num_patient = 0  # may not end before so many tokens
         self._num_scored = 0
+        self._num_ruled = 0  # have more to say than the likeliest token
+        self._trace: Doubles | None = None  # (P, k, T) log_probs after each token
 
     def __len__(self) -> int:
         """Sentences, finished ones included until they are removed."""
@@ -108,15 +114,21 @@ class Searches:
         new = np.zeros(len(options), self._state.dtype)
         new["min_length"] = [each.min_target_tokens for each in options]
         new["max_length"] = [each.max_target_tokens for each in options]
-        new["scored"] = [each.with_scores or self._k > 1 for each in options]
+        new["scored"] = [
+            each.with_scores or each.with_tokens or self._k > 1 for each in options
+        ]
+        new["ruled"] = [each.ruled for each in options]
+        new["traced"] = [each.with_tokens for each in options]
         # All rows say the same at first, so only one of them counts.
         new["log_probs"][:, 1:] = -np.inf
         new["log_probs"][~new["scored"]] = np.nan
         self._sentences += [Sentence(each) for each in options]
         self._state = np.concatenate([self._state, new])
-        self._count()
         history = np.zeros((len(options), *self._history.shape[1:]), np.int32)
         self._history = np.concatenate([self._history, history])
+        if self._trace is not None:
+            self._trace = np.concatenate([self._trace, history.astype(np.float64)])
+        self._count()
         self._rows = np.arange(len(self) * self._k)
 
     def remove(self, places: Collection[int]) -> list[tuple[int, int]]:
@@ -130,6 +142,9 @@ class Searches:
         movers = [place for place in range(left, len(self)) if place not in gone]
         self._state[gaps] = self._state[movers]
         self._history[gaps] = self._history[movers]
+        if self._trace is not None:
+            self._trace[gaps] = self._trace[movers]
+            self._trace = self._trace[:left]
         for mover, gap in zip(movers, gaps, strict=True):
             self._sentences[gap] = self._sentences[mover]
         del self._sentences[left:]
@@ -142,11 +157,16 @@ class Searches:
     def _count(self) -> None:
         self._num_patient = int(np.count_nonzero(self._state["min_length"]))
         self._num_scored = int(np.count_nonzero(self._state["scored"]))
+        self._num_ruled = int(np.count_nonzero(self._state["ruled"]))
+        if not self._state["traced"].any():
+            self._trace = None
+        elif self._trace is None:
+            self._trace = np.zeros(self._history.shape)
 
     @property
     def needs_scores(self) -> bool:
         """Whether a step asks for more than which token is the likeliest."""
-        return self._k > 1 or self._num_scored > 0
+        return self._k > 1 or self._num_scored > 0 or self._num_ruled > 0
 
     def advance(self, logits: Floats, likeliest_of: LikeliestOf = highest) -> Turn:
         """One step of everyone: the logits (R, V) after each row's newest token.
@@ -182,10 +202,16 @@ class Searches:
     def _step_greedy(self, logits: Floats, likeliest_of: LikeliestOf) -> Turn:
         state = self._state
         tokens = likeliest_of(logits)
+        columns, taken_off = tokens[:, None], None
+        if self._num_ruled:
+            tokens, taken_off = self._choose_by_rules(logits, tokens)
+            columns = np.hstack([columns, tokens[:, None]])
         if self._num_scored:
             (scored,) = state["scored"].nonzero()
             theirs = logits if len(scored) == len(logits) else logits[scored]
-            scores = self._log_probs_of.of(theirs, tokens[scored, None])
+            scores = self._log_probs_of.of(theirs, columns[scored])[:, -1:]
+            if taken_off is not None:
+                scores -= taken_off[scored, None]
             state["log_probs"][scored] += scores
         self._write(tokens)
         ended = tokens == self._eos_id
@@ -196,19 +222,37 @@ class Searches:
         }
         return Turn(tokens, self._rows.copy(), finished)
 
+    def _choose_by_rules(self, logits: Floats, tokens: Ints) -> tuple[Ints, Floats]:
+        """Where there are rules, what they make of it; and what they took off the
+        logits of the chosen tokens: (R, V), (R,) -> (R,), (R,)."""
+        tokens = tokens.copy()
+        taken_off = np.zeros(len(tokens), np.float32)
+        for place in np.flatnonzero(self._state["ruled"]).tolist():
+            row = logits[place].copy()
+            said = self._history[place, 0, : self._state["length"][place] - 1]
+            token = self._sentences[place].choose(row, said, self._eos_id)
+            tokens[place] = token
+            if row[token] != -np.inf:
+                taken_off[place] = logits[place, token] - row[token]
+        return tokens, taken_off
+
     def _finish_greedy(self, place: int, ended: bool) -> list[Hypothesis]:
         length = int(self._state["length"][place])
         log_prob = float(self._state["log_probs"][place, 0])
         tokens = self._history[place, 0, : length - ended].tolist()
         reason = FinishReason.EOS if ended else FinishReason.LENGTH
         sentence = self._sentences[place]
-        sentence.end(tokens, log_prob, length, reason)
+        each = self._token_log_probs(place, 0, length - 1, log_prob)
+        sentence.end(tokens, log_prob, length, reason, each)
         return sentence.finish()
 
     def _step_beams(self, logits: Floats) -> Turn:
         tokens = likeliest(logits, 2 * self._k)
         scores = self._log_probs_of.of(logits, tokens)
+        required = self._apply_rules(logits, tokens, scores) if self._num_ruled else {}
         best = ranked(self._state["log_probs"], tokens, scores)
+        for place, candidates in required.items():
+            arranged(best, place, candidates)
         ends = best.tokens == self._eos_id
         counted = (ends & (best.log_probs != -np.inf))[:, : self._k]
         for place, rank in np.argwhere(counted).tolist():
@@ -216,6 +260,23 @@ class Searches:
             self._state["num_ended"][place] += 1
         live = survivors(best, ends, self._k)
         return self._settle(live, self._finish_beams(live))
+
+    def _apply_rules(
+        self, logits: Floats, tokens: Ints, scores: Floats
+    ) -> dict[int, list[Candidate]]:
+        """By place: the candidates where something is required."""
+        required = {}
+        for place in np.flatnonzero(self._state["ruled"]).tolist():
+            length = self._state["length"][place]
+            there = Place(
+                self._sentences[place],
+                place * self._k,
+                self._state["log_probs"][place],
+                self._history[place, :, : length - 1],
+            )
+            if candidates := self._ruled.apply(there, logits, tokens, scores):
+                required[place] = candidates
+        return required
 
     def _finish_beams(self, live: Extensions) -> dict[int, list[Hypothesis]]:
         state = self._state
@@ -243,7 +304,17 @@ class Searches:
         if reason is FinishReason.LENGTH:
             tokens.append(int(extensions.tokens[place, rank]))
         log_prob = float(extensions.log_probs[place, rank])
-        self._sentences[place].end(tokens, log_prob, length, reason)
+        each = self._token_log_probs(place, int(parent), length - 1, log_prob)
+        self._sentences[place].end(tokens, log_prob, length, reason, each)
+
+    def _token_log_probs(
+        self, place: int, row: int, length: int, log_prob: float
+    ) -> tuple[float, ...]:
+        """Of the first `length` tokens and of one more, with which it is `log_prob`."""
+        if self._trace is None or not self._state["traced"][place]:
+            return ()
+        totals = [0.0, *self._trace[place, row, :length].tolist(), log_prob]
+        return tuple(np.diff(totals).tolist())
 
     def _settle(self, live: Extensions, finished: dict[int, list[Hypothesis]]) -> Turn:
         """Every hypothesis onto a row, together with its past."""
@@ -258,6 +329,9 @@ class Searches:
             past = self._history.reshape(self.num_rows, -1)
             past = past[:, : self._state["length"].max() - 1]
             past[moved] = past[parents[moved]]
+            if self._trace is not None:
+                trace = self._trace.reshape(self.num_rows, -1)
+                trace[moved] = trace[parents[moved]]
         self._write(tokens)
         return Turn(tokens, parents, finished)
 
@@ -268,12 +342,16 @@ class Searches:
             newest = newest.repeat(self._k)
         at = self._rows * self._history.shape[2] + newest
         self._history.reshape(-1)[at] = tokens
+        if self._trace is not None:
+            self._trace.reshape(-1)[at] = self._state["log_probs"].ravel()
 
     def _make_room(self, length: int) -> None:
         room = self._history.shape[2]
         if length > room:
             more = ((0, 0), (0, 0), (0, max(room, length - room)))
             self._history = np.pad(self._history, more)
+            if self._trace is not None:
+                self._trace = np.pad(self._trace, more)
 
 
 def _common(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:

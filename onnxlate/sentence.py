@@ -3,7 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
+from .answer import Sampling
+from .candidates import Floats, History
 from .finish import FinishReason
+from .required import Progress, Required, Terms
+from .rules import Rule, rules_of
+from .sampling import drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +37,43 @@ class SearchOptions:
     """Shortest target, in tokens, end of sentence included: the end is not chosen
     before, unless max_target_tokens is less."""
 
+    repetition_penalty: float = 1.0
+    """By which the logits of tokens are divided that were said before; 1 is off."""
+
+    no_repeat_ngram_size: int = 0
+    """No run of so many tokens is said twice; 0 is off."""
+
+    sampling: Sampling | None = None
+    """Draws tokens, where the beam_size is 1."""
+
+    draw: int = 0
+    """Which of several draws with one seed."""
+
+    required: tuple[tuple[int, ...], ...] = ()
+    """Sequences of target ids that are said exactly once each, in any order; one that
+    is in it twice is said twice. The end is not chosen before."""
+
+    terms: Terms | None = None
+    """Words that are said too, each at least once."""
+
+    rules: tuple[Rule, ...] = ()
+    """More that has a say in which token is next, in order."""
+
+    with_tokens: bool = False
+    """Whether to keep the log-probability of every token."""
+
+    @property
+    def ruled(self) -> bool:
+        """Whether there is more to a step than the likeliest tokens."""
+        return bool(
+            self.rules
+            or self.required
+            or self.terms
+            or self.sampling
+            or self.no_repeat_ngram_size
+            or self.repetition_penalty != 1
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
@@ -40,9 +84,15 @@ class Hypothesis:
     """log_prob / num_tokens ** length_penalty, the end token counted."""
 
     log_prob: float
-    """Sum of the tokens' log-probabilities, end token included; nan if not kept."""
+    """Sum of the tokens' log-probabilities, end token included; nan if not kept.
+
+    They are the model's own, whatever else was forbidden, but for what
+    repetition_penalty took off."""
 
     finish_reason: FinishReason
+
+    token_log_probs: tuple[float, ...] = ()
+    """Of each token, and of the end if the model ended it; () if not kept."""
 
 
 @dataclass(slots=True)
@@ -53,13 +103,73 @@ class Sentence:
     ended: list[Hypothesis] = field(default_factory=list)
     outcome: list[Hypothesis] | None = None
     """None until the search is over."""
+    rules: tuple[Rule, ...] = field(init=False)
+    required: Required = field(init=False)
+    pressed: list[int] = field(default_factory=list)
+    """What greedy search is in the middle of, since it was required."""
+
+    def __post_init__(self) -> None:
+        options = self.options
+        self.rules = options.rules + rules_of(
+            options.repetition_penalty, options.no_repeat_ngram_size
+        )
+        self.required = Required(options.required, options.terms)
+
+    def edit(self, row: Floats, said: History, eos_id: int) -> Progress | None:
+        """Applies all rules to the logits after what was said: (V,), (T,).
+
+        None where nothing is required, or has no say yet.
+        """
+        end = float(row[eos_id])
+        progress = None
+        if not any(rule.edit(row, said) for rule in self.rules) and self.required:
+            room = self.options.max_target_tokens - len(said)
+            progress = self.required.edit(row, said.tolist(), room, eos_id)
+        if row.max() == -np.inf:  # demands that cannot all be met end here
+            row[eos_id] = end
+        return progress
+
+    def choose(self, row: Floats, said: History, eos_id: int) -> int:
+        """The next token of greedy search; edits the logits: (V,), (T,).
+
+        What is required and was not said by the end is said there. Greedy search
+        cannot look ahead to a better place; beams can.
+        """
+        if self.pressed:
+            return self.pressed.pop(0)
+        end = float(row[eos_id])
+        progress = self.edit(row, said, eos_id)
+        if progress and progress.latest_word:
+            self.required.part(row)
+        room = self.options.max_target_tokens - len(said)
+        if not progress or not progress.unmet or progress.presses(room):
+            return self._pick(row, len(said))
+        wished = row.copy()
+        wished[eos_id] = end
+        token = self._pick(wished, len(said))
+        if token == eos_id:
+            token, *self.pressed = self.required.cheapest(row, progress)
+        return token
+
+    def _pick(self, row: Floats, step: int) -> int:
+        sampling = self.options.sampling
+        if sampling is None:
+            return int(row.argmax())
+        return drawn(row, sampling, self.options.draw, step)
 
     def end(
-        self, tokens: Sequence[int], log_prob: float, length: int, reason: FinishReason
+        self,
+        tokens: Sequence[int],
+        log_prob: float,
+        length: int,
+        reason: FinishReason,
+        token_log_probs: tuple[float, ...] = (),
     ) -> None:
         """Notes a hypothesis of so many tokens, the end of sentence included."""
         score = log_prob / length**self.options.length_penalty
-        self.ended.append(Hypothesis(tuple(tokens), score, log_prob, reason))
+        self.ended.append(
+            Hypothesis(tuple(tokens), score, log_prob, reason, token_log_probs)
+        )
 
     def is_decided(self, best_live: float, length: int) -> bool:
         """Whether enough have ended, the wanted ones no worse than all that live."""

@@ -43,9 +43,14 @@ def error_from(error: grpc.RpcError, target: str, first: int = 0) -> OnnxlateErr
     `first` is the index, in the caller's list, of the first text of the call.
     """
     code = error.code()
+    details = error.details() or code.name
+    return error_of(code, renumbered(details, lambda i: f"texts[{first + i}]"), target)
+
+
+def error_of(code: grpc.StatusCode, details: str, target: str) -> OnnxlateError:
+    """What a status of a call to `target`, or of one of its texts, means."""
     if code is grpc.StatusCode.CANCELLED:
         return was_cancelled(target)
-    details = renumbered(error.details() or code.name, lambda i: f"texts[{first + i}]")
     match ERRORS.get(code, ServerFailure):
         case kind if kind is Unavailable:
             return Unavailable(f"the server at {target} is not available: {details}")

@@ -1,7 +1,7 @@
 """What both kinds of stream remember of the pieces that passed."""
 
 from .errors import InvalidRequest, ServerFailure
-from .messages import Translation, translation
+from .messages import Translation, effective, translation
 from .v1 import translation_pb2 as pb
 
 
@@ -14,7 +14,9 @@ class StreamRecord:
     def take(self, message: pb.TranslateStreamResponse) -> str:
         """The message's piece; "" if it has none."""
         if message.HasField("result"):
-            self._result = translation(message.result, message)
+            self._result = translation(
+                message.result, message, effective(message.options)
+            )
         return message.piece
 
     def end(self) -> None:

@@ -89,6 +89,21 @@ class Tokenizer:
         ids = model.encode(_clean(text))
         return not any(model.is_unknown(i) or model.is_byte(i) for i in ids)
 
+    def is_byte(self, token_id: int) -> bool:
+        """Whether the id stands for one byte of a character without a piece."""
+        return bool(self._model.is_byte(token_id))
+
+    def spelling(self, token_id: int) -> bytes:
+        """What the id adds to a text, in UTF-8, the space before a word included;
+        nothing for special and unknown ones."""
+        model = self._model
+        if self.is_special(token_id) or model.is_unknown(token_id):
+            return b""
+        piece = self.piece(token_id)
+        if self.is_byte(token_id):
+            return bytes([int(piece[1:-1], 16)])
+        return piece.replace("\u2581", " ").encode()
+
     def merge_ranks(self) -> dict[str, float]:
         """The pieces that byte-pair encoding merges others to; highest first."""
         ids = (i for i in range(len(self)) if self._is_merged(i))

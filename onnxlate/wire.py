@@ -10,6 +10,7 @@ from .answer import (
     Format,
     ItemKind,
     ProtectedItem,
+    Sampling,
     Segment,
     Span,
     Term,
@@ -258,6 +259,22 @@ def options_to(options: dict[str, Any]) -> pb.TranslateOptions:
     return pb.TranslateOptions(**given)
 
 
+def options_from(options: pb.TranslateOptions) -> dict[str, Any]:
+    """The same back, without those that say nothing."""
+    return {
+        field.name: _READERS.get(field.name, _as_it_is)(value)
+        for field, value in options.ListFields()
+    }
+
+
+def sampling_from(sampling: pb.Sampling) -> Sampling:
+    return Sampling(**{field.name: value for field, value in sampling.ListFields()})
+
+
+def terms_from(terms: Iterable[pb.Term]) -> tuple[Term, ...]:
+    return tuple(Term(each.source, each.target) for each in terms)
+
+
 def _span(span: pb.Span) -> Span:
     return Span(span.start, span.end)
 
@@ -283,4 +300,14 @@ _CONVERTERS: dict[str, Callable[[Any], Any]] = {
     "format": lambda each: FORMATS[Format(each)],
     "sampling": _sampling,
     "terms": _terms,
+}
+
+_FORMATS = _turned(FORMATS)
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "format": lambda each: _FORMATS.get(each, Format.SENTENCE),
+    "sampling": sampling_from,
+    "terms": terms_from,
+    "protected_phrases": tuple,
+    "banned_phrases": tuple,
 }

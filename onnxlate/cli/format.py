@@ -74,6 +74,9 @@ def as_json(translation: Translation, source: str = "") -> str:
     record = {
         "text": translation.text,
         "model": translation.model,
+        "version": translation.version,
+        "digest": translation.digest,
+        "options": plain_data(dict(translation.options)),
         "num_source_tokens": translation.num_source_tokens,
         "num_dropped_source_tokens": translation.num_dropped_source_tokens,
         "truncated": translation.truncated,
@@ -92,6 +95,8 @@ def plain_data(record: Any, only: Collection[str] = ()) -> Any:
         return record.value
     if isinstance(record, tuple):
         return [plain_data(each) for each in record]
+    if isinstance(record, dict):
+        return {name: plain_data(value) for name, value in record.items()}
     if not is_dataclass(record):
         return record
     values = {field.name: getattr(record, field.name) for field in fields(record)}

@@ -72,7 +72,11 @@ def _table(model: ServedModel) -> Table:
         title_justify="left",
         show_header=False,
     )
-    defaults = [f"{name} {value:g}" for name, value in model.default_options.items()]
+    defaults = [
+        f"{name} {value:g}"
+        for name, value in model.default_options.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    ]
     table.add_row("languages", f"{model.source_language} → {model.target_language}")
     table.add_row("version", f"{model.version}, {model.precision}, {model.digest}")
     table.add_row("source", f"at most {model.max_source_tokens} tokens")

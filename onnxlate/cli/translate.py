@@ -16,7 +16,7 @@ from onnxlate.documents import Settings
 from onnxlate.errors import ConfigError
 from onnxlate.messages import CallOptions, Translation
 
-from . import format
+from . import format, wishes
 from . import options as shared
 from .credentials import with_credentials
 from .document import translate_file
@@ -49,6 +49,19 @@ def translate(
     max_target_tokens: Annotated[
         int | None, typer.Option(min=1, help="Longest translation in tokens.")
     ] = None,
+    min_target_tokens: wishes.MinTargetTokens = None,
+    sample: wishes.Sample = False,
+    temperature: wishes.Temperature = None,
+    top_k: wishes.TopK = None,
+    top_p: wishes.TopP = None,
+    seed: wishes.Seed = None,
+    repetition_penalty: wishes.RepetitionPenalty = None,
+    no_repeat_ngram: wishes.NoRepeatNgram = None,
+    prefix: wishes.Prefix = None,
+    ban: wishes.Ban = None,
+    term: wishes.Terms = None,
+    glossary: wishes.Glossary = None,
+    tokens: wishes.Tokens = False,
     truncate: Annotated[
         bool,
         typer.Option("--truncate", help="Cut what is too long, and say so on stderr."),
@@ -133,12 +146,23 @@ def translate(
     whole = text_format is not Format.SENTENCE
     if whole and not as_json and several:
         raise ConfigError(f"--format {text_format.value} prints one text; add --json")
+    if tokens and not as_json:
+        raise ConfigError("--tokens are printed with --json alone")
     options = CallOptions(
         model=model,
         beam_size=beam_size,
         num_hypotheses=num_hypotheses,
         length_penalty=length_penalty,
         max_target_tokens=max_target_tokens,
+        min_target_tokens=min_target_tokens,
+        sampling=wishes.sampling(sample, temperature, top_k, top_p, seed),
+        repetition_penalty=repetition_penalty,
+        no_repeat_ngram_size=no_repeat_ngram,
+        target_prefix=prefix,
+        banned_phrases=ban,
+        terms=wishes.terms(term),
+        glossary=glossary,
+        return_tokens=tokens or None,
         return_scores=scores or None,
         truncate_source=truncate or None,
         return_alignment=alignment or None,

@@ -103,8 +103,14 @@ class TranslationServiceServicer:
     def TranslateBatch(self, request_iterator, context):
         """Translates many texts over one call; each answer comes as soon as it is there, in
         whatever order, with its caller's id. What is wrong with one text is said in its
-        response and the others go on. The server reads on while it has room for more, so a
-        caller may send millions.
+        response and the others go on. The server reads on while it has room for more (128
+        texts of a call are under way), so a caller may send millions; a full waiting line
+        makes it wait. Cancelling the call frees all its rows at the next step.
+
+        INVALID_ARGUMENT   a message that cannot be read
+        NOT_FOUND          no such model is served
+        UNAVAILABLE        the server is draining; what was read is answered, the rest is
+        for another
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -16,6 +16,7 @@ from onnxlate.v1 import translation_pb2
 
 from .config import ServerConfig
 from .deployment import Deployment
+from .glossary import Glossaries
 from .metrics import Metrics
 from .models import MAX_ECHO, Models
 from .service import described
@@ -36,11 +37,13 @@ class AdminService(pb_grpc.AdminServiceServicer):
         metrics: Metrics,
         folder: Path,
         config: ServerConfig,
+        glossaries: Glossaries,
     ) -> None:
         self._models = models
         self._metrics = metrics
         self._folder = folder
         self._config = config
+        self._glossaries = glossaries
         self._change: asyncio.Task[Any] | None = None
 
     async def LoadModel(
@@ -93,7 +96,9 @@ class AdminService(pb_grpc.AdminServiceServicer):
                     "export this one with another --version"
                 )
             return served
-        fresh = await asyncio.to_thread(Deployment.open, path, self._config)
+        fresh = await asyncio.to_thread(
+            Deployment.open, path, self._config, self._glossaries
+        )
         await fresh.start(self._config.hang_seconds)
         self._models.add(fresh)
         self._metrics.watch(fresh)

@@ -13,14 +13,15 @@ class Calls:
     def __init__(self) -> None:
         self._idle = asyncio.Event()
         self._idle.set()
-        self._closed = False
+        self.closing = asyncio.Event()
+        """Set when no more calls are taken."""
         self.count = 0
         """Calls under way."""
 
     @contextmanager
     def one(self) -> Iterator[None]:
         """Holds the place of one call; raises Unavailable after `close`."""
-        if self._closed:
+        if self.closing.is_set():
             raise Unavailable("the server is draining; ask another, or later")
         self.count += 1
         self._idle.clear()
@@ -32,7 +33,7 @@ class Calls:
                 self._idle.set()
 
     def close(self) -> None:
-        self._closed = True
+        self.closing.set()
 
     async def idle(self) -> None:
         """Waits until no call is under way."""

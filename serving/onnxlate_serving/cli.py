@@ -164,6 +164,12 @@ def serve(
     max_cached: Annotated[
         int, typer.Option(min=0, help="Answers that each model remembers.")
     ] = 4096,
+    glossaries: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of glossaries: NAME.tsv, in each line a source, tab, target."
+        ),
+    ] = None,
     log_format: Annotated[
         LogFormat, typer.Option(help="Lines for people, or an object each.")
     ] = LogFormat.TEXT,
@@ -240,6 +246,7 @@ def serve(
                 device=device.value, workers=workers, threads=threads
             ),
             max_cached=max_cached,
+            glossaries=glossaries,
             log_calls=log_calls,
             log_format=log_format,
             log_level=log_level,

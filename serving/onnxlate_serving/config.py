@@ -160,6 +160,10 @@ class ServerConfig(_Settings):
     """Answers that each model remembers, so that who asks the same again need not
     wait; about 1 kB each. 0 remembers nothing."""
 
+    glossaries: Path | None = None
+    """A folder of glossaries that requests may name: NAME.tsv, read again whenever it
+    has changed."""
+
     log_calls: bool = False
     """Whether every call has a line in the log, at its end."""
 

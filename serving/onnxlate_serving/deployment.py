@@ -13,6 +13,7 @@ from .calls import Calls
 from .config import RequestLimits, SchedulerConfig, ServerConfig
 from .crew import Crew
 from .engine import Engine
+from .glossary import Glossaries
 from .layers import Layers
 from .looking import Looking
 from .options import TranslateOptions
@@ -20,7 +21,7 @@ from .request import Request
 from .runner import OnnxRunner
 from .scheduler import Scheduler
 from .sessions import Sessions
-from .translator import Translator
+from .translator import NO_GLOSSARIES, Translator
 
 log = logging.getLogger(__name__)
 
@@ -34,12 +35,18 @@ class Deployment:
         engines: Sequence[Engine],
         limits: RequestLimits,
         max_cached: int = 0,
+        glossaries: Glossaries = NO_GLOSSARIES,
         looking: Looking | None = None,
     ) -> None:
         self.manifest: Manifest = bundle.manifest
+        self.digest = self.manifest.digest()
+        """Names the very bundle."""
         self.engines = engines
         self._looking = looking
-        self.layers = Layers(bundle, Crew(engines), limits, max_cached, looking)
+        sentences = Translator(
+            bundle, Crew(engines), limits, max_cached, glossaries, looking
+        )
+        self.layers = Layers(sentences, bundle, limits)
         self.translator = self.layers.top
         # Of one engine each, to warm all of them up.
         self._first = [Translator(bundle, Crew([each]), limits) for each in engines]
@@ -47,14 +54,21 @@ class Deployment:
         """Those that this version answers."""
 
     @classmethod
-    def open(cls, path: Path, config: ServerConfig) -> "Deployment":
+    def open(
+        cls,
+        path: Path,
+        config: ServerConfig,
+        glossaries: Glossaries = NO_GLOSSARIES,
+    ) -> "Deployment":
         """Takes seconds; raises OnnxlateError."""
         bundle = Bundle.open(path)
         sessions = Sessions(bundle, config.runtime)
         try:
             engines = build_engines(bundle, sessions, config.scheduler)
             looking = looking_at(bundle, sessions, config.scheduler)
-            deployment = cls(bundle, engines, config.limits, config.max_cached, looking)
+            deployment = cls(
+                bundle, engines, config.limits, config.max_cached, glossaries, looking
+            )
         except OnnxlateError:
             raise
         except Exception as cause:  # what a manifest says may be untrue in any way
@@ -71,6 +85,10 @@ class Deployment:
     def full_name(self) -> str:
         """NAME@VERSION, which nobody else in the server has."""
         return self.manifest.full_name
+
+    def in_effect(self, options: TranslateOptions) -> TranslateOptions:
+        """With what was left unsaid; raises InvalidRequest for what cannot be."""
+        return self.layers.sentences.in_effect(options)
 
     @property
     def dead(self) -> bool:

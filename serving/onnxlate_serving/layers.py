@@ -4,10 +4,8 @@ from onnxlate.bundle import Bundle
 from onnxlate.text import Tokenizer
 
 from .config import RequestLimits
-from .crew import Crew
 from .documents.documents import Documents
 from .layer import Layer
-from .looking import Looking
 from .markup.markup import Markup
 from .protection.chain import Abilities
 from .protection.protecting import Protecting
@@ -18,16 +16,11 @@ class Layers:
     """What each does is left to the one below in all that is not its business."""
 
     def __init__(
-        self,
-        bundle: Bundle,
-        crew: Crew,
-        limits: RequestLimits,
-        max_cached: int,
-        looking: Looking | None,
+        self, sentences: Translator, bundle: Bundle, limits: RequestLimits
     ) -> None:
-        """Raises BundleError if a tokenizer is another model's."""
+        """`sentences` is the lowest of them."""
         manifest = bundle.manifest
-        self.sentences = Translator(bundle, crew, limits, max_cached, looking)
+        self.sentences = sentences
         abilities = Abilities(
             self.sentences.num_placeholders,
             manifest.defaults.beam_size,

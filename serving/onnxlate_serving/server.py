@@ -23,6 +23,7 @@ from .calls import Calls
 from .config import ServerConfig
 from .deployment import Deployment
 from .gateway.process import Gateway, require_installed
+from .glossary import Glossaries
 from .health import Health
 from .kserve import InferenceService
 from .memory import give_large_blocks_back
@@ -81,8 +82,12 @@ class Server:
         self._gateway: Gateway | None = None
         self._metrics = Metrics()
         self._health = Health("", service.NAME, kserve.NAME)
+        self._glossaries = Glossaries(config.glossaries)
         self._models = Models(
-            [Deployment.open(path, config) for path in paths_of(config)]
+            [
+                Deployment.open(path, config, self._glossaries)
+                for path in paths_of(config)
+            ]
         )
         self._web = WebServer(web, self._pages(), self._tls) if web else None
         self._traces = Traces(config.traces) if config.traces else None
@@ -223,6 +228,7 @@ class Server:
             self._metrics,
             folder,
             self._config,
+            self._glossaries,
         )
         admin_pb2_grpc.add_AdminServiceServicer_to_server(service, self._grpc)
 

@@ -3,26 +3,35 @@
 Its errors become statuses in border.py.
 """
 
-from collections.abc import AsyncGenerator, Callable, Iterable
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
+from dataclasses import dataclass, fields
 from typing import Any
 
+import grpc
 from grpc.aio import ServicerContext
 
 from onnxlate import wire
-from onnxlate.answer import Format, Sampling, Term
-from onnxlate.errors import InvalidRequest
+from onnxlate.answer import Format
+from onnxlate.errors import InvalidRequest, Overloaded, Unavailable
 from onnxlate.v1 import translation_pb2 as pb
 from onnxlate.v1 import translation_pb2_grpc as pb_grpc
 from onnxlate.wire import Ruler
 
+from .border import MAX_DETAILS
+from .bulk import Bulk
+from .call_log import failure_of_ours
 from .caller import Who
 from .calls import Calls
 from .deployment import Deployment
 from .metrics import Metrics
 from .models import Models
 from .options import TranslateOptions
+from .refusals import RETRY_AFTER_MS
+from .statuses import status_of
 from .translation import TranslatedHypothesis, Translation
+from .unreadable import refuse_unreadable
 
 NAME = "onnxlate.v1.TranslationService"
 
@@ -50,15 +59,18 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
     ) -> pb.TranslateResponse:
         with self._calls.one():
             deployment = self._models.find(request.model)
+            options = deployment.in_effect(options_of(request.options))
             with deployment.calls.one():
                 translations = await deployment.translator.translate(
-                    request.texts, options_of(request.options), self._who(context)
+                    request.texts, options, self._who(context)
                 )
             self._metrics.answered(deployment, translations)
             return pb.TranslateResponse(
                 results=map(result, translations, request.texts),
                 model=deployment.manifest.name,
                 version=deployment.manifest.version,
+                digest=deployment.digest,
+                options=options_message(options),
             )
 
     async def TranslateStream(
@@ -68,8 +80,9 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
     ) -> AsyncGenerator[pb.TranslateStreamResponse, None]:
         with self._calls.one():
             deployment = self._models.find(request.model)
+            options = deployment.in_effect(options_of(request.options))
             pieces = deployment.translator.stream(
-                request.text, options_of(request.options), self._who(context)
+                request.text, options, self._who(context)
             )
             # A client that hangs up cancels us in here. Closing the generator, now
             # and not when it is collected, is how the engine hears of it.
@@ -83,8 +96,62 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
                             )
                             response.model = deployment.manifest.name
                             response.version = deployment.manifest.version
+                            response.digest = deployment.digest
+                            response.options.CopyFrom(options_message(options))
                             self._metrics.answered(deployment, [piece.translation])
                         yield response
+
+    async def TranslateBatch(
+        self,
+        requests: AsyncIterator[pb.TranslateBatchRequest],
+        context: ServicerContext[pb.TranslateBatchRequest, pb.TranslateBatchResponse],
+    ) -> AsyncGenerator[pb.TranslateBatchResponse, None]:
+        with self._calls.one():
+            try:
+                first = await anext(requests)
+            except StopAsyncIteration:
+                return
+            refuse_unreadable(first)
+            deployment = self._models.find(first.model)
+
+            async def answer(entry: Entry) -> pb.TranslateBatchResponse:
+                return await self._answer(deployment, entry, context)
+
+            bulk = Bulk(answer, self._calls.closing)
+            with deployment.calls.one():
+                entries = entries_of(first, requests)
+                async with aclosing(bulk.responses(entries)) as responses:
+                    async for response in responses:
+                        yield response
+
+    async def _answer(
+        self,
+        deployment: Deployment,
+        entry: "Entry",
+        context: ServicerContext[pb.TranslateBatchRequest, pb.TranslateBatchResponse],
+    ) -> pb.TranslateBatchResponse:
+        """One text's answer, or why there is none; raises Unavailable alone."""
+        response = pb.TranslateBatchResponse(
+            id=entry.id,
+            model=deployment.manifest.name,
+            version=deployment.manifest.version,
+            digest=deployment.digest,
+        )
+        try:
+            options = deployment.in_effect(options_of(entry.options))
+            translation = await patiently(
+                lambda: deployment.translator.translate(
+                    [entry.text], options, self._who(context)
+                )
+            )
+        except Unavailable:
+            raise
+        except Exception as error:
+            response.failure.CopyFrom(failure(error, context))
+            return response
+        self._metrics.answered(deployment, translation)
+        response.result.CopyFrom(result(translation[0], entry.text))
+        return response
 
     async def ListModels(
         self,
@@ -102,6 +169,47 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
         return described(self._models.find(request.name), self._models)
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One text of a batch call."""
+
+    id: int
+    text: str
+    options: pb.TranslateOptions
+
+
+async def entries_of(
+    first: pb.TranslateBatchRequest, others: AsyncIterator[pb.TranslateBatchRequest]
+) -> AsyncGenerator[Entry, None]:
+    """Texts with the options that were given last."""
+    options = first.options
+    yield Entry(first.id, first.text, options)
+    async for request in others:
+        refuse_unreadable(request)
+        if request.HasField("options"):
+            options = request.options
+        yield Entry(request.id, request.text, options)
+
+
+async def patiently(
+    ask: Callable[[], Awaitable[list[Translation]]],
+) -> list[Translation]:
+    """Asks again while others have filled the waiting line: a batch is in no hurry."""
+    while True:
+        try:
+            return await ask()
+        except Overloaded:
+            await asyncio.sleep(RETRY_AFTER_MS / 1000)
+
+
+def failure(error: Exception, context: ServicerContext[Any, Any]) -> pb.Failure:
+    code = status_of(error)
+    number: int = code.value[0]
+    if code is grpc.StatusCode.INTERNAL:
+        return pb.Failure(code=number, message=failure_of_ours(error, context))
+    return pb.Failure(code=number, message=str(error)[:MAX_DETAILS])
+
+
 def options_of(options: pb.TranslateOptions) -> TranslateOptions:
     """Fields the client left out stay unsaid."""
     given: dict[str, Any] = {
@@ -109,6 +217,11 @@ def options_of(options: pb.TranslateOptions) -> TranslateOptions:
         for field, value in options.ListFields()
     }
     return TranslateOptions(**given)
+
+
+def options_message(options: TranslateOptions) -> pb.TranslateOptions:
+    names = (field.name for field in fields(options))
+    return wire.options_to({name: getattr(options, name) for name in names})
 
 
 def as_it_is(value: Any) -> Any:
@@ -124,14 +237,6 @@ def format_of(value: "pb.Format") -> Format:
         ) from cause
 
 
-def terms_of(terms: Iterable[pb.Term]) -> tuple[Term, ...]:
-    return tuple(Term(each.source, each.target) for each in terms)
-
-
-def sampling_of(sampling: pb.Sampling) -> Sampling:
-    return Sampling(**{field.name: value for field, value in sampling.ListFields()})
-
-
 FORMATS_BY_NUMBER = {
     pb.FORMAT_UNSPECIFIED: Format.SENTENCE,
     **{number: each for each, number in wire.FORMATS.items()},
@@ -139,8 +244,8 @@ FORMATS_BY_NUMBER = {
 
 READERS: dict[str, Callable[[Any], Any]] = {
     "format": format_of,
-    "terms": terms_of,
-    "sampling": sampling_of,
+    "terms": wire.terms_from,
+    "sampling": wire.sampling_from,
     "protected_phrases": tuple,
     "banned_phrases": tuple,
 }
@@ -187,17 +292,11 @@ def described(deployment: Deployment, models: Models) -> pb.Model:
         source_language=manifest.source_language,
         target_language=manifest.target_language,
         precision=manifest.precision,
-        digest=manifest.digest(),
+        digest=deployment.digest,
         max_source_tokens=manifest.limits.max_source_tokens,
         max_target_tokens=manifest.limits.max_target_tokens,
         # No max_target_tokens: what it is by default depends on the source.
-        default_options=pb.TranslateOptions(
-            beam_size=manifest.defaults.beam_size,
-            num_hypotheses=1,
-            length_penalty=manifest.defaults.length_penalty,
-            return_scores=False,
-            truncate_source=False,
-        ),
+        default_options=options_message(deployment.in_effect(TranslateOptions())),
         is_default=models.is_default(deployment),
         is_current=models.is_current(deployment),
     )

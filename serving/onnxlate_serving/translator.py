@@ -1,8 +1,9 @@
 """One model as its callers see it: text in, text out."""
 
 from collections.abc import AsyncGenerator, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from onnxlate.answer import Span, Token
 from onnxlate.bundle import Bundle, Manifest
 from onnxlate.errors import BundleError, InvalidRequest, SourceTooLong
 from onnxlate.placeholder import count_placeholders
@@ -13,14 +14,34 @@ from .caller import ANYBODY, Caller
 from .config import RequestLimits
 from .crew import Crew
 from .explanation import Answered, Explainer
+from .glossary import Glossaries, Glossary, checked
 from .looking import Looking
-from .options import TranslateOptions
+from .options import Demands, TranslateOptions
 from .request import Request
 from .result_cache import Answer, Question, ResultCache
+from .terminology import Plan, Terminology
 from .translation import TextPiece, TranslatedHypothesis, Translation
+from .vocabulary import Vocabulary
+from .wording import Apart, Ban, Prefix
+
+NO_GLOSSARIES = Glossaries(None)
 
 LOOKED_UP = 1000
 """Characters of a call that are read in a crowd too, in case its answers are known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What one call asks for, made ready for this model."""
+
+    options: TranslateOptions
+    glossaries: tuple[Glossary, ...] = ()
+    prefix: Prefix | None = None
+    ban: Ban | None = None
+
+    @property
+    def begins_with(self) -> str:
+        return self.prefix.text if self.prefix else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +49,7 @@ class Source:
     """A text as the model reads it; no ids for a blank one."""
 
     ids: tuple[int, ...]
+    plan: Plan
     num_dropped: int = 0
 
 
@@ -40,6 +62,7 @@ class Translator:
         crew: Crew,
         limits: RequestLimits,
         max_cached: int = 0,
+        glossaries: Glossaries = NO_GLOSSARIES,
         looking: Looking | None = None,
     ) -> None:
         """`max_cached` is how many answers it remembers; without `looking` it cannot
@@ -51,6 +74,7 @@ class Translator:
         self._crew = crew
         self._limits = limits
         self._cache = ResultCache(max_cached)
+        self._glossaries = glossaries
         self._source_tokenizer = Tokenizer(bundle.source_tokenizer)
         self._target_tokenizer = Tokenizer(bundle.target_tokenizer)
         model = bundle.manifest.model
@@ -63,7 +87,10 @@ class Translator:
                     f"{bundle.path}: the {side} tokenizer has {len(tokenizer)} tokens "
                     f"and the model {size}; they are not of one bundle"
                 )
-
+        self._vocabulary = Vocabulary(self._target_tokenizer)
+        self._terminology = Terminology(
+            self._source_tokenizer, self._target_tokenizer, self._vocabulary
+        )
         self._explainer = looking and Explainer(
             looking, model, self._source_tokenizer, self._target_tokenizer
         )
@@ -95,29 +122,20 @@ class Translator:
                 f"{len(texts)} texts in one call; "
                 f"it takes from 1 to {self._limits.max_texts}"
             )
-        self._check(options)
+        wishes = self._wishes(options)
         self._check_room(texts, caller)
         sources = [
-            self._read(text, f"texts[{index}]", options)
+            self._read(text, f"texts[{index}]", wishes)
             for index, text in enumerate(texts)
         ]
-        questions = [self._question(each, options) for each in sources]
+        questions = [self._questions(each, wishes) for each in sources]
         answers = await self._answers(
-            dict.fromkeys(each for each in questions if each), caller
+            dict.fromkeys(each for several in questions for each in several), caller
         )
-        written = [
-            self._write(source, answers[question], options)
-            if question
-            else blank(options)
-            for source, question in zip(sources, questions, strict=True)
+        return [
+            await self._whole(source, [answers[each] for each in several], wishes)
+            for source, several in zip(sources, questions, strict=True)
         ]
-        if not (self._explainer and explained(options)):
-            return written
-        outcomes = (answers[each] if each else () for each in questions)
-        ids = (each.ids for each in sources)
-        return await self._explainer.explain(
-            list(map(Answered, texts, ids, outcomes, written)), options
-        )
 
     async def stream(
         self, text: str, options: TranslateOptions, caller: Caller = ANYBODY
@@ -126,43 +144,63 @@ class Translator:
 
         Raises as `translate` does. Closing the generator frees the rows.
         """
-        self._check(options)
+        wishes = self._wishes(options)
         self._check_room([text], caller)
-        source = self._read(text, "text", options)
-        question = self._question(source, options)
-        if question is None:
-            yield TextPiece("", blank(options))
+        source = self._read(text, "text", wishes)
+        questions = self._questions(source, wishes)
+        if not questions:
+            yield TextPiece("", self._write(source, [], wishes))
             return
-        answer = self._cache.get(question)
-        if answer is not None:
-            result = await self._whole(text, source, answer, options)
+        first, *further = questions
+        if answer := self._cache.get(first):
+            others = await self._answers(further, caller)
+            answers = [answer, *(others[each] for each in further)]
+            result = await self._whole(source, answers, wishes)
             yield TextPiece(result.hypotheses[0].text, result)
             return
-        request = Request(question.source_ids, question.options, streamed=True)
+        requests = [
+            Request(each.source_ids, each.options, streamed=each is first)
+            for each in questions
+        ]
         detokenizer = Detokenizer(self._target_tokenizer)
-        with self._crew.decoding([request], caller) as (outbox,):
+        said = ""
+        with self._crew.decoding(requests, caller) as (outbox, *outboxes):
             while True:
                 piece = await outbox.get()
-                said = detokenizer.add(piece.tokens)
+                new = detokenizer.add(piece.tokens)
                 if piece.hypotheses:
                     break
-                if said:
-                    yield TextPiece(said)
-        self._cache.put(question, piece.hypotheses)
-        said += detokenizer.finish()
-        result = await self._whole(text, source, piece.hypotheses, options)
-        yield TextPiece(said, result)
+                if new:
+                    yield TextPiece(_further(source.plan, said, new))
+                    said += new
+            answers = [piece.hypotheses, *[await each.outcome() for each in outboxes]]
+        for question, answer in zip(questions, answers, strict=True):
+            self._cache.put(question, answer)
+        new += detokenizer.finish()
+        yield TextPiece(
+            _further(source.plan, said, new),
+            await self._whole(source, answers, wishes),
+        )
 
     async def _whole(
-        self, text: str, source: Source, answer: Answer, options: TranslateOptions
+        self, source: Source, answers: Sequence[Answer], wishes: Wishes
     ) -> Translation:
         """One text's answer with all that was asked for."""
-        written = self._write(source, answer, options)
-        if not (self._explainer and explained(options)):
+        written = self._write(source, answers, wishes)
+        if not (self._explainer and explained(wishes.options)):
             return written
-        answered = Answered(text, source.ids, answer, written)
-        (whole,) = await self._explainer.explain([answered], options)
-        return whole
+        plan = source.plan
+        outcome = tuple(each for answer in answers for each in answer)
+        answered = Answered(plan.text, source.ids, outcome, written)
+        (whole,) = await self._explainer.explain([answered], wishes.options)
+        if not plan.slots:
+            return whole
+        said = (self._target_tokenizer.decode(each.tokens) for each in outcome)
+        hypotheses = tuple(
+            replace(each, alignment=plan.links(each.alignment, plan.fill(words)))
+            for each, words in zip(whole.hypotheses, said, strict=True)
+        )
+        return replace(whole, hypotheses=hypotheses)
 
     async def _answers(
         self, questions: Iterable[Question], caller: Caller
@@ -192,6 +230,15 @@ class Translator:
             return
         self._crew.check_room(caller)
 
+    def in_effect(self, options: TranslateOptions) -> TranslateOptions:
+        """The options with what was left unsaid; raises InvalidRequest as always."""
+        defaults = self.manifest.defaults
+        self._check(options)
+        name = options.glossary
+        return options.in_effect(
+            defaults, self._glossaries.named(name)[0] if name else ""
+        )
+
     def _check(self, options: TranslateOptions) -> None:
         options.check(self.manifest.defaults, self.manifest.limits, self._limits)
         if explained(options) and not self._explainer:
@@ -201,17 +248,44 @@ class Translator:
                 "out return_alignment and return_attention"
             )
 
-    def _read(self, text: str, name: str, options: TranslateOptions) -> Source:
+    def _wishes(self, options: TranslateOptions) -> Wishes:
+        """Raises InvalidRequest for what cannot be."""
+        self._check(options)
+        own = Glossary(
+            checked(term, f"terms[{index}]") for index, term in enumerate(options.terms)
+        )
+        stored = None
+        if options.glossary:
+            _, stored = self._glossaries.named(options.glossary)
+        vocabulary = self._vocabulary
+        prefix = None
+        if options.target_prefix:
+            prefix = Prefix.of(
+                options.target_prefix, self._target_tokenizer, vocabulary
+            )
+        return Wishes(
+            options,
+            glossaries=tuple(each for each in (own, stored) if each),
+            prefix=prefix,
+            ban=Ban.of(options.banned_phrases, vocabulary)
+            if options.banned_phrases
+            else None,
+        )
+
+    def _read(self, text: str, name: str, wishes: Wishes) -> Source:
         num_bytes = len(text.encode("utf-8", "replace"))
         if num_bytes > self._limits.max_text_bytes:
             raise InvalidRequest(
                 f"{name} has {num_bytes} bytes; this server takes "
                 f"{self._limits.max_text_bytes}: split it into sentences"
             )
-        ids = self._source_tokenizer.encode(text) if text.strip() else []
+        plan = Plan(text)
+        if wishes.glossaries:
+            plan = self._terminology.plan(text, wishes.glossaries, wishes.begins_with)
+        ids = self._source_tokenizer.encode(plan.text) if text.strip() else []
         limit = self.manifest.limits.max_source_tokens
         dropped = max(0, len(ids) - limit)
-        if dropped and not options.truncate_source:
+        if dropped and not wishes.options.truncate_source:
             raise SourceTooLong(
                 f"{name} has {len(ids)} tokens; the model reads {limit}: split it "
                 "into sentences, or set truncate_source to have its end cut off"
@@ -219,33 +293,97 @@ class Translator:
         if dropped:
             # The end of sentence stays: the model has seen none without.
             ids = [*ids[: limit - 1], ids[-1]]
-        return Source(tuple(ids), dropped)
+        return Source(tuple(ids), plan, dropped)
 
-    def _question(self, source: Source, options: TranslateOptions) -> Question | None:
-        """None of a blank text, which has an answer already."""
+    def _questions(self, source: Source, wishes: Wishes) -> list[Question]:
+        """One for each draw; none of a blank text, which has an answer already."""
         if not source.ids:
-            return None
+            return []
         defaults, limits = self.manifest.defaults, self.manifest.limits
-        search = options.search(defaults, limits, len(source.ids))
-        return Question(source.ids, search)
+        options = wishes.options
+        demands = self._demands(source, wishes)
+        return [
+            Question(
+                source.ids,
+                options.search(defaults, limits, len(source.ids), demands, draw),
+            )
+            for draw in range(options.num_draws)
+        ]
+
+    def _demands(self, source: Source, wishes: Wishes) -> Demands:
+        terminology, plan = self._terminology, source.plan
+        required = tuple(
+            terminology.target_ids[each]
+            for each in plan.slots
+            if terminology.source_ids[each] in source.ids
+        )
+        apart = Apart(required, self._vocabulary) if required else None
+        rules = (each for each in (wishes.prefix, wishes.ban, apart) if each)
+        terms = terminology.demands(plan, wishes.begins_with)
+        return Demands(
+            required=tuple((each,) for each in required),
+            terms=terms,
+            rules=tuple(rules),
+            num_tokens=(wishes.prefix.num_tokens if wishes.prefix else 0)
+            + (terms.num_tokens if terms else 0),
+        )
 
     def _write(
-        self,
-        source: Source,
-        outcome: Sequence[Hypothesis],
-        options: TranslateOptions,
+        self, source: Source, answers: Sequence[Answer], wishes: Wishes
     ) -> Translation:
-        hypotheses = tuple(
-            TranslatedHypothesis(
-                text=self._target_tokenizer.decode(each.tokens),
-                finish_reason=each.finish_reason,
-                score=each.score if options.return_scores else None,
-                num_target_tokens=len(each.tokens)
-                + (each.finish_reason is FinishReason.EOS),
-            )
-            for each in outcome
+        """`answers` are as many as questions; without any, the text was blank."""
+        outcome = [each for answer in answers for each in answer]
+        hypotheses = tuple(self._hypothesis(source, h, wishes) for h in outcome)
+        if not outcome:
+            hypotheses = (blank(wishes.options),) * wishes.options.num_draws
+        unread = [
+            each
+            for each in source.plan.slots
+            if self._terminology.source_ids[each] not in source.ids
+        ]
+        said = self._target_tokenizer.decode(outcome[0].tokens) if outcome else ""
+        return Translation(
+            hypotheses,
+            len(source.ids),
+            source.num_dropped,
+            terms=tuple(source.plan.uses(source.plan.fill(said), unread)),
         )
-        return Translation(hypotheses, len(source.ids), source.num_dropped)
+
+    def _hypothesis(
+        self, source: Source, found: Hypothesis, wishes: Wishes
+    ) -> TranslatedHypothesis:
+        said = self._target_tokenizer.decode(found.tokens)
+        options = wishes.options
+        return TranslatedHypothesis(
+            text=source.plan.fill(said).text,
+            finish_reason=found.finish_reason,
+            score=found.score if options.return_scores else None,
+            num_target_tokens=len(found.tokens)
+            + (found.finish_reason is FinishReason.EOS),
+            tokens=self._tokens(source.plan, said, found)
+            if options.return_tokens
+            else (),
+        )
+
+    def _tokens(self, plan: Plan, said: str, found: Hypothesis) -> tuple[Token, ...]:
+        """Each with the part of the text that it stands for."""
+        filled = plan.fill(said)
+        detokenizer = Detokenizer(self._target_tokenizer)
+        tokens, at = [], 0
+        ids = found.tokens
+        if found.finish_reason is FinishReason.EOS:
+            ids = (*ids, self.manifest.special_ids.eos)
+        for token, log_prob in zip(ids, found.token_log_probs, strict=True):
+            end = at + len(detokenizer.add([token]))
+            span = Span(filled.moved(at), filled.moved(end))
+            tokens.append(Token(self._target_tokenizer.piece(token), log_prob, span))
+            at = end
+        return tuple(tokens)
+
+
+def _further(plan: Plan, said: str, new: str) -> str:
+    """What is new of the text when the model says more."""
+    return plan.fill(said + new).text[len(plan.fill(said).text) :]
 
 
 def explained(options: TranslateOptions) -> bool:
@@ -253,8 +391,7 @@ def explained(options: TranslateOptions) -> bool:
     return options.return_alignment or options.return_attention
 
 
-def blank(options: TranslateOptions) -> Translation:
+def blank(options: TranslateOptions) -> TranslatedHypothesis:
     """What a blank text comes to, with no model asked: certainly nothing."""
     score = 0.0 if options.return_scores else None
-    hypothesis = TranslatedHypothesis("", FinishReason.EOS, score, 0)
-    return Translation((hypothesis,), 0)
+    return TranslatedHypothesis("", FinishReason.EOS, score, 0)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from onnxlate.v1 import translation_pb2 as pb
+
 from .parrot import Parrot, serving
 
 
@@ -63,6 +65,34 @@ def test_arguments_are_texts_and_json_is_a_line_each(server: str) -> None:
     ]
     assert (first["model"], first["num_source_tokens"]) == ("parrot", 2)
     assert (first["truncated"], first["num_dropped_source_tokens"]) == (False, 0)
+
+
+def test_wishes_travel_as_they_are_meant() -> None:
+    parrot = Parrot()
+    flags = (
+        *("--temperature", "0.5", "--seed", "7", "--prefix", "Der ", "--ban", "ein"),
+        *("--ban", "zwei", "--term", "dog=K\u00f6ter", "--glossary", "pets"),
+        *("--no-repeat-ngram", "3", "--repetition-penalty", "1.5"),
+        *("--min-target-tokens", "4", "--tokens", "--json"),
+    )
+
+    with serving(parrot) as address:
+        done = onnxlate("translate", "--server", address, *flags, "a")
+        wrong = onnxlate("translate", "--server", address, "--term", "dog", "a")
+
+    assert done.returncode == 0, done.stderr
+    assert parrot.requests[0].options == pb.TranslateOptions(
+        sampling=pb.Sampling(temperature=0.5, top_p=1.0, top_k=0, seed=7),
+        target_prefix="Der ",
+        banned_phrases=["ein", "zwei"],
+        terms=[pb.Term(source="dog", target="K\u00f6ter")],
+        glossary="pets",
+        no_repeat_ngram_size=3,
+        repetition_penalty=1.5,
+        min_target_tokens=4,
+        return_tokens=True,
+    )
+    assert (wrong.returncode, b"SOURCE=TARGET" in wrong.stderr) == (2, True)
 
 
 def test_a_cut_is_warned_of_with_its_line(server: str) -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from onnxlate.answer import Sampling
 from onnxlate.candidates import NumpyLogProbs, likeliest
 from onnxlate.search import (
     FinishReason,
@@ -459,6 +460,11 @@ wishes = st.builds(
     length_penalty=st.sampled_from([0.0, 0.6, 1.0, 2.0]),
     with_scores=st.just(True),
     min_target_tokens=st.integers(0, 3),
+    repetition_penalty=st.sampled_from([1.0, 1.0, 1.5]),
+    no_repeat_ngram_size=st.sampled_from([0, 0, 2]),
+    sampling=st.none() | st.builds(Sampling, seed=st.integers(0, 9)),
+    required=st.sampled_from([(), (), ((4,),), ((5, 0), (4,))]),
+    with_tokens=st.booleans(),
 )
 
 

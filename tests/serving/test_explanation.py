@@ -61,7 +61,7 @@ async def echoing(
     engine.start()
     crew, limits = Crew([engine]), RequestLimits()
     try:
-        yield Translator(bundle, crew, limits, max_cached, eyes)
+        yield Translator(bundle, crew, limits, max_cached, looking=eyes)
     finally:
         await engine.stop()
 

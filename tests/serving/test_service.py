@@ -93,6 +93,41 @@ async def test_the_pieces_of_a_stream_concatenate_to_the_translation(
         )
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        pb.TranslateOptions(),
+        pb.TranslateOptions(beam_size=3, num_hypotheses=2, target_prefix="one t"),
+        pb.TranslateOptions(sampling=pb.Sampling(seed=5), num_hypotheses=3),
+        pb.TranslateOptions(glossary="numbers", banned_phrases=["two"]),
+    ],
+)
+async def test_the_options_in_effect_give_the_same_answer_again(
+    bundle: Bundle, tmp_path: Path, asked: pb.TranslateOptions
+) -> None:
+    (tmp_path / "numbers.tsv").write_text("one\teins\n")
+    config = ServerConfig(
+        bundles=(bundle.path,), listen=ANYWHERE, max_cached=0, glossaries=tmp_path
+    )
+    async with served(config) as address, connected(address) as stub:
+        request = pb.TranslateRequest(texts=sentences(4), options=asked)
+        first = await stub.Translate(request)
+        streamed = pb.TranslateStreamRequest(text=request.texts[0], options=asked)
+        messages = [each async for each in stub.TranslateStream(streamed)]
+
+        # Whatever the server's defaults, they are in it.
+        again = pb.TranslateRequest(texts=request.texts, options=first.options)
+        assert await stub.Translate(again) == first
+        assert messages[-1].options == first.options
+        assert messages[-1].digest == first.digest != ""
+        if asked.glossary:
+            assert first.options.glossary.startswith("numbers@")
+            (tmp_path / "numbers.tsv").write_text("one\tuno\n")
+            assert await stub.Translate(again) == first  # it was read before
+            await stub.Translate(request)
+            assert (await stub.Translate(again)).options == first.options
+
+
 @pytest.mark.parametrize("blank", ["", "   ", "\t\n", "\u3000"])
 async def test_a_blank_text_gives_a_blank_translation(stub: Stub, blank: str) -> None:
     answer = await stub.Translate(pb.TranslateRequest(texts=[blank, "one"]))

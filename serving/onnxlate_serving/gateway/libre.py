@@ -196,7 +196,7 @@ def _others(translation: Translation) -> list[str]:
 
 
 def _beam(model: ServedModel, num_hypotheses: int) -> int:
-    return max(num_hypotheses, int(model.default_options.get("beam_size", 1)))
+    return max(num_hypotheses, model.default_options.get("beam_size") or 1)
 
 
 def _default(models: list[ServedModel]) -> ServedModel:

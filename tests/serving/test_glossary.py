@@ -1,0 +1,108 @@
+"""Glossaries: what matches, in which case, and files that are read."""
+
+from pathlib import Path
+
+import pytest
+
+from onnxlate.answer import Span, Term
+from onnxlate.errors import ConfigError, InvalidRequest
+from onnxlate_serving.glossary import (
+    Glossaries,
+    Glossary,
+    Match,
+    cased,
+    matches,
+    parse,
+)
+from onnxlate_serving.terminology import Plan
+
+
+def test_terms_match_whole_words_in_any_case_the_longest_first() -> None:
+    glossary = Glossary(
+        [Term("dog", "Hund"), Term("dog food", "Futter"), Term("a", "x")]
+    )
+    own = Glossary([Term("Dog", "K\u00f6ter")])
+    text = "Dogs: a DOG ate dog food. \u0130dog"
+
+    found = matches(text, [own, glossary])
+
+    assert [each.source.of(text) for each in found] == ["a", "DOG", "dog food"]
+    assert found[1].term.target == "K\u00f6ter"
+    assert found[0].source == Span(6, 7)
+
+
+@pytest.mark.parametrize(
+    ("source", "term", "target"),
+    [
+        ("server", Term("server", "rechner"), "rechner"),
+        ("Server", Term("server", "rechner"), "Rechner"),
+        ("SERVER", Term("server", "rechner"), "RECHNER"),
+        ("NASA", Term("NASA", "Nasa"), "Nasa"),
+        ("server", Term("Server", "Rechner"), "Rechner"),
+    ],
+)
+def test_case_is_carried_over(source: str, term: Term, target: str) -> None:
+    assert cased(term, term.target, source) == target
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a\tb\n\nc", "line 3 is not"),
+        ("a\tb\tc", "line 1 is not"),
+        ("# a comment\n\tb", "line 2 has a source"),
+        ("a\tb\nA\tc", "line 2 says 'A' once more"),
+        ("a\t" + "b" * 201, "line 1 has more"),
+    ],
+)
+def test_a_file_that_is_no_glossary_is_told_by_its_line(
+    text: str, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        parse(text)
+
+
+def test_a_glossary_is_read_again_when_it_changes(tmp_path: Path) -> None:
+    path = tmp_path / "pets.tsv"
+    path.write_text("dog\tHund\n")
+    glossaries = Glossaries(tmp_path)
+    name, old = glossaries.named("pets")
+
+    path.write_text("dog\tK\u00f6ter\n")
+    newer, new = glossaries.named("pets")
+
+    assert name != newer
+    assert glossaries.named(newer) == (newer, new)
+    assert glossaries.named(name) == (name, old)  # for calls that began before
+    with pytest.raises(InvalidRequest, match="leave the digest out"):
+        glossaries.named("pets@0123456789abcdef")
+    with pytest.raises(InvalidRequest, match="there are: pets"):
+        glossaries.named("../pets")
+
+
+def test_a_server_does_not_begin_with_a_broken_glossary(tmp_path: Path) -> None:
+    (tmp_path / "pets.tsv").write_text("dog Hund")
+
+    with pytest.raises(ConfigError, match="line 1"):
+        Glossaries(tmp_path)
+    with pytest.raises(ConfigError, match="not a folder"):
+        Glossaries(tmp_path / "elsewhere")
+
+
+def test_terms_are_put_in_as_words_of_their_own() -> None:
+    dog, cat = Term("dog", "hund"), Term("cat", "katze")
+    plan = Plan(
+        "\u27e69\u27e7 \u27e68\u27e7",
+        found=(Match(dog, Span(0, 3)), Match(cat, Span(4, 7))),
+        slots={"\u27e69\u27e7": 0, "\u27e68\u27e7": 1},
+        targets=(("hund",), ("katze",)),
+        begins_upper=True,
+    )
+    said = "\u27e69\u27e7\u27e68\u27e7s, \u27e60\u27e7 bleibt."
+
+    filled = plan.fill(said)
+
+    assert filled.text == "Hund katze s, \u27e60\u27e7 bleibt."
+    assert [use.target for use in plan.uses(filled)] == [Span(0, 4), Span(5, 10)]
+    assert [filled.places[at].of(filled.text) for at in (0, 1)] == ["Hund", "katze"]
+    assert filled.moved(len(said)) == len(filled.text)

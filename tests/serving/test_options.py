@@ -1,0 +1,279 @@
+"""Options of a request: what each does to the text, and that they may be mixed."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from onnxlate.answer import Sampling, Term, TermOutcome
+from onnxlate.bundle import Bundle
+from onnxlate.errors import InvalidRequest
+from onnxlate_serving.config import RuntimeConfig, ServerConfig
+from onnxlate_serving.deployment import Deployment
+from onnxlate_serving.options import TranslateOptions
+from onnxlate_serving.server import default_bundle
+from onnxlate_serving.translation import Translation
+from onnxlate_serving.words import places
+
+from . import wishes
+from .test_service import sentences
+
+CONFIG = ServerConfig(
+    runtime=RuntimeConfig(device="cpu", workers=1, threads=1), max_cached=0
+)
+ENGLISH = [
+    "The dog runs across the street.",
+    "I have not read this book.",
+    "Tom bought a new house last year, and it is very big.",
+    "Where are you?",
+    "DOGS are not allowed in this house.",
+    "She did not know what to say.",
+]
+
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def german() -> AsyncIterator[Deployment]:
+    """The installed model."""
+    deployment = Deployment.open(default_bundle(), CONFIG)
+    await deployment.start(60)
+    yield deployment
+    await deployment.stop()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def handmade(bundle: Bundle) -> AsyncIterator[Deployment]:
+    deployment = Deployment.open(bundle.path, CONFIG)
+    await deployment.start(60)
+    yield deployment
+    await deployment.stop()
+
+
+async def translate(deployment: Deployment, text: str, **options: Any) -> Translation:
+    asked = TranslateOptions(**options)
+    [answer] = await deployment.translator.translate([text], asked)
+    return answer
+
+
+async def said(deployment: Deployment, text: str, **options: Any) -> list[str]:
+    answer = await translate(deployment, text, **options)
+    return [each.text for each in answer.hypotheses]
+
+
+async def alone_and_mixed(
+    deployment: Deployment, texts: list[str], count: int, seed: int
+) -> None:
+    rng = random.Random(seed)
+    asked = [(rng.choice(texts), wishes.options(rng)) for _ in range(count)]
+
+    async def one(text: str, options: TranslateOptions) -> Translation:
+        [answer] = await deployment.translator.translate([text], options)
+        return answer
+
+    alone = [await one(*each) for each in asked]
+    order = rng.sample(range(count), count)
+    mixed = await asyncio.gather(*(one(*asked[index]) for index in order))
+
+    for index, answer in zip(order, mixed, strict=True):
+        assert repr(answer) == repr(alone[index]), asked[index]
+
+
+async def test_mixed_at_random_each_answer_is_the_one_it_is_alone(
+    german: Deployment,
+) -> None:
+    await alone_and_mixed(german, ENGLISH, count=40, seed=1)
+
+
+async def test_that_holds_for_single_precision_too(handmade: Deployment) -> None:
+    await alone_and_mixed(handmade, sentences(30), count=200, seed=2)
+
+
+@pytest.mark.parametrize("beam", [1, 4])
+async def test_a_translation_begins_with_its_prefix(
+    german: Deployment, beam: int
+) -> None:
+    prefixes = ("Ein H", "Der", "Der ", "Also gut, ", "\u00dcber die St", "\ufb01n\n1")
+    for prefix in prefixes:
+        for text in ENGLISH[:3]:
+            for each in await said(german, text, beam_size=beam, target_prefix=prefix):
+                assert each.startswith(prefix)
+
+
+async def test_half_a_word_becomes_the_word_that_the_model_would_say(
+    german: Deployment,
+) -> None:
+    [text] = await said(german, ENGLISH[0], target_prefix="Der Hun")
+
+    assert text == "Der Hund l\u00e4uft \u00fcber die Stra\u00dfe."
+
+
+@pytest.mark.parametrize("prefix", ["Der  Hund", " Der", "Der  "])
+async def test_a_prefix_that_cannot_be_said_exactly_is_refused(
+    german: Deployment, prefix: str
+) -> None:
+    with pytest.raises(InvalidRequest, match="exactly"):
+        await said(german, "Hello.", target_prefix=prefix)
+
+
+@pytest.mark.parametrize("beam", [1, 4])
+async def test_banned_phrases_do_not_come_in_any_case(
+    german: Deployment, beam: int
+) -> None:
+    for text in ENGLISH:
+        [usual] = await said(german, text, beam_size=beam)
+        words = usual.strip(".?").split()
+        for phrase in (words[0].upper(), words[-1].lower(), " ".join(words[1:3])):
+            for each in await said(
+                german, text, beam_size=beam, banned_phrases=(phrase,)
+            ):
+                assert not list(places(phrase.casefold(), each.casefold()))
+
+
+async def test_a_phrase_is_banned_however_it_is_cut_into_tokens(
+    handmade: Deployment,
+) -> None:
+    # It says anything, often byte by byte.
+    rng = random.Random(0)
+    for text in sentences(20):
+        asked = {"sampling": Sampling(seed=rng.randrange(100)), "num_hypotheses": 4}
+        for usual in await said(handmade, text, **asked):
+            words = [word for word in usual.split() if word.isascii()]
+            phrases = tuple(rng.sample(words, min(3, len(words))))
+            for each in await said(handmade, text, **asked, banned_phrases=phrases):
+                for phrase in phrases:
+                    assert not list(places(phrase.casefold(), each.casefold()))
+
+
+async def test_draws_are_independent_and_come_again(german: Deployment) -> None:
+    drawing = {"sampling": Sampling(temperature=1.5, seed=3), "num_hypotheses": 6}
+
+    first = await said(german, ENGLISH[2], **drawing)
+
+    assert len(set(first)) > 3
+    assert first == await said(german, ENGLISH[2], **drawing)
+    other = Sampling(temperature=1.5, seed=4)
+    assert first != await said(german, ENGLISH[2], sampling=other, num_hypotheses=6)
+
+
+async def test_the_likeliest_of_one_is_what_greedy_search_says(
+    german: Deployment,
+) -> None:
+    for text in ENGLISH:
+        drawn = await said(german, text, sampling=Sampling(top_k=1, seed=5))
+        assert drawn == await said(german, text, beam_size=1)
+
+
+@pytest.mark.parametrize("options", [{"beam_size": 1}, {"beam_size": 4}])
+async def test_tokens_cover_the_text_and_add_up_to_the_score(
+    german: Deployment, options: dict[str, Any]
+) -> None:
+    for text in [*ENGLISH, "I said \U0001f642 \u4f60\u597d."]:
+        answer = await translate(
+            german,
+            text,
+            **options,
+            return_tokens=True,
+            return_scores=True,
+            length_penalty=0,
+            terms=wishes.TERMS,
+        )
+
+        [best] = answer.hypotheses
+        assert len(best.tokens) == best.num_target_tokens
+        assert "".join(each.target.of(best.text) for each in best.tokens) == best.text
+        total = sum(each.log_prob for each in best.tokens)
+        assert total == pytest.approx(best.score, abs=1e-3)
+
+
+async def test_the_pieces_of_streams_concatenate_with_any_options(
+    german: Deployment,
+) -> None:
+    rng = random.Random(5)
+    for _ in range(20):
+        text, options = rng.choice(ENGLISH), wishes.options(rng)
+        pieces = [each async for each in german.translator.stream(text, options)]
+
+        [whole] = await german.translator.translate([text], options)
+        assert repr(pieces[-1].translation) == repr(whole)
+        assert "".join(each.text for each in pieces) == whole.hypotheses[0].text
+
+
+@pytest.mark.parametrize("beam", [1, 5])
+async def test_terms_are_said_and_told_of(german: Deployment, beam: int) -> None:
+    text = "The dog sees a house, and the house is big."
+
+    answer = await translate(german, text, beam_size=beam, terms=wishes.TERMS)
+
+    best = answer.hypotheses[0].text
+    assert [use.term.source for use in answer.terms] == ["dog", "house", "house"]
+    for use in answer.terms:
+        assert use.outcome is TermOutcome.APPLIED
+        assert use.source.of(text) == use.term.source
+        assert use.target and use.target.of(best) == use.term.target
+
+
+@pytest.mark.parametrize("beam", [1, 5])
+async def test_a_model_without_placeholders_says_terms_too(
+    handmade: Deployment, beam: int
+) -> None:
+    for text in ("one two three", "five", "two five two"):
+        answer = await translate(handmade, text, beam_size=beam, terms=wishes.TERMS)
+
+        best = answer.hypotheses[0].text
+        assert answer.terms
+        for use in answer.terms:
+            assert use.outcome is TermOutcome.APPLIED
+            assert use.target and use.target.of(best) == use.term.target
+
+
+async def test_a_term_that_finds_no_room_is_told_of_as_missed(
+    german: Deployment,
+) -> None:
+    answer = await translate(
+        german, "A dog and a house.", terms=wishes.TERMS, max_target_tokens=1
+    )
+
+    told = {use.outcome: use.target for use in answer.terms}
+    assert told.keys() == {TermOutcome.APPLIED, TermOutcome.MISSED}
+    assert told[TermOutcome.MISSED] is None
+
+
+async def test_a_term_that_was_not_read_is_not_applicable(german: Deployment) -> None:
+    text = "Yes, " * 200 + "dog."
+
+    answer = await translate(german, text, terms=wishes.TERMS, truncate_source=True)
+
+    [use] = answer.terms
+    assert use.outcome is TermOutcome.NOT_APPLICABLE
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"sampling": Sampling(temperature=0)},
+        {"sampling": Sampling(temperature=float("nan"))},
+        {"sampling": Sampling(top_p=1.5)},
+        {"sampling": Sampling(), "beam_size": 2},
+        {"sampling": Sampling(), "num_hypotheses": 1000},
+        {"repetition_penalty": 0.5},
+        {"no_repeat_ngram_size": 1000},
+        {"min_target_tokens": 10_000},
+        {"banned_phrases": ("x",) * 1000},
+        {"banned_phrases": ("x" * 1000,)},
+        {"banned_phrases": (" ",)},
+        {"target_prefix": "x" * 10_000},
+        {"terms": (Term("a", ""),)},
+        {"terms": (Term("a", "b"),) * 1000},
+        {"glossary": "none"},
+    ],
+)
+async def test_what_cannot_be_meant_is_refused(
+    handmade: Deployment, options: dict[str, Any]
+) -> None:
+    with pytest.raises(InvalidRequest):
+        await translate(handmade, "one", **options)
