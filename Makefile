@@ -22,7 +22,7 @@ run: .venv/serve.stamp  ## start a server on the default model, translate throug
 	$(BIN)/python -m onnxlate.demo
 
 test: setup
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist loadfile
 
 lint: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
