@@ -1,19 +1,23 @@
 """Files that come back translated, with everything that is not words as it was."""
 
 from .document import Answer, Document, Rebuilt, Remark, Settings, Unit
+from .exchange import Exchange
 from .journal import Journal
 from .kinds import open_document
-from .translation import Report, translate_document
+from .translation import translate_document
+from .work import Report, Work
 
 __all__ = [
     "Answer",
     "Document",
+    "Exchange",
     "Journal",
     "Rebuilt",
     "Remark",
     "Report",
     "Settings",
     "Unit",
+    "Work",
     "open_document",
     "translate_document",
 ]
