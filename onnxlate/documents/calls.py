@@ -93,12 +93,14 @@ def _with_time_for(size: int, options: CallOptions) -> CallOptions:
 
 def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
     batch: list[str] = []
+    num_bytes = 0
     for text in texts:
-        full = len(batch) == MAX_TEXTS or _size([*batch, text]) > CALL_BYTES
-        if batch and full:
+        size = len(text.encode())
+        if batch and (len(batch) == MAX_TEXTS or num_bytes + size > CALL_BYTES):
             yield batch
-            batch = []
+            batch, num_bytes = [], 0
         batch.append(text)
+        num_bytes += size
     if batch:
         yield batch
 

@@ -4,7 +4,7 @@ It waits for nobody: exchange.py has the calls, and a client of either kind the 
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from onnxlate.errors import InvalidRequest
@@ -44,7 +44,7 @@ class _Round:
 
     texts: Counter[str]
     """And how many units say each."""
-    keys: dict[str, str]
+    options: CallOptions
     calls: Calls
     aligned: bool
 
@@ -74,6 +74,10 @@ class Work:
         self._rounds = self._planned()
         self._round = next(self._rounds, None)
 
+    @property
+    def num_units(self) -> int:
+        return len(self._units)
+
     def next(self, num_under_way: int) -> Call | None:
         """What to send now; None while others must be answered first, or at the end.
 
@@ -93,7 +97,9 @@ class Work:
             text: _record(translation)
             for text, translation in asked.calls.take(call, outcome).items()
         }
-        self._journal.add((asked.keys[text], record) for text, record in new.items())
+        self._journal.add(
+            (self._key(text, asked.options), record) for text, record in new.items()
+        )
         self._keep(asked.texts, asked.aligned, new)
 
     def result(self) -> tuple[bytes, Report]:
@@ -135,16 +141,18 @@ class Work:
         options = self._options.copy()
         if aligned:
             options["return_alignment"] = True
-        keys = {text: self._key(text, options) for text in texts}
-        known = {
-            text: record
-            for text, key in keys.items()
-            if (record := self._journal.get(key))
-        }
+        known = self._known(texts, options)
         self._resumed.update(known)
         self._keep(texts, aligned, known)
         left = [text for text in texts if text not in known]
-        return _Round(texts, keys, Calls(left, options, trusted=bool(known)), aligned)
+        calls = Calls(left, options, trusted=bool(known))
+        return _Round(texts, options, calls, aligned)
+
+    def _known(self, texts: Iterable[str], options: CallOptions) -> dict[str, Record]:
+        if not self._journal.num_kept:
+            return {}
+        records = {text: self._journal.get(self._key(text, options)) for text in texts}
+        return {text: record for text, record in records.items() if record}
 
     def _keep(
         self, texts: Counter[str], aligned: bool, records: dict[str, Record]
