@@ -2,10 +2,11 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import PurePath
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from urllib.parse import quote
 
 from pydantic import BaseModel, Field
@@ -21,13 +22,13 @@ from onnxlate.documents import (
     Document,
     Exchange,
     Journal,
+    Outcome,
     Report,
     Settings,
     Work,
     open_document,
     translated_name,
 )
-from onnxlate.documents.calls import Outcome
 from onnxlate.errors import InvalidRequest
 from onnxlate.messages import CallOptions, ServedModel
 
@@ -41,6 +42,9 @@ from .waiting import while_connected
 
 OPTIONS: CallOptions = {"timeout_s": 60.0}
 """For the texts of one call; a long one gets as much more."""
+
+MAX_READERS = 2
+"""Files that are read or laid back at a time."""
 
 MAX_REMARKS = 100
 """That are told one by one; all are counted."""
@@ -57,6 +61,8 @@ TYPES = {
 
 _HOST = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
 
+
+Result = TypeVar("Result")
 
 Names = Annotated[list[str], Field(max_length=100)]
 
@@ -83,6 +89,9 @@ class Files:
     def __init__(self, upstream: Upstream, downloads: Downloads) -> None:
         self._upstream = upstream
         self._downloads = downloads
+        # Threads of their own: a large file takes seconds to read, a bad one minutes,
+        # and what is no file should not wait for that.
+        self._readers = ThreadPoolExecutor(MAX_READERS, "files")
 
     def routes(self) -> list[Route]:
         return [
@@ -131,11 +140,11 @@ class Files:
     ) -> AsyncGenerator[dict[str, Any], None]:
         """{"done": 3, "total": 7} ..., {"path": ..., "name": ..., ...}."""
         body = meant(FileBody, fields)
-        document = await asyncio.to_thread(open_document, name, data, body.settings)
+        document = await self._read(lambda: open_document(name, data, body.settings))
         async with self._upstream.client(token) as client:
-            model = await _model(client, document, body)
+            model = await self._model(client, document, body)
             done: list[str] = []
-            work = await asyncio.to_thread(
+            work = await self._read(
                 lambda: Work(document, model, OPTIONS, Journal(None), done.extend)
             )
             with Exchange(
@@ -144,11 +153,25 @@ class Files:
                 while pending := exchange.oldest():
                     yield {"done": len(done), "total": work.num_units}
                     exchange.take(await _outcome(pending))
-        rebuilt, report = await asyncio.to_thread(work.result)
+        rebuilt, report = await self._read(work.result)
         translated = translated_name(_plain(name), model)
         key = self._downloads.keep(translated, rebuilt)
         path = f"/download_file/{key}/{quote(translated, safe='')}"
         yield {"path": path, "name": translated, **_told(report)}
+
+    async def _model(
+        self, client: AsyncClient, document: Document, body: FileBody
+    ) -> ServedModel:
+        models = await client.models()
+        source = body.source
+        if source == AUTO:
+            sources = [each.source_language for each in models]
+            source = await self._read(lambda: _source(document, sources))
+        return for_pair(models, source, body.target)
+
+    async def _read(self, work: Callable[[], Result]) -> Result:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, work)
 
 
 async def _outcome(pending: AsyncTranslateCall) -> Outcome:
@@ -166,17 +189,6 @@ async def _upload(request: Request) -> tuple[str, bytes, Fields]:
             raise InvalidRequest("file: a form with a file is wanted")
         lists = {name: form.getlist(name) for name in ("columns", "keys")}
         return file.filename, await file.read(), {**form, **lists}
-
-
-async def _model(
-    client: AsyncClient, document: Document, body: FileBody
-) -> ServedModel:
-    models = await client.models()
-    source = body.source
-    if source == AUTO:
-        sources = [each.source_language for each in models]
-        source = await asyncio.to_thread(_source, document, sources)
-    return for_pair(models, source, body.target)
 
 
 def _source(document: Document, languages: list[str]) -> str:
