@@ -78,6 +78,11 @@ class AsyncClient:
                 call.cancel()
         return done
 
+    def start(
+        self, texts: list[str], **options: Unpack[CallOptions]
+    ) -> "AsyncTranslateCall":
+        return self._start(texts, options)
+
     def stream(
         self, text: str, **options: Unpack[CallOptions]
     ) -> "AsyncTranslationStream":

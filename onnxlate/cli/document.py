@@ -13,6 +13,7 @@ from onnxlate.documents import (
     Settings,
     open_document,
     translate_document,
+    translated_name,
 )
 from onnxlate.errors import ConfigError, OnnxlateError
 from onnxlate.messages import CallOptions, ServedModel
@@ -47,13 +48,6 @@ def translate_file(
         _say(target, report)
 
 
-def default_name(source: Path, model: ServedModel) -> str:
-    """NAME.de.docx for NAME.docx, and for NAME.en.docx if the model reads English."""
-    stem = source.stem.removesuffix(f".{model.source_language}")
-    suffix = ".po" if source.suffix.lower() == ".pot" else source.suffix
-    return f"{stem}.{model.target_language}{suffix}"
-
-
 def journal_of(target: Path) -> Path | None:
     """Where a run keeps what it has, until the file is written."""
     if target == STANDARD_OUTPUT or (target.exists() and not target.is_file()):
@@ -64,7 +58,7 @@ def journal_of(target: Path) -> Path | None:
 def _target(source: Path, output: Path | None, model: ServedModel) -> Path:
     if output is not None and not output.is_dir():
         return output
-    target = (output or source.parent) / default_name(source, model)
+    target = (output or source.parent) / translated_name(source.name, model)
     if target.exists():
         raise ConfigError(
             f"{target} is there already; name it with --output to have it replaced"

@@ -1,9 +1,9 @@
-"""Texts through a server: a few calls at a time, none of them large."""
+"""Texts in calls: which to send next, and what to make of a refusal."""
 
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
-from onnxlate.client import Client, TranslateCall
 from onnxlate.errors import InvalidRequest
 from onnxlate.messages import MAX_TEXTS, CallOptions, Translation
 from onnxlate.statuses import renumbered
@@ -16,29 +16,71 @@ MAX_UNDER_WAY = 2
 """Calls: one has sentences enough for every row of a server, and each more would wait
 for the others while its time runs."""
 
+ENOUGH_REFUSALS = 3
+"""As many texts refused, and none taken: it is not the texts."""
 
-def answered(
-    client: Client, texts: Sequence[str], options: CallOptions
-) -> Generator[list[tuple[str, Translation | InvalidRequest]]]:
-    """Each text with its translation, or with why the server refuses it.
 
-    In order, a few at a time, as they come. `timeout_s` is for CALL_BYTES; a text that
-    is longer gets as much more.
+@dataclass(frozen=True, slots=True)
+class Call:
+    texts: list[str]
+    options: CallOptions
+
+
+Outcome = Sequence[Translation] | InvalidRequest
+"""A translation for each text of a call, or why the server refuses it."""
+
+
+class Calls:
+    """Each text once, in order, a few calls at a time and none of them large.
+
+    `timeout_s` of the options is for CALL_BYTES; a longer text gets as much more.
     """
-    under_way: deque[tuple[list[str], TranslateCall]] = deque()
-    try:
-        for batch in _batches(texts):
-            size = _size(batch)
-            # A long text goes alone.
-            while len(under_way) >= (MAX_UNDER_WAY if size <= CALL_BYTES else 1):
-                yield _result(client, *under_way.popleft(), options)
-            call = client.start(batch, **_with_time_for(size, options))
-            under_way.append((batch, call))
-        while under_way:
-            yield _result(client, *under_way.popleft(), options)
-    finally:
-        for _, call in under_way:  # none, unless one before them failed
-            call.cancel()
+
+    def __init__(
+        self, texts: Sequence[str], options: CallOptions, *, trusted: bool
+    ) -> None:
+        """`trusted`: whether the server has taken such a call before."""
+        self.refused: dict[str, InvalidRequest] = {}
+        self._options = options
+        self._waiting = deque(_batches(texts))
+        self._again: deque[list[str]] = deque()
+        self._trusted = trusted
+
+    def next(self, num_under_way: int) -> Call | None:
+        """What to send now; None while others must be answered first, or at the end."""
+        # The first goes alone: it may be refused for what holds of all of them.
+        if num_under_way and not self._trusted:
+            return None
+        if not (self._again or self._trusted):
+            self._give_up_if_hopeless()
+        queue = self._again or self._waiting
+        if not queue:
+            return None
+        size = _size(queue[0])
+        # A long text goes alone.
+        if num_under_way >= (MAX_UNDER_WAY if size <= CALL_BYTES else 1):
+            return None
+        return Call(queue.popleft(), _with_time_for(size, self._options))
+
+    def take(self, call: Call, outcome: Outcome) -> dict[str, Translation]:
+        """The translations in it, by their texts."""
+        if not isinstance(outcome, InvalidRequest):
+            self._trusted = True
+            return dict(zip(call.texts, outcome, strict=True))
+        if len(call.texts) == 1:
+            reason = renumbered(str(outcome), lambda _: "it")
+            self.refused[call.texts[0]] = InvalidRequest(reason)
+        else:
+            # One of them is to blame, and the others are not.
+            self._again.extend([text] for text in call.texts)
+        return {}
+
+    def _give_up_if_hopeless(self) -> None:
+        if len(self.refused) >= ENOUGH_REFUSALS:
+            reason = next(iter(self.refused.values()))
+            left = [text for batch in self._waiting for text in batch]
+            self.refused.update(dict.fromkeys(left, reason))
+            self._waiting.clear()
 
 
 def _with_time_for(size: int, options: CallOptions) -> CallOptions:
@@ -49,31 +91,16 @@ def _with_time_for(size: int, options: CallOptions) -> CallOptions:
     return longer
 
 
-def _result(
-    client: Client, batch: list[str], call: TranslateCall, options: CallOptions
-) -> list[tuple[str, Translation | InvalidRequest]]:
-    try:
-        return list(zip(batch, call.result(), strict=True))
-    except InvalidRequest as error:
-        if len(batch) == 1:
-            reason = renumbered(str(error), lambda _: "it")
-            return [(batch[0], InvalidRequest(reason))]
-    # One of them is to blame, and the others are not.
-    return [
-        answer
-        for text in batch
-        for answer in _result(client, [text], client.start([text], **options), options)
-    ]
-
-
 def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
     batch: list[str] = []
+    num_bytes = 0
     for text in texts:
-        full = len(batch) == MAX_TEXTS or _size([*batch, text]) > CALL_BYTES
-        if batch and full:
+        size = len(text.encode())
+        if batch and (len(batch) == MAX_TEXTS or num_bytes + size > CALL_BYTES):
             yield batch
-            batch = []
+            batch, num_bytes = [], 0
         batch.append(text)
+        num_bytes += size
     if batch:
         yield batch
 

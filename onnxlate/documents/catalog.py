@@ -60,7 +60,7 @@ class _Catalog:
     @property
     def units(self) -> list[Unit]:
         return [
-            Unit(source, self._place(message))
+            Unit(source, _place(message))
             for message in self.messages
             for source in message.sources
         ]
@@ -80,14 +80,15 @@ class _Catalog:
                 }
             )
             if lost:
-                place = self._place(message)
+                place = _place(message)
                 remarks.append(Remark(place, "placeholders", ", ".join(lost)))
             patches += message.patches(texts, fuzzy=self.fuzzy or bool(lost))
         data = self.encoding.encode(patched(self.text, patches))
         return Rebuilt(data, tuple(remarks))
 
-    def _place(self, message: Message) -> str:
-        return f"message at line {self.text.count(chr(10), 0, message.start) + 1}"
+
+def _place(message: Message) -> str:
+    return f"message at line {message.line}"
 
 
 def _messages(text: str) -> Iterator[Message]:
@@ -95,12 +96,13 @@ def _messages(text: str) -> Iterator[Message]:
     entries = _entries(text)
     lines = text.splitlines(keepends=True)
     starts = list(accumulate(map(len, lines), initial=0))
+    above = list(accumulate((line.count("\n") for line in lines), initial=0))
     firsts = [max(entry.linenum - 1, 0) for entry in entries]
     for entry, (first, end) in zip(
         entries, pairwise([*firsts, len(lines)]), strict=True
     ):
         if not entry.obsolete:
-            yield Message(entry, lines[first:end], starts[first])
+            yield Message(entry, lines[first:end], starts[first], above[first])
 
 
 def _entries(text: str) -> list[polib.POEntry]:

@@ -6,6 +6,7 @@ What reads a kind is imported when a file of it comes: the parsers are in an ext
 from collections.abc import Collection
 from dataclasses import dataclass, fields
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import PurePath
 
 from onnxlate.errors import ConfigError, DocumentError
@@ -18,17 +19,19 @@ class _Kind:
     module: str
     settings: Collection[str] = ()
     """Those of Settings that say anything about such a file."""
+    parser: str | None = None
+    """Of the extra `files`; None if none is needed."""
 
 
 _KINDS = {
     ".txt": _Kind("plain_text"),
-    ".md": _Kind("markdown"),
-    ".markdown": _Kind("markdown"),
+    ".md": _Kind("markdown", parser="markdown_it"),
+    ".markdown": _Kind("markdown", parser="markdown_it"),
     ".html": _Kind("web_page"),
     ".htm": _Kind("web_page"),
-    ".srt": _Kind("subtitles"),
-    ".po": _Kind("catalog", ("retranslate", "fuzzy")),
-    ".pot": _Kind("catalog", ("retranslate", "fuzzy")),
+    ".srt": _Kind("subtitles", parser="srt"),
+    ".po": _Kind("catalog", ("retranslate", "fuzzy"), "polib"),
+    ".pot": _Kind("catalog", ("retranslate", "fuzzy"), "polib"),
     ".json": _Kind("json_strings", ("keys",)),
     ".csv": _Kind("table", ("columns",)),
     ".tsv": _Kind("table", ("columns",)),
@@ -36,6 +39,15 @@ _KINDS = {
 }
 
 _NO_SETTINGS = Settings()
+
+
+def suffixes() -> list[str]:
+    """How files end that can be translated here."""
+    return [
+        suffix
+        for suffix, kind in _KINDS.items()
+        if kind.parser is None or find_spec(kind.parser)
+    ]
 
 
 def open_document(

@@ -15,17 +15,22 @@ _FLAG = "fuzzy"
 class Message:
     """An entry, and its lines from `start` on in the file."""
 
-    def __init__(self, entry: polib.POEntry, lines: Sequence[str], start: int) -> None:
+    def __init__(
+        self, entry: polib.POEntry, lines: Sequence[str], start: int, above: int
+    ) -> None:
+        """`above`: how many lines of the file end before it."""
         self.entry = entry
+        self._above = above
         self._lines = lines
         self._starts = list(accumulate(map(len, lines), initial=start))
         self._end = "\r\n" if lines and lines[0].endswith("\r\n") else "\n"
         self._blocks = list(self._found())
 
     @property
-    def start(self) -> int:
-        """Index of its msgid, where editors are to go."""
-        return self._starts[self._first("msgid")]
+    def line(self) -> int:
+        """Number of that with its msgid, where editors are to go."""
+        first = self._lines[: self._first("msgid")]
+        return self._above + sum(line.count("\n") for line in first) + 1
 
     @property
     def has_translation(self) -> bool:

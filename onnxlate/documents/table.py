@@ -22,7 +22,7 @@ def read(data: bytes, settings: Settings) -> Document:
     header = [field.value for field in table[0]] if table else []
     if not wanted:
         raise DocumentError(
-            f"say which columns, as --columns NAME or --columns NAME=NEW; it has "
+            "say which columns are to be translated, each as NAME or NAME=NEW; it has "
             f"{', '.join(map(repr, header)) or 'none'}"
         )
     columns = [_column(source, target, header) for source, target in wanted]
@@ -118,7 +118,7 @@ class _Table:
 def _columns(wanted: str) -> tuple[str, str]:
     source, equals, target = wanted.partition("=")
     if not source or (equals and not target):
-        raise DocumentError(f"--columns {wanted!r} is neither NAME nor NAME=NEW")
+        raise DocumentError(f"the column {wanted!r} is neither NAME nor NAME=NEW")
     return source, target or source
 
 

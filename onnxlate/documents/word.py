@@ -7,6 +7,7 @@ all others go through byte for byte.
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -21,7 +22,20 @@ from .patches import Patch, patched
 from .word_xml import Line, Words, lines_of
 from .worth import Place
 
+MAX_TIMES = 8
+"""How much larger its parts may be, unpacked, than the file,"""
+SMALL_BYTES = 64 * 1024 * 1024
+"""unless they are small: a few bytes can be packed that fill any memory."""
+
 _CONTENT_TYPES = "[Content_Types].xml"
+# What zipfile raises for bytes that are no package, or not all of it.
+_BAD_PACKAGES = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    RuntimeError,
+    NotImplementedError,
+)
 _PART = re.compile(
     r"<Override\b(?=[^>]*\bContentType=\"[^\"]*wordprocessingml\."
     r"(document|template|header|footer|footnotes|endnotes)(?:\.main)?\+xml\")"
@@ -40,8 +54,9 @@ _LABELS = {
 def read(data: bytes, settings: Settings) -> Document:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as package:
+            _require_bearable(package, len(data))
             contents = [(each, package.read(each)) for each in package.infolist()]
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as cause:
+    except _BAD_PACKAGES as cause:
         raise DocumentError(
             f"it is not DOCX: {cause}; files of old Word, or with a password, must be "
             "saved as DOCX without one"
@@ -98,6 +113,15 @@ class _Package:
             for line in part.lines:
                 if worth_translating(_text(line)):
                     yield part, line
+
+
+def _require_bearable(package: zipfile.ZipFile, num_bytes: int) -> None:
+    size = sum(info.file_size for info in package.infolist())
+    if size > max(SMALL_BYTES, MAX_TIMES * num_bytes):
+        raise DocumentError(
+            f"its parts would take {size} bytes, which is more than {MAX_TIMES} times "
+            "the file; save it anew with a word processor"
+        )
 
 
 def _text(line: Line) -> str:

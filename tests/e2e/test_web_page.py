@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from onnxlate import Client
 from onnxlate.answer import Format
+from onnxlate.documents import suffixes
 from onnxlate_serving.tokens import hash_of
 from tests.serving.gateways import Whole, served, standing
 from tests.serving.handmade import write_bundle
@@ -402,6 +403,32 @@ def test_a_file_is_translated_and_saved(page: Page, double: WordByWord) -> None:
     assert Path(saved.value.path()).read_bytes() == FILE.upper()
 
 
+def test_a_table_is_translated_when_its_columns_are_said(
+    page: Page, double: WordByWord
+) -> None:
+    table = b"id,words,note\n7,one two.,a loop\n"
+    files = {"name": "t.csv", "mimeType": "text/csv", "buffer": table}
+    page.locator("#file").set_input_files(files)  # type: ignore[arg-type]
+
+    page.get_by_label("Columns to translate, of id,words,note").fill("words=de, note")
+    page.keyboard.press("Enter")
+    with page.expect_download() as saved:
+        page.get_by_role("link", name="Save t.de.csv").click()
+
+    row = page.locator(".file")
+    expect(row).to_contain_text("Translated · 1 repetition")
+    expect(row.get_by_role("status")).to_have_attribute(
+        "title", "row 2, column note: repetition"
+    )
+    text = Path(saved.value.path()).read_bytes()
+    assert text == b"id,words,note,de\n7,one two.,A LOOP,ONE TWO.\n"
+
+    page.locator("#file").set_input_files(files)  # type: ignore[arg-type]
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator(".file")).to_have_count(1)
+    assert page.locator("#file").get_attribute("accept") == ",".join(suffixes())
+
+
 def test_a_dropped_file_is_too_and_one_that_cannot_be_is_said(
     page: Page, double: WordByWord
 ) -> None:
@@ -418,7 +445,7 @@ def test_a_dropped_file_is_too_and_one_that_cannot_be_is_said(
     )
 
     expect(page.get_by_role("link", name="Save a.de.txt")).to_be_visible()
-    expect(page.locator(".file", has_text="b.exe")).to_contain_text("files can be")
+    expect(page.locator(".file", has_text="b.exe")).to_contain_text("none of the files")
     for _ in range(2):
         page.get_by_role("button", name="Remove").first.click()
     expect(page.locator("#files")).to_be_hidden()

@@ -1,6 +1,7 @@
 """What the gateway says when its server fails, and how it treats rude clients."""
 
 import asyncio
+import io
 import json
 import socket
 import time
@@ -9,6 +10,7 @@ from contextlib import closing
 from typing import Any
 from urllib.parse import urlsplit
 
+import docx
 import grpc
 import httpx
 import pytest
@@ -181,6 +183,67 @@ async def test_hanging_up_cancels_the_stream(
             break
 
     await _until(lambda: double.cancelled == 1)
+
+
+FORM = {"source": "en", "target": "de"}
+
+
+async def test_links_are_asked_for_where_a_paragraph_has_several_looks(
+    rest: httpx.AsyncClient, double: WordByWord
+) -> None:
+    document = docx.Document()
+    document.add_paragraph("a b")
+    document.add_paragraph("c ").add_run("d").bold = True
+    made = io.BytesIO()
+    document.save(made)
+
+    files = {"file": ("x.docx", made.getvalue())}
+    answer = await rest.post("/v1/translate_file", data=FORM, files=files)
+
+    path = json.loads(answer.text.splitlines()[-1])["path"]
+    came = docx.Document(io.BytesIO((await rest.get(path)).content))
+    runs = [(run.text, run.bold) for each in came.paragraphs for run in each.runs]
+    assert runs == [("A B", None), ("C ", None), ("D", True)]
+    asked = {
+        text: request.options.return_alignment
+        for request in double.requests
+        for text in request.texts
+    }
+    assert asked == {"a b": False, "c d": True}
+
+
+async def test_a_file_tells_how_far_it_is_call_by_call(
+    rest: httpx.AsyncClient, double: WordByWord
+) -> None:
+    # Two of them are as much as a call should carry.
+    texts = [f"word {i} {'x ' * 1000}" for i in range(8)]
+    files = {"file": ("x.json", json.dumps(texts).encode())}
+    async with rest.stream(
+        "POST", "/v1/translate_file", data=FORM, files=files
+    ) as answer:
+        lines = answer.aiter_lines()
+        assert json.loads(await anext(lines)) == {"done": 0, "total": 8}
+        said = [json.loads(line) async for line in lines]
+
+    *steps, last = said
+    assert [each["done"] for each in steps] == [2, 4, 6]
+    assert last["units"] == 8
+
+
+async def test_hanging_up_cancels_what_a_file_waits_for(
+    rest: httpx.AsyncClient, double: WordByWord
+) -> None:
+    double.answer_pause_s = 30
+    files = {"file": ("x.txt", b"a b")}
+    for path in ("/translate_file", "/v1/translate_file"):
+        double.cancelled = 0
+        with pytest.raises(httpx.ReadTimeout):
+            async with rest.stream(
+                "POST", path, data=FORM, files=files, timeout=1
+            ) as answer:
+                await answer.aread()
+
+        await _until(lambda: double.cancelled == 1)
 
 
 async def test_hanging_up_before_the_first_word_cancels_too(

@@ -1,15 +1,23 @@
 """REST in LibreTranslate's shape, on a real server: what clients see."""
 
+import io
 import json
 from collections.abc import Iterator
 from typing import Any
 
+import docx
 import httpx
 import pytest
 from libretranslatepy import LibreTranslateAPI
 
 from onnxlate import Client
 from onnxlate.answer import Format
+from onnxlate.documents import (
+    Journal,
+    open_document,
+    suffixes,
+    translate_document,
+)
 from onnxlate.messages import CallOptions
 
 from .gateways import Whole, served
@@ -304,12 +312,116 @@ def test_the_same_tells_how_far_it_is(rest: httpx.Client) -> None:
     assert rest.get(last["path"]).status_code == 200
 
 
+def translated(
+    rest: httpx.Client, name: str, content: bytes, **fields: Any
+) -> tuple[dict[str, Any], httpx.Response]:
+    """What is said of it, and the file."""
+    answer = rest.post(
+        "/translate_file",
+        data={"source": "auto", "target": "de", **fields},
+        files={"file": (name, content)},
+    )
+    assert answer.status_code == 200, answer.text
+    said = answer.json()
+    return said, rest.get(said["translatedFileUrl"])
+
+
+def test_a_word_file_comes_back_as_one(rest: httpx.Client, server: Whole) -> None:
+    document = docx.Document()
+    document.add_heading("Where is the train station?")
+    paragraph = document.add_paragraph("I would like to ")
+    paragraph.add_run("buy").bold = True
+    paragraph.add_run(" a ticket.")
+    for _ in range(2):
+        document.add_table(1, 1).cell(0, 0).text = "A dog runs."
+    made = io.BytesIO()
+    document.save(made)
+
+    told, file = translated(rest, "letter.en.docx", made.getvalue())
+
+    assert file.headers["content-type"] == (
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+    )
+    assert file.headers["content-disposition"].endswith("''letter.de.docx")
+    assert (told["units"], told["untranslated"]) == (4, 0)
+    came = docx.Document(io.BytesIO(file.content))
+    heading, ticket = (each for each in came.paragraphs if each.text)
+    assert heading.text == said(server, "Where is the train station?")
+    assert heading.style == came.styles["Heading 1"]
+    assert ticket.text == said(server, "I would like to buy a ticket.")
+    assert any(run.bold and run.text.strip() for run in ticket.runs)
+    dogs = {table.cell(0, 0).text for table in came.tables}
+    assert dogs == {said(server, "A dog runs.")}
+    with Client(server.grpc) as client:
+        word = open_document("x.docx", made.getvalue())
+        expected = translate_document(client, word, client.model(), {}, Journal(None))
+    assert file.content == expected[0]
+
+
+def test_a_catalog_is_filled(rest: httpx.Client, server: Whole) -> None:
+    entry = '#: a.py\nmsgid "A dog runs."\nmsgstr ""\n'
+    done = 'msgid "Yes"\nmsgstr "Jawohl"\n'
+
+    _, file = translated(rest, "shop.pot", f"{entry}\n{done}".encode())
+    _, sure = translated(rest, "shop.po", entry.encode(), fuzzy="false")
+
+    dog = entry.replace('msgstr ""', f'msgstr "{said(server, "A dog runs.")}"')
+    assert file.text == dog.replace("msgid", "#, fuzzy\nmsgid") + "\n" + done
+    assert sure.text == dog
+    assert file.headers["content-type"].startswith("text/x-gettext-translation")
+    assert file.headers["content-disposition"].endswith("''shop.de.po")
+
+
+def test_columns_and_keys_are_chosen(rest: httpx.Client, server: Whole) -> None:
+    table = b"id;words;note\r\n7;A dog runs.;Keep this.\r\n"
+    dog = said(server, "A dog runs.")
+
+    _, csv = translated(rest, "t.csv", table, columns=["words=de", "note=note2"])
+    _, json = translated(
+        rest, "x.json", b'{"a": "A dog runs.", "b": "Keep."}', keys="a"
+    )
+
+    keep = said(server, "Keep this.")
+    assert csv.content.decode() == (
+        f"id;words;note;de;note2\r\n7;A dog runs.;Keep this.;{dog};{keep}\r\n"
+    )
+    assert json.json() == {"a": dog, "b": "Keep."}
+
+
+def test_a_text_that_the_server_refuses_stays_and_is_told(
+    rest: httpx.Client,
+) -> None:
+    long = "dog " * 20_000
+    content = json.dumps(["A dog runs.", long, "A dog runs."])
+
+    told, file = translated(rest, "x.json", content.encode())
+
+    first, second, third = file.json()
+    assert second == long
+    assert first == third != "A dog runs."
+    assert (told["units"], told["untranslated"]) == (3, 1)
+    assert told["warning_counts"]["not translated"] == 1
+    assert {"place": "1", "kind": "not translated"}.items() <= told["warnings"][
+        0
+    ].items()
+
+
+def test_what_can_be_translated_is_offered(rest: httpx.Client) -> None:
+    offered = rest.get("/frontend/settings").json()["supportedFilesFormat"]
+
+    assert offered == suffixes()
+    assert {".docx", ".po", ".srt", ".csv", ".md"} <= set(offered)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("x.exe", b"x", "only"),
-        ("x", b"x", "only"),
+        ("x.exe", b"x", "none of the files"),
+        ("x", b"x", "none of the files"),
         ("x.txt", b"\xff", "UTF-8"),
+        ("x.docx", b"x", "not DOCX"),
+        ("x.json", b"{", "not JSON"),
+        ("x.csv", b"id,words\n1,two\n", "'id', 'words'"),
     ],
 )
 def test_files_that_cannot_be_translated_are_refused(

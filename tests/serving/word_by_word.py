@@ -50,13 +50,16 @@ class WordByWord(pb_grpc.TranslationServiceServicer):
         """Of the next calls that translate, first one first."""
         self.pause_s = 0.0
         """Before each word of a stream."""
+        self.answer_pause_s = 0.0
+        """Before an answer that is none."""
         self.requests: list[Any] = []
         """Of calls that translate."""
         self.cancelled = 0
-        """Streams that were hung up on."""
+        """Calls that were hung up on meanwhile."""
 
     def Translate(self, request: pb.TranslateRequest, context: Any) -> Any:
         self._admit(request, context)
+        self._paused(context, self.answer_pause_s)
         return pb.TranslateResponse(
             results=[result(text, request.options) for text in request.texts],
             model=request.model.partition("@")[0] or self.models[0].name,
@@ -68,12 +71,8 @@ class WordByWord(pb_grpc.TranslationServiceServicer):
         whole = result(request.text, request.options)
         pieces = re.findall(r"\s*\S*", whole.hypotheses[0].text)
         for piece in pieces:
-            end = time.monotonic() + self.pause_s
-            while time.monotonic() < end:
-                if not context.is_active():
-                    self.cancelled += 1
-                    return
-                time.sleep(0.01)
+            if not self._paused(context, self.pause_s):
+                return
             yield pb.TranslateStreamResponse(piece=piece)
         yield pb.TranslateStreamResponse(
             result=whole,
@@ -83,6 +82,16 @@ class WordByWord(pb_grpc.TranslationServiceServicer):
 
     def ListModels(self, request: pb.ListModelsRequest, context: Any) -> Any:
         return pb.ListModelsResponse(models=self.models)
+
+    def _paused(self, context: Any, seconds: float) -> bool:
+        """Whether anybody still waits after that time."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if not context.is_active():
+                self.cancelled += 1
+                return False
+            time.sleep(0.01)
+        return True
 
     def _admit(self, request: Any, context: Any) -> None:
         self.requests.append(request)

@@ -2,12 +2,14 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import PurePath
-from typing import Any
+from typing import Annotated, Any, TypeVar
 from urllib.parse import quote
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -15,33 +17,81 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from onnxlate import AsyncClient
+from onnxlate.async_client import AsyncTranslateCall
+from onnxlate.documents import (
+    Document,
+    Exchange,
+    Journal,
+    Outcome,
+    Report,
+    Settings,
+    Work,
+    open_document,
+    translated_name,
+)
 from onnxlate.errors import InvalidRequest
-from onnxlate.messages import ServedModel
+from onnxlate.messages import CallOptions, ServedModel
 
-from .documents import Document, open_document
 from .downloads import Downloads
 from .fields import Fields, meant
-from .languages import guesses
+from .languages import MAX_CHARACTERS, guesses
 from .libre import AUTO
 from .lines import lines_response
 from .upstream import Upstream, for_pair, token_of
 from .waiting import while_connected
 
-CALL_UNITS = 8
-"""Units in one call: a few seconds of work, so that there is progress to tell."""
+OPTIONS: CallOptions = {"timeout_s": 60.0}
+"""For the texts of one call; a long one gets as much more."""
+
+MAX_READERS = 2
+"""Files that are read or laid back at a time."""
+
+MAX_REMARKS = 100
+"""That are told one by one; all are counted."""
+
+TYPES = {
+    ".csv": "text/csv",
+    ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    ".json": "application/json",
+    ".po": "text/x-gettext-translation",
+    ".srt": "application/x-subrip",
+    ".tsv": "text/tab-separated-values",
+}
+"""Of what other programs open; the rest are bytes, which no browser makes a page of."""
 
 _HOST = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
+
+
+Result = TypeVar("Result")
+
+Names = Annotated[list[str], Field(max_length=100)]
 
 
 class FileBody(BaseModel):
     source: str
     target: str
+    columns: Names = []
+    keys: Names = []
+    retranslate: bool = False
+    fuzzy: bool = True
+
+    @property
+    def settings(self) -> Settings:
+        return Settings(
+            keys=tuple(self.keys),
+            columns=tuple(self.columns),
+            retranslate=self.retranslate,
+            fuzzy=self.fuzzy,
+        )
 
 
 class Files:
     def __init__(self, upstream: Upstream, downloads: Downloads) -> None:
         self._upstream = upstream
         self._downloads = downloads
+        # Threads of their own: a large file takes seconds to read, a bad one minutes,
+        # and what is no file should not wait for that.
+        self._readers = ThreadPoolExecutor(MAX_READERS, "files")
 
     def routes(self) -> list[Route]:
         return [
@@ -59,7 +109,8 @@ class Files:
             return [step async for step in steps][-1]
 
         step = await while_connected(request, last())
-        return JSONResponse({"translatedFileUrl": _base(request) + step["path"]})
+        url = _base(request) + step.pop("path")
+        return JSONResponse({"translatedFileUrl": url, **step})
 
     async def translate_in_steps(self, request: Request) -> Response:
         """Lines of how far it is, the last of which says where the translation is."""
@@ -77,7 +128,9 @@ class Files:
             kept.data,
             headers={
                 "Content-Disposition": disposition,
-                "Content-Type": "application/octet-stream",
+                "Content-Type": TYPES.get(
+                    PurePath(kept.name).suffix.lower(), "application/octet-stream"
+                ),
                 "Content-Security-Policy": "sandbox; default-src 'none'",
             },
         )
@@ -85,52 +138,78 @@ class Files:
     async def _translated(
         self, name: str, data: bytes, fields: Fields, token: str | None
     ) -> AsyncGenerator[dict[str, Any], None]:
-        """{"done": 3, "total": 7} ..., {"path": ..., "name": ...}."""
+        """{"done": 3, "total": 7} ..., {"path": ..., "name": ..., ...}."""
         body = meant(FileBody, fields)
-        document = await asyncio.to_thread(open_document, name, data)
+        document = await self._read(lambda: open_document(name, data, body.settings))
         async with self._upstream.client(token) as client:
-            model = await _model(client, document, body)
-            answers: list[str] = []
-            for at in range(0, len(document.units), CALL_UNITS):
-                yield {"done": at, "total": len(document.units)}
-                translations = await client.translate(
-                    document.units[at : at + CALL_UNITS],
-                    model=model.full_name,
-                    format=document.format,
-                )
-                answers += [each.text for each in translations]
-        rebuilt = await asyncio.to_thread(document.rebuilt, answers)
-        translated = _name(name, model.target_language)
+            model = await self._model(client, document, body)
+            done: list[str] = []
+            work = await self._read(
+                lambda: Work(document, model, OPTIONS, Journal(None), done.extend)
+            )
+            with Exchange(
+                work, lambda call: client.start(call.texts, **call.options)
+            ) as exchange:
+                while pending := exchange.oldest():
+                    yield {"done": len(done), "total": work.num_units}
+                    exchange.take(await _outcome(pending))
+        rebuilt, report = await self._read(work.result)
+        translated = translated_name(_plain(name), model)
         key = self._downloads.keep(translated, rebuilt)
         path = f"/download_file/{key}/{quote(translated, safe='')}"
-        yield {"path": path, "name": translated}
+        yield {"path": path, "name": translated, **_told(report)}
+
+    async def _model(
+        self, client: AsyncClient, document: Document, body: FileBody
+    ) -> ServedModel:
+        models = await client.models()
+        source = body.source
+        if source == AUTO:
+            sources = [each.source_language for each in models]
+            source = await self._read(lambda: _source(document, sources))
+        return for_pair(models, source, body.target)
+
+    async def _read(self, work: Callable[[], Result]) -> Result:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, work)
+
+
+async def _outcome(pending: AsyncTranslateCall) -> Outcome:
+    try:
+        return await pending.result()
+    except InvalidRequest as error:
+        return error
 
 
 async def _upload(request: Request) -> tuple[str, bytes, Fields]:
     """The file's name, what is in it, and the other fields."""
-    async with request.form(max_files=1, max_fields=20) as form:
+    async with request.form(max_files=1, max_fields=200) as form:
         file = form.get("file")
         if not isinstance(file, UploadFile) or not file.filename:
             raise InvalidRequest("file: a form with a file is wanted")
-        return file.filename, await file.read(), dict(form)
+        lists = {name: form.getlist(name) for name in ("columns", "keys")}
+        return file.filename, await file.read(), {**form, **lists}
 
 
-async def _model(
-    client: AsyncClient, document: Document, body: FileBody
-) -> ServedModel:
-    models = await client.models()
-    source = body.source
-    if source == AUTO:
-        sources = [each.source_language for each in models]
-        text = "\n".join(document.units[:2])
-        source = (await asyncio.to_thread(guesses, text, sources))[0].language
-    return for_pair(models, source, body.target)
+def _source(document: Document, languages: list[str]) -> str:
+    """The likeliest language of the first texts."""
+    texts = [unit.text for unit in document.units[:MAX_CHARACTERS]]
+    return guesses("\n".join(texts), languages)[0].language
 
 
-def _name(name: str, language: str) -> str:
-    """ "letter.txt" as "letter.de.txt", without folders and what is no letter."""
+def _plain(name: str) -> str:
+    """Without folders, what is no letter, and more letters than a disk takes."""
     path = PurePath(re.sub(r"[^\w. ()+-]", "_", PurePath(name).name))
-    return f"{path.stem[:100]}.{language}{path.suffix}"
+    return f"{path.stem[:100]}{path.suffix}"
+
+
+def _told(report: Report) -> dict[str, Any]:
+    return {
+        "units": report.units,
+        "untranslated": report.untranslated,
+        "warning_counts": report.counts,
+        "warnings": [asdict(remark) for remark in report.remarks[:MAX_REMARKS]],
+    }
 
 
 def _base(request: Request) -> str:

@@ -15,10 +15,10 @@ from starlette.routing import Route
 
 from onnxlate import AsyncClient
 from onnxlate.answer import Format
+from onnxlate.documents import suffixes
 from onnxlate.messages import ServedModel, Translation
 
 from .config import GatewayConfig
-from .documents import SUFFIXES
 from .fields import Texts, fields_of, meant
 from .languages import Guess, guesses, name_of
 from .upstream import Upstream, for_pair, token_of
@@ -110,7 +110,7 @@ class LibreTranslate:
             "keyRequired": self._config.key_required,
             "charLimit": self._config.max_text_bytes,
             "filesTranslation": True,
-            "supportedFilesFormat": list(SUFFIXES),
+            "supportedFilesFormat": suffixes(),
             "frontendTimeout": 250,
             "suggestions": False,
         }

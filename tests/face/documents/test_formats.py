@@ -11,6 +11,7 @@ import srt
 from docx import Document as WordDocument
 
 from onnxlate.documents import Answer, Settings, open_document
+from onnxlate.documents.word import SMALL_BYTES
 from onnxlate.errors import ConfigError, DocumentError, OnnxlateError
 
 from .voices import answered, echo, shout
@@ -318,6 +319,39 @@ def packed(xml: str, *kinds: str) -> bytes:
         for i in range(len(kinds)):
             package.writestr(f"word/{i}.xml", xml)
     return out.getvalue()
+
+
+def test_a_package_that_would_fill_the_memory_is_refused() -> None:
+    bomb = io.BytesIO(packed(XML, MAIN))
+    with zipfile.ZipFile(bomb, "a", zipfile.ZIP_DEFLATED) as package:
+        package.writestr("word/media/zeros", bytes(SMALL_BYTES))
+
+    with pytest.raises(DocumentError, match="times the file"):
+        answered("x.docx", bomb.getvalue())
+
+
+def test_a_package_with_a_wrong_byte_is_refused_or_read() -> None:
+    out = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(packed(XML, MAIN))) as stored,
+        zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as package,
+    ):
+        for name in stored.namelist():
+            package.writestr(name, stored.read(name))
+    data = out.getvalue()
+    assert answered("x.docx", data) != b""
+    with zipfile.ZipFile(io.BytesIO(data)) as package:
+        first = package.getinfo("word/0.xml")
+    start = first.header_offset + 30 + len(first.filename)
+    num_refused = 0
+    for at in range(start, start + first.compress_size):
+        wrong = bytearray(data)
+        wrong[at] ^= 0xFF
+        try:
+            answered("x.docx", bytes(wrong))
+        except DocumentError:
+            num_refused += 1
+    assert num_refused > first.compress_size // 2
 
 
 def test_notes_are_translated_and_comments_are_not() -> None:

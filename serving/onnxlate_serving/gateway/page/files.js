@@ -19,13 +19,21 @@ export class Files {
     this.list.hidden = false;
     this.list.prepend(row.element);
     const form = new FormData();
+    try {
+      // A table has columns that are no words.
+      if (/\.[ct]sv$/i.test(file.name)) {
+        const [header] = (await file.slice(0, 2000).text()).split(/[\r\n]/);
+        const columns = await row.ask(`Columns to translate, of ${header}`);
+        for (const each of columns.split(",")) form.append("columns", each.trim());
+      }
+    } catch { return row.leave(); }
     const { source, target } = await this.pair();
     form.append("source", source);
     form.append("target", target);
     form.append("file", file);
     try {
       for await (const step of lines("v1/translate_file", form, row.signal)) {
-        if (step.path) row.done(step.path.slice(1), step.name);
+        if (step.path) row.done(step);
         else row.progress(step.done, step.total);
       }
     } catch (error) {
@@ -57,11 +65,34 @@ class Row {
     this.state.textContent = `${Math.round((100 * done) / Math.max(1, total))} %`;
   }
 
-  done(path, name) {
+  // What the reader types; fails if it is "Stop".
+  ask(words) {
+    const form = make("form", "");
+    const input = document.createElement("input");
+    input.required = true;
+    input.placeholder = input.ariaLabel = words;
+    form.append(input, make("button", "", "Translate"));
+    this.bar.replaceWith(form);
+    this.state.hidden = true;
+    input.focus();
+    return new Promise((answer, fail) => {
+      this.signal.addEventListener("abort", fail);
+      form.addEventListener("submit", (event) => {
+        event.preventDefault();
+        form.replaceWith(this.bar);
+        this.state.hidden = false;
+        answer(input.value);
+      });
+    });
+  }
+
+  done({ path, name, warning_counts, warnings }) {
     const link = make("a", "button", `Save ${name}`);
-    link.href = path;
+    link.href = path.slice(1);
     link.download = name;
-    this.end("Translated", link);
+    const doubts = Object.entries(warning_counts).map(([kind, number]) => `${number} ${kind}`);
+    this.end(["Translated", ...doubts].join(" · "), link);
+    this.state.title = warnings.map((each) => `${each.place}: ${each.kind}`).join("\n");
     link.focus();
   }
 
