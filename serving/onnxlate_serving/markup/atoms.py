@@ -80,6 +80,8 @@ class Copied:
     raw: str
     values: tuple[Value, ...] = ()
     kept: tuple[Kept, ...] = ()
+    untranslated: str = ""
+    """Why its words are not translated, if somebody might expect it."""
 
 
 Spell = Callable[[str, int], str]
