@@ -1,12 +1,13 @@
 """Markdown: what the model is shown of it, and what comes back."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import example, given, settings
 from markdown_it import MarkdownIt
 
-from onnxlate.answer import Format, ItemKind
+from onnxlate.answer import Format, ItemKind, ProtectedItem, Span
 from onnxlate_serving.config import RequestLimits
 from onnxlate_serving.markup.markup import Markup
 from onnxlate_serving.options import TranslateOptions
@@ -21,6 +22,7 @@ from .doubles import (
     Unaligned,
     backwards,
     shuffled,
+    translation,
 )
 from .judge import Tag, tags, without_values
 from .pieces import MARKDOWN
@@ -134,6 +136,21 @@ async def test_lines_end_where_they_did(text: str, expected: str) -> None:
         )
 
     assert await said(text, Talker(shout)) == expected
+
+
+class Breaker(Double):
+    """Says where the code has come out, and has the line's end inside of it."""
+
+    def answer(self, text: str, options: TranslateOptions) -> Translation:
+        if not text:
+            return translation(text)
+        target = Span(3, 9)
+        item = ProtectedItem(ItemKind.CODE, Span(4, 9), target)
+        return replace(translation("OR x  = 1 USE"), protected_items=(item,))
+
+
+async def test_a_line_does_not_end_inside_of_code() -> None:
+    assert await said("Use `x = 1` or\nmore", Breaker()) == "OR `x = 1` USE"
 
 
 async def test_marks_that_would_be_none_there_stay_where_they_are() -> None:
