@@ -31,5 +31,7 @@ class Layers:
         )
         tokenizer = Tokenizer(bundle.source_tokenizer)
         documents = Documents(self.protecting, manifest, tokenizer, limits)
-        self.top: Layer = Markup(documents, limits)
+        self.top: Layer = Markup(
+            documents, limits, length_penalty=manifest.defaults.length_penalty
+        )
         """What answers calls."""

@@ -58,7 +58,7 @@ async def translate_many(
             answers = [tasks.create_task(of_group(at)) for at in range(len(groups))]
     except* Exception as failures:
         # The first one ended the others; callers know no groups of errors.
-        raise _first(failures) from None
+        raise first_failure(failures) from None
     return [each for group in answers for each in group.result()]
 
 
@@ -73,7 +73,7 @@ async def _patiently(
     raise AssertionError("counting ends nowhere")
 
 
-def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
+def first_failure(failures: BaseExceptionGroup[BaseException]) -> BaseException:
     failure: BaseException = failures
     while isinstance(failure, BaseExceptionGroup):
         failure = failure.exceptions[0]

@@ -22,6 +22,13 @@ class Kind(Enum):
     """Something to read that must not be translated."""
 
 
+SOFT_BREAK = "  "
+"""What the layer below is shown for a line's end inside a sentence. It takes two blanks
+for layout: its model reads one, and it puts two where they are in the translation. A
+line's end would do the same where it knows that the sentence goes on; without the
+addresses of links, lines do not look it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Value:
     """Words inside a mark, such as the text of an image."""
@@ -80,6 +87,8 @@ class Copied:
     raw: str
     values: tuple[Value, ...] = ()
     kept: tuple[Kept, ...] = ()
+    untranslated: str = ""
+    """Why its words are not translated, if somebody might expect it."""
 
 
 Spell = Callable[[str, int], str]

@@ -8,9 +8,6 @@ warning.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
-
-from onnxlate.answer import AnswerWarning, Span, WarningKind
 
 from ..translation import Translation
 from .atoms import Atom, Block, Copied, Kind, Part, Passage, Value
@@ -24,6 +21,7 @@ from .settling import settled, settled_copy
 class Job:
     def __init__(self, passage: Passage) -> None:
         self._passage = passage
+        self._raw = "".join(part.raw for part in passage.parts)
         self._attempts = [_Attempt(part) for part in passage.parts]
         self._inside: dict[Block, Settled] = {}
         """Values of marks, as they came out."""
@@ -31,7 +29,7 @@ class Job:
 
     @property
     def size(self) -> int:
-        return sum(len(part.raw) for part in self._passage.parts)
+        return len(self._raw)
 
     def blocks(self) -> list[Block]:
         """What is to be asked for now."""
@@ -41,7 +39,7 @@ class Job:
         for attempt in self._attempts:
             if attempt.outcome:
                 continue
-            wanted += [b for b in _values(attempt.parts) if b not in self._inside]
+            wanted += [b for b in values_in(attempt.parts) if b not in self._inside]
             wanted += [part for part in attempt.parts if isinstance(part, Block)]
         return wanted
 
@@ -50,7 +48,7 @@ class Job:
         for attempt in self._attempts:
             if attempt.outcome:
                 continue
-            for block in _values(attempt.parts):
+            for block in values_in(attempt.parts):
                 if block not in self._inside:
                     outcome = settled(block, answers[block], {})
                     self._inside[block] = outcome or _untranslated(block)
@@ -59,7 +57,7 @@ class Job:
         if len(outcomes) < len(self._attempts):
             return
         whole = joined(outcomes)
-        if self._passage.sound(whole.text):
+        if whole.text == self._raw or self._passage.sound(whole.text):
             self.outcome = whole
             return
         cut = [attempt.cut(is_mark) for attempt in self._attempts]
@@ -114,7 +112,7 @@ def _is_kept(atom: Atom) -> bool:
     return atom.kind is Kind.KEPT
 
 
-def _values(parts: Sequence[Part]) -> Iterator[Block]:
+def values_in(parts: Sequence[Part]) -> Iterator[Block]:
     for part in parts:
         values: Sequence[Value] = ()
         if isinstance(part, Copied):
@@ -129,11 +127,4 @@ def _untranslated(part: Part) -> Settled:
     """As it was, with a word about that if it might have been otherwise."""
     if isinstance(part, Copied):
         return copied(part.raw)
-    span = Span(0, len(part.raw))
-    warning = AnswerWarning(
-        WarningKind.UNTRANSLATED,
-        "its translation would have had no words, or other marks",
-        span,
-        span,
-    )
-    return replace(copied(part.raw), warnings=(warning,))
+    return copied(part.raw, "its translation would have had no words, or other marks")

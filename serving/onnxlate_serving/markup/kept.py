@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from onnxlate.answer import ProtectedItem, Span
 
-from .atoms import Atom, Block, Kind
+from .atoms import SOFT_BREAK, Atom, Block, Kind
 from .words import Answer
 
 LONGEST = 80
@@ -67,7 +67,8 @@ def found(
                     return None
             start = places[atom.shown].pop(0)
             target = Span(start, start + len(atom.shown))
-        if target.of(answer.target) != atom.shown:
+        # A line's end that has come out inside of it is lost, and nothing else.
+        if target.of(answer.target).replace(SOFT_BREAK, " ") != atom.shown:
             return None
         where[atom] = target
     inside = sorted(where.values(), key=lambda span: span.start)

@@ -5,7 +5,7 @@ from bisect import bisect_left
 from functools import partial
 from typing import Any
 
-from .atoms import Passage
+from .atoms import Copied, Passage
 from .entities import in_text
 from .html import HtmlReader
 from .markdown_blocks import Page, Written, leaves
@@ -18,11 +18,23 @@ SPELLINGS = {"table": in_cell, "lheading": in_underlined}
 MAX_BRACKETS = 1000
 """In one paragraph. markdown-it looks far ahead at each, and people write no more."""
 
+MAX_MARKS = 10_000
+"""In one text, and lines. markdown-it tries its rules on each: up to 0.5 ms, with all
+that comes after it. People write one in twenty characters."""
+
+_MARK = re.compile(r"[\n\\`*_\[\]<~&|]")
 _LINE_END = re.compile(r"\r\n?")
 
 
 def read_markdown(text: str) -> list[Passage]:
+    num_marks = sum(1 for _ in _MARK.finditer(text))
+    if num_marks > MAX_MARKS:
+        return [_not_read(text, f"it has {num_marks} lines and marks")]
     return _Reader(text).passages()
+
+
+def _not_read(raw: str, because: str) -> Passage:
+    return Passage([Copied(raw, untranslated=because)])
 
 
 class _Reader:
@@ -44,7 +56,9 @@ class _Reader:
                 self._run.spelling = in_text
                 self._html.read(self._raw(start, end))
             elif leaf.content.count("[") > MAX_BRACKETS:
-                self._cut(self._raw(start, end))
+                self._cut("")
+                because = f"it has more than {MAX_BRACKETS} brackets"
+                self._passages.append(_not_read(self._raw(start, end), because))
             else:
                 self._written(leaf)
             at = end

@@ -15,7 +15,7 @@ from markdown_it.token import Token
 
 from onnxlate.answer import ItemKind
 
-from .atoms import Atom, Block, Kind, Value
+from .atoms import SOFT_BREAK, Atom, Block, Kind, Value
 from .html import HtmlReader
 from .markdown_blocks import parser
 from .parts import parts_of
@@ -284,8 +284,8 @@ def _is_line_end(event: Event) -> bool:
 
 
 def _word(event: Event, raw: str) -> Atom:
-    """What has one character for several, or for a line end a blank."""
+    """What is not spelled as it reads."""
     if event.rule == "newline":
-        return Atom(Kind.TEXT, raw, " ")
+        return Atom(Kind.TEXT, raw, SOFT_BREAK)
     shown = event.tokens[0].content if event.tokens else raw
     return Atom(Kind.TEXT, raw, shown)

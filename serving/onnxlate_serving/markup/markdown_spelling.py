@@ -2,12 +2,12 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from markdown_it.token import Token
 
-from .atoms import Block, Kind, Spell
+from .atoms import SOFT_BREAK, Block, Kind, Spell
 from .entities import NO_BREAK_SPACE
 from .markdown_inline import PARSER
 
@@ -15,16 +15,25 @@ SPECIAL = frozenset("\\`*_[]<~&")
 """Characters that may be marks wherever they stand; a backslash makes them words."""
 
 _LINE_MARK = re.compile(r"(?:#{1,6}|[-+>]|\d{1,9}[.)])(?=[ \t]|\Z)|>")
+_SOFT_BREAK = re.compile(rf"(?<! ){SOFT_BREAK}(?! )")
 _PREFIX = re.compile(r"(?:\r\n?|\n)[ \t>]*")
 
 
 def in_words(block: Block) -> Spell:
     spelled = _spelled(block)
     begins = _LINE_MARK.match(block.shown)
+    breaks = [
+        atom.raw
+        for atom in block.atoms
+        if atom.kind is Kind.TEXT and atom.shown == SOFT_BREAK
+    ]
+    broken: dict[str, dict[int, str]] = {}
 
     def spell(text: str, at: int) -> str:
-        if not begins and _marks_line(text, at):
-            return "\\" + text[at]
+        if text not in broken:
+            broken[text] = _breaks(text, breaks) | _escapes(text, breaks, not begins)
+        if at in broken[text]:
+            return broken[text][at]
         return spelled.get(text[at], text[at])
 
     return spell
@@ -75,13 +84,24 @@ def _spelled(block: Block) -> dict[str, str]:
     return spelled
 
 
-def _marks_line(text: str, at: int) -> bool:
-    """Whether a line that begins so would be a heading, a list or a quote by what
-    stands there."""
-    if at > 9:
-        return False
-    mark = _LINE_MARK.match(text)
-    return mark is not None and at == max(0, mark.end() - 1 if text[0].isdigit() else 0)
+def _breaks(text: str, breaks: Sequence[str]) -> dict[int, str]:
+    """What is written where the lines of a translation end."""
+    places: dict[int, str] = {}
+    for match, raw in zip(_SOFT_BREAK.finditer(text), breaks, strict=False):
+        places |= {match.start(): raw, match.start() + 1: ""}
+    return places
+
+
+def _escapes(text: str, breaks: Sequence[str], at_start: bool) -> dict[int, str]:
+    """What is written of the words that would make a heading, a list or a quote of the
+    line they begin; of the first line, if it is asked for."""
+    ends = [match.end() for match in _SOFT_BREAK.finditer(text)][: len(breaks)]
+    places: dict[int, str] = {}
+    for start in [0, *ends] if at_start else ends:
+        if mark := _LINE_MARK.match(text, start):
+            at = mark.end() - 1 if text[start].isdigit() else start
+            places[at] = "\\" + text[at]
+    return places
 
 
 def _parsed(text: str, env: dict[str, Any]) -> list[Token]:

@@ -1,8 +1,10 @@
 """Pages and Markdown, translated around their marks."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
+from functools import partial
+from typing import TypeVar
 
 from onnxlate.answer import Format
 from onnxlate.errors import InvalidRequest
@@ -14,16 +16,18 @@ from ..options import TranslateOptions
 from ..translation import TextPiece, Translation
 from .atoms import Block, Passage
 from .html import read_html
-from .job import Job, question
+from .job import Job, question, values_in
 from .markdown import read_markdown
 from .questions import Question, Questions
 from .settled import Settled, joined
 
+Result = TypeVar("Result")
+
 READERS = {Format.HTML: read_html, Format.MARKDOWN: read_markdown}
 
 SHORT = 4096
-"""Characters that are read in no time: a few milliseconds. More is read beside the
-event loop."""
+"""Characters that are read, or put together, in no time: about ten milliseconds. More
+is done beside the event loop."""
 
 AHEAD = 16
 """Parts of a stream that are translated at once, but for the first ones: these are
@@ -38,11 +42,14 @@ class Markup:
         below: Layer,
         limits: RequestLimits,
         format_below: Format = Format.TEXT,
+        length_penalty: float = 1.0,
     ) -> None:
-        """`format_below` is what the words of a block are to the layer below."""
+        """`format_below` is what the words of a block are to the layer below, and
+        `length_penalty` what it has where a call says none."""
         self._below = below
         self._limits = limits
         self._format_below = format_below
+        self._length_penalty = length_penalty
 
     async def translate(
         self,
@@ -59,13 +66,18 @@ class Markup:
             return await self._below.translate(texts, options, caller)
         self._check(texts, options)
         documents = [await _read(text, options.format) for text in texts]
+        self._count(documents)
         questions = await self._questions(options, caller)
         passages = [passage for document in documents for passage in document]
         outcomes = iter(await _outcomes(passages, questions))
-        return [
-            joined(next(outcomes) for _ in document).translation(options.return_scores)
-            for document in documents
-        ]
+
+        def wholes() -> list[Translation]:
+            return [
+                self._whole([next(outcomes) for _ in document], options)
+                for document in documents
+            ]
+
+        return await _done(sum(map(len, texts)), wholes)
 
     async def stream(
         self, text: str, options: TranslateOptions, caller: Caller = ANYBODY
@@ -81,6 +93,7 @@ class Markup:
             return
         self._check([text], options)
         passages = await _read(text, options.format)
+        self._count([passages])
         questions = await self._questions(options, caller)
         done: list[Settled] = []
         num_ahead = 1
@@ -91,7 +104,15 @@ class Markup:
                 done.append(outcome)
                 if outcome.text:
                     yield TextPiece(outcome.text)
-        yield TextPiece("", joined(done).translation(options.return_scores))
+        yield TextPiece("", self._whole(done, options))
+
+    def _whole(
+        self, parts: Sequence[Settled], options: TranslateOptions
+    ) -> Translation:
+        penalty = options.length_penalty
+        if penalty is None:
+            penalty = self._length_penalty
+        return joined(parts).translation(options, penalty)
 
     def _check(self, texts: Sequence[str], options: TranslateOptions) -> None:
         limits = self._limits
@@ -112,6 +133,14 @@ class Markup:
                 f"{options.format.value}: leave it out"
             )
 
+    def _count(self, documents: Sequence[Sequence[Passage]]) -> None:
+        num_blocks = sum(map(_num_blocks, documents))
+        if num_blocks > self._limits.max_sentences:
+            raise InvalidRequest(
+                f"{num_blocks} blocks of words in one call; it takes "
+                f"{self._limits.max_sentences}: send the texts in several calls"
+            )
+
     async def _questions(self, options: TranslateOptions, caller: Caller) -> Questions:
         """Raises InvalidRequest for options that no text can be translated with."""
         questions = Questions(
@@ -123,10 +152,14 @@ class Markup:
 
 
 async def _read(text: str, format: Format) -> list[Passage]:
-    read = READERS[format]
-    if len(text) <= SHORT:
-        return read(text)
-    return await asyncio.to_thread(read, text)
+    return await _done(len(text), lambda: READERS[format](text))
+
+
+async def _done(num_characters: int, work: Callable[[], Result]) -> Result:
+    """Beside the event loop if there is more of it than a little."""
+    if num_characters <= SHORT:
+        return work()
+    return await asyncio.to_thread(work)
 
 
 async def _outcomes(passages: Sequence[Passage], questions: Questions) -> list[Settled]:
@@ -136,14 +169,26 @@ async def _outcomes(passages: Sequence[Passage], questions: Questions) -> list[S
         asked = [block for job in jobs for block in job.blocks()]
         answers = await questions.ask([question(block) for block in asked])
         known = dict(zip(asked, answers, strict=True))
-        for job in jobs:
-            if job.outcome is None and job.size > SHORT:
-                await asyncio.to_thread(job.take, known)
-            elif job.outcome is None:
-                job.take(known)
+        size = sum(job.size for job in jobs if not job.outcome)
+        await _done(size, partial(_take, jobs, known))
         outcomes = [job.outcome for job in jobs if job.outcome]
         if len(outcomes) == len(jobs):
             return outcomes
+
+
+def _take(jobs: Sequence[Job], known: Mapping[Block, Translation]) -> None:
+    for job in jobs:
+        if job.outcome is None:
+            job.take(known)
+
+
+def _num_blocks(passages: Sequence[Passage]) -> int:
+    """Those in marks included."""
+    return sum(
+        isinstance(part, Block) + sum(1 for _ in values_in([part]))
+        for passage in passages
+        for part in passage.parts
+    )
 
 
 def _some(

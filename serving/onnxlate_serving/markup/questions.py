@@ -3,24 +3,22 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import count
 
 from onnxlate.answer import Format
-from onnxlate.errors import InvalidRequest, Overloaded
+from onnxlate.errors import InvalidRequest
 
 from ..caller import Caller
+from ..documents.crowd import first_failure, translate_many
 from ..layer import Layer
 from ..options import TranslateOptions
+from ..protection.protecting import MAX_PHRASES
 from ..translation import Translation
 
 AT_ONCE = 8
-"""Calls to the layer below; each of them may be of many texts."""
+"""Calls to the layer below."""
 
-PAUSE_S = 0.05
-"""How long to wait before asking again where too much is waiting; longer each time, up
-to"""
-
-LONGEST_PAUSE_S = 1.0
+GROUP = 32
+"""Texts in each: with all these calls, fewer than a server lets wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +52,7 @@ class Questions:
     async def ask(self, questions: Sequence[Question]) -> list[Translation]:
         """An answer each, in order. Raises what the layer below raises; Overloaded only
         as long as nothing has been answered."""
-        alike: dict[TranslateOptions, list[int]] = {}
-        for index, question in enumerate(questions):
-            alike.setdefault(self._of(question), []).append(index)
-        calls = [
-            (options, indices[at : at + self._max_texts])
-            for options, indices in alike.items()
-            for at in range(0, len(indices), self._max_texts)
-        ]
+        calls = self._calls(questions)
         answers: dict[int, Translation] = {}
 
         async def call(options: TranslateOptions, indices: list[int]) -> None:
@@ -70,14 +61,33 @@ class Questions:
                 found = await self._translate(texts, options)
             answers.update(zip(indices, found, strict=True))
 
+        if calls and not self._admitted:
+            # A document is refused as a whole, not in the middle, and never because of
+            # its own other texts.
+            await call(*calls.pop(0))
+            self._admitted = any(question.text for question in questions)
         try:
             async with asyncio.TaskGroup() as tasks:
                 for options, indices in calls:
                     tasks.create_task(call(options, indices))
         except* Exception as failures:
             # The first one ended the others; callers know no groups of errors.
-            raise _first(failures) from None
+            raise first_failure(failures) from None
         return [answers[index] for index in range(len(questions))]
+
+    def _calls(
+        self, questions: Sequence[Question]
+    ) -> list[tuple[TranslateOptions, list[int]]]:
+        """Indices of those that have the same options, some at a time."""
+        alike: dict[TranslateOptions, list[int]] = {}
+        for index, question in enumerate(questions):
+            alike.setdefault(self._of(question), []).append(index)
+        size = min(GROUP, self._max_texts)
+        return [
+            (options, indices[at : at + size])
+            for options, indices in alike.items()
+            for at in range(0, len(indices), size)
+        ]
 
     def _of(self, question: Question) -> TranslateOptions:
         given = self._options
@@ -85,7 +95,7 @@ class Questions:
             given,
             format=self._format,
             protect=given.protect is not False,
-            protected_phrases=(*given.protected_phrases, *question.phrases),
+            protected_phrases=_phrases(given.protected_phrases, question),
             return_alignment=given.return_alignment or question.aligned,
             num_hypotheses=None,
         )
@@ -94,34 +104,28 @@ class Questions:
         self, texts: list[str], options: TranslateOptions
     ) -> list[Translation]:
         try:
-            return await self._patiently(texts, options)
+            return await self._handed_down(texts, options)
         except InvalidRequest:
             if self._options.return_alignment or not options.return_alignment:
                 raise
             # Perhaps this model cannot say which words come from which; if that is not
             # what is wrong, it is said again.
             options = replace(options, return_alignment=False)
-            return await self._patiently(texts, options)
+            return await self._handed_down(texts, options)
 
-    async def _patiently(
+    async def _handed_down(
         self, texts: list[str], options: TranslateOptions
     ) -> list[Translation]:
-        for attempt in count():
-            try:
-                answers = await self._below.translate(texts, options, self._caller)
-            except Overloaded:
-                # A document is refused as a whole, not in the middle.
-                if not self._admitted:
-                    raise
-                await asyncio.sleep(min(PAUSE_S * 2**attempt, LONGEST_PAUSE_S))
-            else:
-                self._admitted = self._admitted or any(texts)
-                return answers
-        raise AssertionError("counting ends nowhere")
+        return await translate_many(
+            self._below, texts, options, self._caller, GROUP, self._admitted
+        )
 
 
-def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
-    failure: BaseException = failures
-    while isinstance(failure, BaseExceptionGroup):
-        failure = failure.exceptions[0]
-    return failure
+def _phrases(given: tuple[str, ...], question: Question) -> tuple[str, ...]:
+    """What to protect in a text: no more than the layer below takes, unless there are
+    more already."""
+    if len(given) + len(question.phrases) <= MAX_PHRASES or not question.phrases:
+        return (*given, *question.phrases)
+    text = " ".join(question.text.split())
+    given = tuple(each for each in given if each in text)
+    return (*given, *question.phrases)[:MAX_PHRASES]

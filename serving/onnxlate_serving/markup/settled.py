@@ -13,10 +13,13 @@ from onnxlate.answer import (
     Span,
     TermUse,
     Token,
+    WarningKind,
 )
 from onnxlate.finish import FinishReason
 
+from ..options import TranslateOptions
 from ..translation import TranslatedHypothesis, Translation
+from .scores import Score, score_of_all
 
 Item = TypeVar("Item", ProtectedItem, TermUse)
 
@@ -39,8 +42,8 @@ class Settled:
     num_dropped: int = 0
     num_target_tokens: int = 0
     unfinished: bool = False
-    log_prob: float | None = None
-    """Score times target tokens; None if nobody asked."""
+    scores: tuple[Score, ...] = ()
+    """Of its parts; none if nobody asked."""
 
     @property
     def is_plain(self) -> bool:
@@ -86,7 +89,6 @@ class Settled:
     def beside(self, others: Iterable["Settled"]) -> "Settled":
         """With what is known of others that are inside of it."""
         every = (self, *others)
-        scores = [each.log_prob for each in every if each.log_prob is not None]
         return replace(
             self,
             items=tuple(_sorted(i for each in every for i in each.items)),
@@ -99,14 +101,15 @@ class Settled:
             num_dropped=sum(each.num_dropped for each in every),
             num_target_tokens=sum(each.num_target_tokens for each in every),
             unfinished=any(each.unfinished for each in every),
-            log_prob=sum(scores) if scores else None,
+            scores=tuple(score for each in every for score in each.scores),
         )
 
-    def translation(self, with_scores: bool) -> Translation:
-        """As the answer for a whole document."""
+    def translation(self, options: TranslateOptions, penalty: float) -> Translation:
+        """As the answer for a whole document, with what was asked for; `penalty` is the
+        length penalty of its scores."""
         score = None
-        if with_scores:
-            score = (self.log_prob or 0.0) / max(1, self.num_target_tokens)
+        if options.return_scores:
+            score = score_of_all(self.scores, penalty)
         reason = FinishReason.LENGTH if self.unfinished else FinishReason.EOS
         hypothesis = TranslatedHypothesis(
             self.text,
@@ -114,7 +117,7 @@ class Settled:
             score,
             self.num_target_tokens,
             self.tokens,
-            self.links,
+            self.links if options.return_alignment else (),
             self.attention,
         )
         return Translation(
@@ -128,10 +131,14 @@ class Settled:
         )
 
 
-def copied(raw: str) -> Settled:
+def copied(raw: str, untranslated: str = "") -> Settled:
+    """With a warning if it is said why it was not translated."""
     span = Span(0, len(raw))
     segments = (Segment(span, span, translated=False),) if raw else ()
-    return Settled(len(raw), raw, segments)
+    if not untranslated:
+        return Settled(len(raw), raw, segments)
+    warning = AnswerWarning(WarningKind.UNTRANSLATED, untranslated, span, span)
+    return Settled(len(raw), raw, segments, warnings=(warning,))
 
 
 def joined(parts: Iterable[Settled]) -> Settled:

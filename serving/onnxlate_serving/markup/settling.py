@@ -11,6 +11,7 @@ from .atoms import Block, Copied, Kept, Kind, Value
 from .kept import found
 from .placement import Misplaced, place
 from .rendering import Where, Writer, Written, as_it_was, where_in_source
+from .scores import Score
 from .settled import Settled, copied, joined
 from .words import Answer, Piece
 
@@ -70,6 +71,8 @@ def settled(
 
 def settled_copy(part: Copied, inside: Mapping[Block, Settled]) -> Settled:
     """Something copied, but for the values in it."""
+    if part.untranslated:
+        return copied(part.raw, part.untranslated)
     parts: list[Settled] = []
     at = 0
     inner: list[Value | Kept] = [*part.values, *part.kept]
@@ -145,7 +148,9 @@ class _Shift:
     def settled(self) -> Settled:
         given = self._translation
         said = given.hypotheses[0]
-        score = None if said.score is None else said.score * said.num_target_tokens
+        scores: tuple[Score, ...] = ()
+        if said.score is not None:
+            scores = (Score(said.score, said.num_target_tokens),)
         return Settled(
             source_size=len(self._block.raw),
             text=self._written.text,
@@ -190,7 +195,7 @@ class _Shift:
             num_dropped=given.num_dropped_source_tokens,
             num_target_tokens=said.num_target_tokens,
             unfinished=said.finish_reason is not FinishReason.EOS,
-            log_prob=score,
+            scores=scores,
         )
 
     def _segments(self) -> tuple[Segment, ...]:

@@ -1,6 +1,7 @@
 """HTML: what the model is shown of it, and what comes back."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -9,6 +10,7 @@ from onnxlate.answer import Format, ItemKind, WarningKind
 from onnxlate_serving.config import RequestLimits
 from onnxlate_serving.markup.markup import Markup
 from onnxlate_serving.options import TranslateOptions
+from onnxlate_serving.protection.protecting import MAX_PHRASES
 from onnxlate_serving.translation import Translation
 
 from .doubles import (
@@ -193,6 +195,54 @@ async def test_words_cannot_become_marks() -> None:
     below = Talker(lambda text: '</p> <b> &amp; "')
     expected = '<p>&lt;/p&gt; &lt;b&gt; &amp;amp; "</p>'
     assert await said("<p>Hello</p>", below) == expected
+
+
+async def test_links_are_answered_to_those_who_ask() -> None:
+    text = "<p>Hello <b>there</b></p>"
+    asked = replace(HTML_OPTIONS, return_alignment=True)
+    without = await translated(text, Mover(backwards))
+    with_links = await translated(text, Mover(backwards), asked)
+    assert not without.hypotheses[0].alignment
+    assert len(with_links.hypotheses[0].alignment) == 2
+
+
+async def test_code_does_not_count_as_the_callers_phrases() -> None:
+    below = Mover(backwards)
+    given = tuple(f"phrase {number}" for number in range(MAX_PHRASES))
+    options = replace(HTML_OPTIONS, protected_phrases=given)
+    text = "<p>Say <code>a b</code> and phrase 7 now</p>"
+    answer = await translated(text, below, options)
+    expected = "<p>NOW phrase 7 AND <code>a b</code> SAY</p>"
+    assert answer.hypotheses[0].text == expected
+    assert max(len(each.protected_phrases) for _, each in below.asked) == MAX_PHRASES
+
+
+class Scorer(Talker):
+    """Scores as decoders do, of -1 for each token."""
+
+    def __init__(self, penalty: float) -> None:
+        super().__init__(str.upper)
+        self._penalty = penalty
+
+    def answer(self, text: str, options: TranslateOptions) -> Translation:
+        answer = super().answer(text, options)
+        said = answer.hypotheses[0]
+        num_tokens = said.num_target_tokens
+        said = replace(said, score=-num_tokens / num_tokens**self._penalty)
+        return replace(answer, hypotheses=(said,))
+
+
+@pytest.mark.parametrize("given", [None, 0.5])
+async def test_the_score_is_that_of_all_tokens(given: float | None) -> None:
+    options = replace(HTML_OPTIONS, return_scores=True, length_penalty=given)
+    penalty = 1.5 if given is None else given
+    markup = Markup(Scorer(penalty), RequestLimits(), length_penalty=1.5)
+    text = "<p>Hello</p><p>Hello there you</p>"
+    [answer] = await markup.translate([text], options)
+    num_tokens = 2 + 4
+    assert answer.hypotheses[0].score == pytest.approx(
+        -num_tokens / num_tokens**penalty
+    )
 
 
 async def test_texts_without_marks_are_not_its_business() -> None:

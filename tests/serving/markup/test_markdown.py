@@ -1,12 +1,13 @@
 """Markdown: what the model is shown of it, and what comes back."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import example, given, settings
 from markdown_it import MarkdownIt
 
-from onnxlate.answer import Format, ItemKind
+from onnxlate.answer import Format, ItemKind, ProtectedItem, Span
 from onnxlate_serving.config import RequestLimits
 from onnxlate_serving.markup.markup import Markup
 from onnxlate_serving.options import TranslateOptions
@@ -21,6 +22,7 @@ from .doubles import (
     Unaligned,
     backwards,
     shuffled,
+    translation,
 )
 from .judge import Tag, tags, without_values
 from .pieces import MARKDOWN
@@ -52,10 +54,10 @@ async def asked(text: str) -> list[str]:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("# A *title* #\n\nWords\nand more.\n", ["A title", "Words and more."]),
+        ("# A *title* #\n\nWords\nand more.\n", ["A title", "Words  and more."]),
         ("Title\n=====\n\n* * *\n", ["Title"]),
-        ("> A quote\n> goes on.\n>\n> > Inner\n", ["A quote goes on.", "Inner"]),
-        ("- one\n  two\n- [x] done\n\n1) three\n", ["one two", "done", "three"]),
+        ("> A quote\n> goes on.\n>\n> > Inner\n", ["A quote  goes on.", "Inner"]),
+        ("- one\n  two\n- [x] done\n\n1) three\n", ["one  two", "done", "three"]),
         ("```\nno\n```\n\n    no\n\nYes\n", ["Yes"]),
         ("| A | B \\| C |\n|---|:-:|\n| d | *e* |\n", ["A", "B | C", "d", "e"]),
         ("> | A |\n> |---|\n> | b |\n", ["A", "b"]),
@@ -75,7 +77,7 @@ async def asked(text: str) -> list[str]:
             "~~gone~~ ***both*** __strong__ snake_case_x",
             ["gone both strong snake_case_x"],
         ),
-        ("One\r\ntwo\r\n\r\n- three\r\n", ["One two", "three"]),
+        ("One\r\ntwo\r\n\r\n- three\r\n", ["One  two", "three"]),
         ("1. one\n\n   more\n\t- tab\n", ["one", "more", "tab"]),
     ],
 )
@@ -106,6 +108,49 @@ async def test_it_is_asked_for_what_people_read(text: str, expected: list[str]) 
 )
 async def test_marks_go_where_their_words_go(text: str, expected: str) -> None:
     assert await said(text, Mover(backwards)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("one\ntwo *three\nfour* five\n", "ONE\nTWO *THREE\nFOUR* FIVE\n"),
+        (
+            "> - one [two\n>   three](x)\n>   four\n",
+            "> - ONE [TWO\n>   THREE](x)\n>   FOUR\n",
+        ),
+        ("in\r\nmore\r\n", "IN\r\nMORE\r\n"),
+        ("in the year  \n  more\ntwo", "IN THE YEAR  \n  MORE\nTWO"),
+        ("it is\none 1) two", "IT IS\n1\\) ONE TWO"),
+        ("it is\nmore # two", "IT IS\n\\# MORE TWO"),
+        ("it is\nmore --- two", "IT IS\n--- MORE TWO"),
+        ("one\ntwo\n=======\n", "ONE\nTWO\n=======\n"),
+    ],
+)
+async def test_lines_end_where_they_did(text: str, expected: str) -> None:
+    def shout(text: str) -> str:
+        return (
+            text.upper()
+            .replace("ONE 1)", "1) ONE")
+            .replace("MORE #", "# MORE")
+            .replace("MORE ---", "--- MORE")
+        )
+
+    assert await said(text, Talker(shout)) == expected
+
+
+class Breaker(Double):
+    """Says where the code has come out, and has the line's end inside of it."""
+
+    def answer(self, text: str, options: TranslateOptions) -> Translation:
+        if not text:
+            return translation(text)
+        target = Span(3, 9)
+        item = ProtectedItem(ItemKind.CODE, Span(4, 9), target)
+        return replace(translation("OR x  = 1 USE"), protected_items=(item,))
+
+
+async def test_a_line_does_not_end_inside_of_code() -> None:
+    assert await said("Use `x = 1` or\nmore", Breaker()) == "OR `x = 1` USE"
 
 
 async def test_marks_that_would_be_none_there_stay_where_they_are() -> None:

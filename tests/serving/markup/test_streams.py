@@ -7,7 +7,7 @@ from time import perf_counter
 
 import pytest
 
-from onnxlate.answer import Format
+from onnxlate.answer import Format, WarningKind
 from onnxlate.errors import InvalidRequest, Overloaded
 from onnxlate_serving.caller import ANYBODY, Caller
 from onnxlate_serving.config import RequestLimits
@@ -21,6 +21,7 @@ from .doubles import Mover, Parrot, backwards
 from .fragments import fragments
 
 HTML = TranslateOptions(format=Format.HTML)
+MARKDOWN = TranslateOptions(format=Format.MARKDOWN)
 
 
 async def test_pieces_are_together_the_whole() -> None:
@@ -56,6 +57,32 @@ async def test_more_blocks_than_texts_in_a_call_are_several_calls() -> None:
     assert answer.hypotheses[0].text == text
 
 
+async def test_many_small_passages_leave_others_their_turns() -> None:
+    """Each is short; all of them are not."""
+    pauses: list[float] = []
+
+    async def another() -> None:
+        while True:
+            begin = perf_counter()
+            await asyncio.sleep(0.001)
+            pauses.append(perf_counter() - begin)
+
+    other = asyncio.create_task(another())
+    text = "<p>Hello <b>you</b> there</p>" * 2000
+    await Markup(Mover(backwards), RequestLimits()).translate([text], HTML)
+    other.cancel()
+    assert max(pauses) < sum(pauses) / 4
+
+
+async def test_blocks_are_counted() -> None:
+    limits = RequestLimits(max_sentences=10)
+    text = '<p>Hello</p><img alt="A dog">' * 3
+    with pytest.raises(InvalidRequest, match="12 blocks of words in one call; it"):
+        await Markup(Parrot(), limits).translate([text, text], HTML)
+    with pytest.raises(InvalidRequest, match="12 blocks of words in one call; it"):
+        await anext(Markup(Parrot(), limits).stream(text * 2, HTML))
+
+
 class Crowded(Parrot):
     """Has no room for a while."""
 
@@ -86,6 +113,33 @@ async def test_a_document_is_refused_at_its_beginning_or_not_at_all() -> None:
     pieces = [piece async for piece in Markup(below, limits).stream(text, HTML)]
     assert "".join(piece.text for piece in pieces) == text
     assert below.num_calls > 5
+
+
+class Narrow(Parrot):
+    """Has room for so many texts at a time."""
+
+    def __init__(self, max_waiting: int) -> None:
+        super().__init__()
+        self._room = max_waiting
+
+    async def translate(
+        self,
+        texts: Sequence[str],
+        options: TranslateOptions,
+        caller: Caller = ANYBODY,
+    ) -> list[Translation]:
+        if len(texts) > self._room:
+            raise Overloaded("too many are already waiting")
+        self._room -= len(texts)
+        await asyncio.sleep(0.001)
+        self._room += len(texts)
+        return await super().translate(texts, options, caller)
+
+
+async def test_a_large_page_does_not_crowd_itself_out() -> None:
+    text = "<p>Hello</p>" * 500 + "<p>Press <kbd>a b</kbd> now</p>" * 200
+    [answer] = await Markup(Narrow(64), RequestLimits()).translate([text], HTML)
+    assert answer.hypotheses[0].text == text
 
 
 @pytest.mark.parametrize(
@@ -141,6 +195,30 @@ def test_markdown_is_read_in_time(piece: str) -> None:
     parts = [part for passage in read_markdown(text) for part in passage.parts]
     assert perf_counter() - begin < LONG_S
     assert "".join(part.raw for part in parts) == text
+
+
+@pytest.mark.parametrize("piece", ["* a\n", "a\n", "**a", "_a ", "a\n\n", "<b>"])
+async def test_more_marks_than_people_write_are_copied(piece: str) -> None:
+    """The parser would be at them for half a minute."""
+    text = (piece * SIZE * 4)[: SIZE * 4 - 100]
+    begin = perf_counter()
+    [answer] = await Markup(Mover(backwards), RequestLimits()).translate(
+        [text], MARKDOWN
+    )
+    assert perf_counter() - begin < 2
+    assert answer.hypotheses[0].text == text
+    assert [each.kind for each in answer.warnings] == [WarningKind.UNTRANSLATED]
+    assert "lines and marks" in answer.warnings[0].details
+
+
+async def test_a_paragraph_of_brackets_is_copied_and_the_others_are_not() -> None:
+    text = "a b\n\n" + "[" * 2000 + "\n\nc d\n"
+    [answer] = await Markup(Mover(backwards), RequestLimits()).translate(
+        [text], MARKDOWN
+    )
+    assert answer.hypotheses[0].text == "B A\n\n" + "[" * 2000 + "\n\nD C\n"
+    [warning] = answer.warnings
+    assert warning.source.of(text) == "[" * 2000
 
 
 async def test_many_marks_in_one_sentence_are_placed_in_time() -> None:
