@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from onnxlate.answer import Span, Token
 from onnxlate.bundle import Bundle, Manifest
@@ -132,10 +133,11 @@ class Translator:
         answers = await self._answers(
             dict.fromkeys(each for several in questions for each in several), caller
         )
-        return [
-            await self._whole(source, [answers[each] for each in several], wishes)
+        answered = [
+            (source, [answers[each] for each in several])
             for source, several in zip(sources, questions, strict=True)
         ]
+        return await self._whole(answered, wishes)
 
     async def stream(
         self, text: str, options: TranslateOptions, caller: Caller = ANYBODY
@@ -155,7 +157,7 @@ class Translator:
         if answer := self._cache.get(first):
             others = await self._answers(further, caller)
             answers = [answer, *(others[each] for each in further)]
-            result = await self._whole(source, answers, wishes)
+            [result] = await self._whole([(source, answers)], wishes)
             yield TextPiece(result.hypotheses[0].text, result)
             return
         requests = [
@@ -177,23 +179,32 @@ class Translator:
         for question, answer in zip(questions, answers, strict=True):
             self._cache.put(question, answer)
         new += detokenizer.finish()
-        yield TextPiece(
-            _further(source.plan, said, new),
-            await self._whole(source, answers, wishes),
-        )
+        [result] = await self._whole([(source, answers)], wishes)
+        yield TextPiece(_further(source.plan, said, new), result)
 
     async def _whole(
-        self, source: Source, answers: Sequence[Answer], wishes: Wishes
-    ) -> Translation:
-        """One text's answer with all that was asked for."""
-        written = self._write(source, answers, wishes)
+        self, answered: Sequence[tuple[Source, Sequence[Answer]]], wishes: Wishes
+    ) -> list[Translation]:
+        """Answers of one call with all that was asked for."""
+        written = [self._write(source, each, wishes) for source, each in answered]
         if not (self._explainer and explained(wishes.options)):
             return written
-        plan = source.plan
-        outcome = tuple(each for answer in answers for each in answer)
-        answered = Answered(plan.text, source.ids, outcome, written)
-        (whole,) = await self._explainer.explain([answered], wishes.options)
-        if not plan.slots:
+        # All at once, since what a message holds is for all of them.
+        looked = [
+            Answered(source.plan.text, source.ids, tuple(chain(*each)), translation)
+            for (source, each), translation in zip(answered, written, strict=True)
+        ]
+        wholes = await self._explainer.explain(looked, wishes.options)
+        return [
+            self._relinked(source.plan, each.outcome, whole)
+            for (source, _), each, whole in zip(answered, looked, wholes, strict=True)
+        ]
+
+    def _relinked(
+        self, plan: Plan, outcome: Sequence[Hypothesis], whole: Translation
+    ) -> Translation:
+        """With links as of the texts that have terms in place of placeholders."""
+        if not (plan.slots and outcome):
             return whole
         said = (self._target_tokenizer.decode(each.tokens) for each in outcome)
         hypotheses = tuple(
