@@ -186,3 +186,24 @@ async def test_a_closing_server_finishes_what_it_has_read_and_says_so() -> None:
             seen.append(each)
             closing.set()
     assert sorted(seen) == [1, 2]
+
+
+async def test_a_closing_server_finishes_a_call_whose_texts_are_all_there() -> None:
+    closing = asyncio.Event()
+
+    async def messages() -> AsyncIterator[int]:
+        for number in range(3):
+            yield number
+
+    async def answer(number: int) -> int:
+        await asyncio.sleep(0.01 * number)
+        return number
+
+    async def ask() -> list[int]:
+        seen = []
+        async for each in Bulk(answer, closing).responses(messages()):
+            seen.append(each)
+            closing.set()
+        return seen
+
+    assert await asyncio.wait_for(ask(), 5) == [0, 1, 2]
