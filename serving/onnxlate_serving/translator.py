@@ -1,6 +1,7 @@
 """One model as its callers see it: text in, text out."""
 
-from collections.abc import AsyncGenerator, Iterable, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -29,6 +30,9 @@ NO_GLOSSARIES = Glossaries(None)
 
 LOOKED_UP = 1000
 """Characters of a call that are read in a crowd too, in case its answers are known."""
+
+PLANNED = 4096
+"""Characters of a call in which terms are looked for without a thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +129,8 @@ class Translator:
             )
         wishes = self._wishes(options)
         self._check_room(texts, caller)
-        sources = [
-            self._read(text, f"texts[{index}]", wishes)
-            for index, text in enumerate(texts)
-        ]
+        named = {f"texts[{index}]": text for index, text in enumerate(texts)}
+        sources = await self._sources(named, wishes)
         questions = [self._questions(each, wishes) for each in sources]
         answers = await self._answers(
             dict.fromkeys(each for several in questions for each in several), caller
@@ -148,7 +150,7 @@ class Translator:
         """
         wishes = self._wishes(options)
         self._check_room([text], caller)
-        source = self._read(text, "text", wishes)
+        [source] = await self._sources({"text": text}, wishes)
         questions = self._questions(source, wishes)
         if not questions:
             yield TextPiece("", self._write(source, [], wishes))
@@ -282,6 +284,16 @@ class Translator:
             if options.banned_phrases
             else None,
         )
+
+    async def _sources(self, texts: Mapping[str, str], wishes: Wishes) -> list[Source]:
+        """By what they are called; raises InvalidRequest and SourceTooLong."""
+
+        def read() -> list[Source]:
+            return [self._read(text, name, wishes) for name, text in texts.items()]
+
+        if wishes.glossaries and sum(map(len, texts.values())) > PLANNED:
+            return await asyncio.to_thread(read)
+        return read()
 
     def _read(self, text: str, name: str, wishes: Wishes) -> Source:
         num_bytes = len(text.encode("utf-8", "replace"))

@@ -1,5 +1,6 @@
 """Glossaries: what matches, in which case, and files that are read."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,16 @@ def test_terms_match_whole_words_in_any_case_the_longest_first() -> None:
     assert found[0].source == Span(6, 7)
 
 
+def test_a_long_word_is_no_long_search() -> None:
+    glossary = Glossary(Term("a" * length, "b") for length in range(1, 201))
+    began = time.perf_counter()
+
+    assert matches("a" * 65536, [glossary]) == []
+    assert len(matches("a " * 100 + "a" * 65536, [glossary])) == 100
+    # It took 45 s when every position was tried with every length.
+    assert time.perf_counter() - began < 5
+
+
 @pytest.mark.parametrize(
     ("source", "term", "target"),
     [
@@ -53,6 +64,7 @@ def test_case_is_carried_over(source: str, term: Term, target: str) -> None:
         ("# a comment\n\tb", "line 2 has a source"),
         ("a\tb\nA\tc", "line 2 says 'A' once more"),
         ("a\t" + "b" * 201, "line 1 has more"),
+        ("a\tb\nc\t" + "|".join("d" * 17), "line 2 has 17 forms of its target"),
     ],
 )
 def test_a_file_that_is_no_glossary_is_told_by_its_line(

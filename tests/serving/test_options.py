@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -15,6 +16,7 @@ from onnxlate_serving.config import RuntimeConfig, ServerConfig
 from onnxlate_serving.deployment import Deployment
 from onnxlate_serving.options import TranslateOptions
 from onnxlate_serving.server import default_bundle
+from onnxlate_serving.terminology import Plan
 from onnxlate_serving.translation import Translation
 from onnxlate_serving.words import places
 
@@ -215,6 +217,24 @@ async def test_terms_are_said_and_told_of(german: Deployment, beam: int) -> None
         assert use.outcome is TermOutcome.APPLIED
         assert use.source.of(text) == use.term.source
         assert use.target and use.target.of(best) == use.term.target
+
+
+async def test_terms_of_long_texts_keep_nobody_else_waiting(
+    handmade: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminology = handmade.layers.sentences._terminology
+    plan, threads = terminology.plan, []
+
+    def spied(*args: Any) -> Plan:
+        threads.append(threading.current_thread())
+        return plan(*args)
+
+    monkeypatch.setattr(terminology, "plan", spied)
+    for text in ("one", "one " * 2000):
+        await translate(handmade, text, terms=wishes.TERMS, truncate_source=True)
+
+    ours = threading.current_thread()
+    assert [each is ours for each in threads] == [True, False]
 
 
 @pytest.mark.parametrize("beam", [1, 5])
