@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import chain
 
-from onnxlate.answer import Span, Token
+from onnxlate.answer import Span, Term, Token
 from onnxlate.bundle import Bundle, Manifest
-from onnxlate.errors import BundleError, InvalidRequest, SourceTooLong
+from onnxlate.errors import BundleError, InvalidRequest, Overloaded, SourceTooLong
 from onnxlate.placeholder import count_placeholders
 from onnxlate.search import FinishReason, Hypothesis
 from onnxlate.text import Detokenizer, Tokenizer
@@ -30,6 +31,13 @@ NO_GLOSSARIES = Glossaries(None)
 
 LOOKED_UP = 1000
 """Characters of a call that are read in a crowd too, in case its answers are known."""
+
+READY = 32
+"""Terms, bans and prefixes of the latest requests that are kept ready: some hundred
+kilobytes each."""
+
+AGAIN_S = 0.05
+"""Before what is left of a call asks again for room."""
 
 PLANNED = 4096
 """Characters of a call in which terms are looked for without a thread."""
@@ -95,6 +103,13 @@ class Translator:
         self._vocabulary = Vocabulary(self._target_tokenizer)
         self._terminology = Terminology(
             self._source_tokenizer, self._target_tokenizer, self._vocabulary
+        )
+        # A text of many sentences asks the same of each, and so do many calls.
+        vocabulary, target = self._vocabulary, self._target_tokenizer
+        self._own = lru_cache(READY)(glossary_of)
+        self._ban = lru_cache(READY)(lambda phrases: Ban.of(phrases, vocabulary))
+        self._prefix = lru_cache(READY)(
+            lambda text: Prefix.of(text, target, vocabulary)
         )
         self._explainer = looking and Explainer(
             looking, model, self._source_tokenizer, self._target_tokenizer
@@ -218,7 +233,8 @@ class Translator:
     async def _answers(
         self, questions: Iterable[Question], caller: Caller
     ) -> dict[Question, Answer]:
-        """Remembers what it can, and has the rest decoded side by side."""
+        """Remembers what it can, and has the rest decoded, so many at once as there
+        are texts in a call: several draws of each would be very many."""
         answers: dict[Question, Answer] = {}
         unknown = []
         for question in questions:
@@ -227,12 +243,30 @@ class Translator:
                 unknown.append(question)
             else:
                 answers[question] = answer
-        requests = [Request(each.source_ids, each.options) for each in unknown]
-        with self._crew.decoding(requests, caller) as outboxes:
-            for question, outbox in zip(unknown, outboxes, strict=True):
-                answers[question] = await outbox.outcome()
-                self._cache.put(question, answers[question])
+        size = self._limits.max_texts
+        for at in range(0, len(unknown), size):
+            some = unknown[at : at + size]
+            answers |= await self._decoded(some, caller, admitted=at > 0)
         return answers
+
+    async def _decoded(
+        self, questions: Sequence[Question], caller: Caller, admitted: bool
+    ) -> dict[Question, Answer]:
+        """Side by side; a call that is `admitted` waits for room."""
+        requests = [Request(each.source_ids, each.options) for each in questions]
+        while True:
+            try:
+                with self._crew.decoding(requests, caller) as outboxes:
+                    found = [await outbox.outcome() for outbox in outboxes]
+            except Overloaded:
+                if not admitted:
+                    raise
+                await asyncio.sleep(AGAIN_S)
+                continue
+            answers = dict(zip(questions, found, strict=True))
+            for question, answer in answers.items():
+                self._cache.put(question, answer)
+            return answers
 
     def _check_room(self, texts: Sequence[str], caller: Caller) -> None:
         """Refuses before it reads anything, unless it may know the answers.
@@ -264,25 +298,15 @@ class Translator:
     def _wishes(self, options: TranslateOptions) -> Wishes:
         """Raises InvalidRequest for what cannot be."""
         self._check(options)
-        own = Glossary(
-            checked(term, f"terms[{index}]") for index, term in enumerate(options.terms)
-        )
+        own, prefix = self._own(options.terms), options.target_prefix
         stored = None
         if options.glossary:
             _, stored = self._glossaries.named(options.glossary)
-        vocabulary = self._vocabulary
-        prefix = None
-        if options.target_prefix:
-            prefix = Prefix.of(
-                options.target_prefix, self._target_tokenizer, vocabulary
-            )
         return Wishes(
             options,
             glossaries=tuple(each for each in (own, stored) if each),
-            prefix=prefix,
-            ban=Ban.of(options.banned_phrases, vocabulary)
-            if options.banned_phrases
-            else None,
+            prefix=self._prefix(prefix) if prefix else None,
+            ban=self._ban(options.banned_phrases) if options.banned_phrases else None,
         )
 
     async def _sources(self, texts: Mapping[str, str], wishes: Wishes) -> list[Source]:
@@ -391,22 +415,41 @@ class Translator:
     def _tokens(self, plan: Plan, said: str, found: Hypothesis) -> tuple[Token, ...]:
         """Each with the part of the text that it stands for."""
         filled = plan.fill(said)
-        detokenizer = Detokenizer(self._target_tokenizer)
-        tokens, at = [], 0
         ids = found.tokens
         if found.finish_reason is FinishReason.EOS:
             ids = (*ids, self.manifest.special_ids.eos)
-        for token, log_prob in zip(ids, found.token_log_probs, strict=True):
-            end = at + len(detokenizer.add([token]))
-            span = Span(filled.moved(at), filled.moved(end))
-            tokens.append(Token(self._target_tokenizer.piece(token), log_prob, span))
-            at = end
-        return tuple(tokens)
+        _, spans = self._target_tokenizer.decode_with_spans(ids)
+        return tuple(
+            Token(
+                self._target_tokenizer.piece(token),
+                log_prob,
+                Span(filled.moved(span.start), filled.moved(span.end)),
+            )
+            for token, log_prob, span in zip(
+                ids, found.token_log_probs, parted(spans), strict=True
+            )
+        )
+
+
+def parted(spans: Sequence[Span]) -> list[Span]:
+    """Of tokens that share a character, the last one stands for it."""
+    following = [*spans[1:], None]
+    return [
+        Span(each.start, each.start) if each == after else each
+        for each, after in zip(spans, following, strict=True)
+    ]
 
 
 def _further(plan: Plan, said: str, new: str) -> str:
     """What is new of the text when the model says more."""
     return plan.fill(said + new).text[len(plan.fill(said).text) :]
+
+
+def glossary_of(terms: Sequence[Term]) -> Glossary:
+    """Those that a request brings itself; raises InvalidRequest."""
+    return Glossary(
+        checked(term, f"terms[{index}]") for index, term in enumerate(terms)
+    )
 
 
 def explained(options: TranslateOptions) -> bool:

@@ -4,20 +4,24 @@ import asyncio
 import random
 import threading
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from itertools import accumulate, pairwise
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from onnxlate.answer import Sampling, Term, TermOutcome
+from onnxlate.answer import Sampling, Span, Term, TermOutcome
 from onnxlate.bundle import Bundle
 from onnxlate.errors import InvalidRequest
+from onnxlate.text import Detokenizer
 from onnxlate_serving.config import RuntimeConfig, ServerConfig
 from onnxlate_serving.deployment import Deployment
 from onnxlate_serving.options import TranslateOptions
 from onnxlate_serving.server import default_bundle
 from onnxlate_serving.terminology import Plan
 from onnxlate_serving.translation import Translation
+from onnxlate_serving.translator import parted
 from onnxlate_serving.words import places
 
 from . import wishes
@@ -190,6 +194,35 @@ async def test_tokens_cover_the_text_and_add_up_to_the_score(
         assert "".join(each.target.of(best.text) for each in best.tokens) == best.text
         total = sum(each.log_prob for each in best.tokens)
         assert total == pytest.approx(best.score, abs=1e-3)
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_tokens_stand_for_the_text_that_they_make_certain(
+    german: Deployment, seed: int
+) -> None:
+    tokenizer = german.layers.sentences._target_tokenizer
+    rng = random.Random(seed)
+    words = ["\U0001f642", "\u4f60\u597d", "Haus", "geht", "x\u0301", "."]
+    for _ in range(50):
+        ids = tokenizer.encode(" ".join(rng.choices(words, k=9)))
+        detokenizer = Detokenizer(tokenizer)
+        ends = [0, *accumulate(len(detokenizer.add([each])) for each in ids)]
+
+        _, spans = tokenizer.decode_with_spans(ids)
+
+        assert parted(spans) == [Span(*pair) for pair in pairwise(ends)]
+
+
+async def test_what_is_asked_again_is_ready(german: Deployment) -> None:
+    model = german.layers.sentences
+    options = TranslateOptions(
+        banned_phrases=("ist",), target_prefix="Der", terms=wishes.TERMS
+    )
+    first, again = model._wishes(options), model._wishes(replace(options, beam_size=2))
+
+    assert first.ban is again.ban
+    assert first.prefix is again.prefix
+    assert first.glossaries[0] is again.glossaries[0]
 
 
 async def test_the_pieces_of_streams_concatenate_with_any_options(
