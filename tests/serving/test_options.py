@@ -60,6 +60,12 @@ async def handmade(bundle: Bundle) -> AsyncIterator[Deployment]:
     await deployment.stop()
 
 
+async def test_who_has_begun_keeps_nothing_of_the_beginning(
+    handmade: Deployment,
+) -> None:
+    assert handmade._first == []
+
+
 async def translate(deployment: Deployment, text: str, **options: Any) -> Translation:
     asked = TranslateOptions(**options)
     [answer] = await deployment.translator.translate([text], asked)
