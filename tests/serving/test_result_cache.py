@@ -148,15 +148,16 @@ async def test_a_call_that_is_in_waits_for_room(bundle: Bundle) -> None:
     async with translator(bundle, gated, 0, config, limits) as model:
         ours = asyncio.create_task(model.translate(["one"], drawn))
         await asyncio.sleep(0.05)
-        others = [
-            asyncio.create_task(model.translate([text], TranslateOptions()))
-            for text in ("two", "three")
-        ]
+        crowd = Translator(bundle, model._crew, RequestLimits())
+        texts = ["two", "three", "four", "five"]
+        others = asyncio.create_task(crowd.translate(texts, TranslateOptions()))
+        await asyncio.sleep(0.05)
+        gated.go(2)  # our first draw; the second finds the line full
         await asyncio.sleep(0.05)
         gated.go(100)
 
         [answer] = await ours
-        await asyncio.wait(others)
+        await others
 
     assert len(answer.hypotheses) == 2
 
