@@ -5,7 +5,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 import grpc
 
 from .errors import OnnxlateError
-from .messages import CallOptions, Translation, batch_request, translation
+from .messages import CallOptions, Translation, batch_request, effective, translation
 from .statuses import error_of
 from .v1 import translation_pb2 as pb
 
@@ -62,4 +62,4 @@ def outcome(response: pb.TranslateBatchResponse, target: str) -> Outcome:
         failure = response.failure
         code = _CODES.get(failure.code, grpc.StatusCode.UNKNOWN)
         return error_of(code, failure.message, target)
-    return translation(response.result, response, CallOptions())
+    return translation(response.result, response, effective(response.options))

@@ -4,7 +4,13 @@ They are tokens of their own, so a model can say one in its place as it says a n
 many a model knows, its tokenizer tells: they stand behind the special ids.
 """
 
+import re
+from itertools import takewhile
+
 from .text import EOS_ID, Tokenizer
+
+PLACEHOLDER = re.compile(r"\u27e6[0-9]{1,3}\u27e7")
+"""Of any number."""
 
 
 def placeholder(number: int) -> str:
@@ -16,9 +22,14 @@ def placeholder(number: int) -> str:
     return f"\u27e6{number}\u27e7"
 
 
-def count_placeholders(tokenizer: Tokenizer) -> int:
-    """Symbols that a tokenizer has."""
+def placeholders(tokenizer: Tokenizer) -> dict[str, int]:
+    """Symbols that a tokenizer has, with their ids; the lowest number first."""
     ids = range(EOS_ID + 1, len(tokenizer))
-    pairs = enumerate(map(tokenizer.piece, ids))
-    others = (number for number, piece in pairs if piece != placeholder(number))
-    return next(others, len(ids))
+    known = takewhile(
+        lambda each: tokenizer.piece(each[1]) == placeholder(each[0]), enumerate(ids)
+    )
+    return {placeholder(number): token for number, token in known}
+
+
+def count_placeholders(tokenizer: Tokenizer) -> int:
+    return len(placeholders(tokenizer))

@@ -32,6 +32,8 @@ class Bulk(Generic[Message, Response]):
         self._tasks: set[asyncio.Task[None]] = set()
         self._done: asyncio.Queue[Response | None] = asyncio.Queue()
         self._failure: BaseException | None = None
+        self._ended = False
+        """Whether no more is read."""
 
     async def responses(
         self, messages: AsyncIterator[Message]
@@ -42,7 +44,7 @@ class Bulk(Generic[Message, Response]):
         """
         reading = asyncio.create_task(self._read(messages))
         closing = asyncio.create_task(self._closing.wait())
-        closing.add_done_callback(lambda _: reading.cancel())
+        closing.add_done_callback(lambda _: self._ended or reading.cancel())
         try:
             while (response := await self._done.get()) is not None:
                 yield response
@@ -70,6 +72,8 @@ class Bulk(Generic[Message, Response]):
             )
         except Exception as failure:
             self._failure = failure
+        # From here on, to be cancelled would be to cancel what was read.
+        self._ended = True
         await asyncio.gather(*self._tasks)
         self._done.put_nowait(None)
 

@@ -48,7 +48,7 @@ class Deployment:
         )
         self.layers = Layers(sentences, bundle, limits)
         self.translator = self.layers.top
-        # Of one engine each, to warm all of them up.
+        # Of one engine each, to warm all of them up; nobody needs them afterwards.
         self._first = [Translator(bundle, Crew([each]), limits) for each in engines]
         self.calls = Calls()
         """Those that this version answers."""
@@ -105,7 +105,8 @@ class Deployment:
             engine.start()
         options = TranslateOptions(max_target_tokens=1, truncate_source=True)
         try:
-            for translator in self._first:
+            while self._first:
+                translator = self._first.pop(0)
                 await asyncio.wait_for(translator.translate(["1"], options), limit_s)
         except InvalidRequest as cause:
             await self.stop()

@@ -10,13 +10,14 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise, starmap
 from pathlib import Path
 
 from onnxlate.answer import Span, Term
 from onnxlate.errors import ConfigError, InvalidRequest
 
 from .fresh import Fresh
-from .words import stands_alone
+from .words import joined
 
 MAX_BYTES = 16 << 20
 """Of a file; larger ones are another file."""
@@ -26,6 +27,9 @@ MAX_RECENT = 16
 
 MAX_CHARACTERS = 200
 """Of either side of a term."""
+
+MAX_FORMS = 16
+"""Of a target; each is looked for in every translation."""
 
 NO_NAME = re.compile(r"[^\w.-]|^\.")
 
@@ -57,11 +61,15 @@ class Glossary:
         lines = sorted(f"{s}\t{term.target}\n" for s, term in self._terms.items())
         return hashlib.sha256("".join(lines).encode()).hexdigest()[:16]
 
-    def longest_at(self, text: str, at: int) -> Term | None:
-        """The longest term that stands there; `text` is lowered."""
+    def longest_at(self, text: str, at: int, inside: Sequence[bool]) -> Term | None:
+        """The longest term that begins there and ends a word; `text` is lowered."""
         for length in self._lengths.get(text[at], ()):
-            term = self._terms.get(text[at : at + length])
-            if term and stands_alone(text, at, at + length):
+            end = at + length
+            if (
+                end <= len(text)
+                and not inside[end]
+                and (term := self._terms.get(text[at:end]))
+            ):
                 return term
         return None
 
@@ -69,10 +77,15 @@ class Glossary:
 def matches(text: str, glossaries: Sequence[Glossary]) -> list[Match]:
     """Terms in the text, in order; of equally long ones that of an earlier glossary."""
     low = lowered(text)
+    # Found once for all terms: of a long word, each has very many prefixes to try.
+    inside = [False, *starmap(joined, pairwise(low)), False]
     found: list[Match] = []
     at = 0
     while at < len(low):
-        here = [term for each in glossaries if (term := each.longest_at(low, at))]
+        if inside[at]:
+            at += 1
+            continue
+        here = [t for each in glossaries if (t := each.longest_at(low, at, inside))]
         if here:
             term = max(here, key=lambda each: len(each.source))  # the first of equals
             found.append(Match(term, Span(at, at + len(term.source))))
@@ -123,6 +136,10 @@ def checked(term: Term, name: str) -> Term:
     if max(len(source), *map(len, targets)) > MAX_CHARACTERS:
         raise InvalidRequest(
             f"{name} has more than {MAX_CHARACTERS} characters on one side"
+        )
+    if len(targets) > MAX_FORMS:
+        raise InvalidRequest(
+            f"{name} has {len(targets)} forms of its target; it may have {MAX_FORMS}"
         )
     return Term(source, "|".join(targets))
 

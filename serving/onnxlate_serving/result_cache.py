@@ -5,9 +5,11 @@ decoded once need not be decoded again; and interfaces say the same few things a
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from onnxlate.search import Hypothesis, SearchOptions
+
+from .wording import Ban, Prefix
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +18,14 @@ class Question:
 
     source_ids: tuple[int, ...]
     options: SearchOptions
+
+    def bare(self) -> "Question":
+        """An equal one, without the tables that it takes to decode it."""
+        rules = tuple(
+            each.bare() if isinstance(each, Ban | Prefix) else each
+            for each in self.options.rules
+        )
+        return replace(self, options=replace(self.options, rules=rules))
 
 
 Answer = tuple[Hypothesis, ...]
@@ -42,7 +52,7 @@ class ResultCache:
     def put(self, question: Question, answer: Answer) -> None:
         if not self._max_texts:
             return
-        self._answers[question] = answer
+        self._answers[question.bare()] = answer
         self._answers.move_to_end(question)
         if len(self._answers) > self._max_texts:
             self._answers.popitem(last=False)  # whoever was not asked for longest

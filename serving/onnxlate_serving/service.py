@@ -139,6 +139,7 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
         )
         try:
             options = deployment.in_effect(options_of(entry.options))
+            response.options.CopyFrom(options_message(options))
             translation = await patiently(
                 lambda: deployment.translator.translate(
                     [entry.text], options, self._who(context)

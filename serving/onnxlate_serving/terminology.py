@@ -6,22 +6,17 @@ the sentence around it stays the model's. Others, and terms for which no placeho
 left, are searched for with the term as a demand.
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from onnxlate.answer import AlignmentLink, Span, TermOutcome, TermUse
+from onnxlate.placeholder import PLACEHOLDER, placeholders
 from onnxlate.required import Terms
 from onnxlate.text import Tokenizer
 
 from .glossary import Glossary, Match, capitalised, cased, forms, matches
 from .vocabulary import Vocabulary
 from .words import joined, places
-
-PLACEHOLDERS = tuple(f"\u27e6{number}\u27e7" for number in reversed(range(10)))
-"""Those that others use for other things begin with the lowest number."""
-
-_PLACEHOLDER = re.compile("\u27e6[0-9]\u27e7")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +48,7 @@ class Plan:
         text, at = "", 0
         places: dict[int, Span] = {}
         moves: list[tuple[int, int]] = []
-        for match in _PLACEHOLDER.finditer(said):
+        for match in PLACEHOLDER.finditer(said):
             index = self.slots.get(match[0])
             if index is None:
                 continue
@@ -120,9 +115,10 @@ class Terminology:
     ) -> None:
         self._tokenizer = target
         self._vocabulary = vocabulary
-        ids = [_symbols(each) for each in (source, target)]
-        self._symbols = [each for each in PLACEHOLDERS if all(each in i for i in ids)]
-        self.source_ids, self.target_ids = ids
+        self.source_ids, self.target_ids = map(placeholders, (source, target))
+        # Those that others use for other things begin with the lowest number.
+        both = [each for each in self.source_ids if each in self.target_ids]
+        self._symbols = both[::-1]
 
     def plan(self, text: str, glossaries: Sequence[Glossary], prefix: str) -> Plan:
         """`prefix` is what the translation begins with: what it says is not said
@@ -188,15 +184,6 @@ def _place(at: int, moves: Sequence[tuple[int, int]]) -> int:
 
 def _moved(span: Span, moves: Sequence[tuple[int, int]]) -> Span:
     return Span(_place(span.start, moves), _place(span.end, moves))
-
-
-def _symbols(tokenizer: Tokenizer) -> dict[str, int]:
-    """Placeholders that are tokens of their own."""
-    return {
-        piece: token
-        for token in range(len(tokenizer))
-        if (piece := tokenizer.piece(token)) in PLACEHOLDERS
-    }
 
 
 def _spoken(targets: Sequence[str], text: str, taken: set[int]) -> Span | None:

@@ -1,11 +1,14 @@
 """One model as its callers see it: text in, text out."""
 
-from collections.abc import AsyncGenerator, Iterable, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import chain
 
-from onnxlate.answer import Span, Token
+from onnxlate.answer import Span, Term, Token
 from onnxlate.bundle import Bundle, Manifest
-from onnxlate.errors import BundleError, InvalidRequest, SourceTooLong
+from onnxlate.errors import BundleError, InvalidRequest, Overloaded, SourceTooLong
 from onnxlate.placeholder import count_placeholders
 from onnxlate.search import FinishReason, Hypothesis
 from onnxlate.text import Detokenizer, Tokenizer
@@ -28,6 +31,16 @@ NO_GLOSSARIES = Glossaries(None)
 
 LOOKED_UP = 1000
 """Characters of a call that are read in a crowd too, in case its answers are known."""
+
+READY = 32
+"""Terms, bans and prefixes of the latest requests that are kept ready: some hundred
+kilobytes each."""
+
+AGAIN_S = 0.05
+"""Before what is left of a call asks again for room."""
+
+PLANNED = 4096
+"""Characters of a call in which terms are looked for without a thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +104,13 @@ class Translator:
         self._terminology = Terminology(
             self._source_tokenizer, self._target_tokenizer, self._vocabulary
         )
+        # A text of many sentences asks the same of each, and so do many calls.
+        vocabulary, target = self._vocabulary, self._target_tokenizer
+        self._own = lru_cache(READY)(glossary_of)
+        self._ban = lru_cache(READY)(lambda phrases: Ban.of(phrases, vocabulary))
+        self._prefix = lru_cache(READY)(
+            lambda text: Prefix.of(text, target, vocabulary)
+        )
         self._explainer = looking and Explainer(
             looking, model, self._source_tokenizer, self._target_tokenizer
         )
@@ -124,18 +144,17 @@ class Translator:
             )
         wishes = self._wishes(options)
         self._check_room(texts, caller)
-        sources = [
-            self._read(text, f"texts[{index}]", wishes)
-            for index, text in enumerate(texts)
-        ]
+        named = {f"texts[{index}]": text for index, text in enumerate(texts)}
+        sources = await self._sources(named, wishes)
         questions = [self._questions(each, wishes) for each in sources]
         answers = await self._answers(
             dict.fromkeys(each for several in questions for each in several), caller
         )
-        return [
-            await self._whole(source, [answers[each] for each in several], wishes)
+        answered = [
+            (source, [answers[each] for each in several])
             for source, several in zip(sources, questions, strict=True)
         ]
+        return await self._whole(answered, wishes)
 
     async def stream(
         self, text: str, options: TranslateOptions, caller: Caller = ANYBODY
@@ -146,7 +165,7 @@ class Translator:
         """
         wishes = self._wishes(options)
         self._check_room([text], caller)
-        source = self._read(text, "text", wishes)
+        [source] = await self._sources({"text": text}, wishes)
         questions = self._questions(source, wishes)
         if not questions:
             yield TextPiece("", self._write(source, [], wishes))
@@ -155,7 +174,7 @@ class Translator:
         if answer := self._cache.get(first):
             others = await self._answers(further, caller)
             answers = [answer, *(others[each] for each in further)]
-            result = await self._whole(source, answers, wishes)
+            [result] = await self._whole([(source, answers)], wishes)
             yield TextPiece(result.hypotheses[0].text, result)
             return
         requests = [
@@ -177,23 +196,32 @@ class Translator:
         for question, answer in zip(questions, answers, strict=True):
             self._cache.put(question, answer)
         new += detokenizer.finish()
-        yield TextPiece(
-            _further(source.plan, said, new),
-            await self._whole(source, answers, wishes),
-        )
+        [result] = await self._whole([(source, answers)], wishes)
+        yield TextPiece(_further(source.plan, said, new), result)
 
     async def _whole(
-        self, source: Source, answers: Sequence[Answer], wishes: Wishes
-    ) -> Translation:
-        """One text's answer with all that was asked for."""
-        written = self._write(source, answers, wishes)
+        self, answered: Sequence[tuple[Source, Sequence[Answer]]], wishes: Wishes
+    ) -> list[Translation]:
+        """Answers of one call with all that was asked for."""
+        written = [self._write(source, each, wishes) for source, each in answered]
         if not (self._explainer and explained(wishes.options)):
             return written
-        plan = source.plan
-        outcome = tuple(each for answer in answers for each in answer)
-        answered = Answered(plan.text, source.ids, outcome, written)
-        (whole,) = await self._explainer.explain([answered], wishes.options)
-        if not plan.slots:
+        # All at once, since what a message holds is for all of them.
+        looked = [
+            Answered(source.plan.text, source.ids, tuple(chain(*each)), translation)
+            for (source, each), translation in zip(answered, written, strict=True)
+        ]
+        wholes = await self._explainer.explain(looked, wishes.options)
+        return [
+            self._relinked(source.plan, each.outcome, whole)
+            for (source, _), each, whole in zip(answered, looked, wholes, strict=True)
+        ]
+
+    def _relinked(
+        self, plan: Plan, outcome: Sequence[Hypothesis], whole: Translation
+    ) -> Translation:
+        """With links as of the texts that have terms in place of placeholders."""
+        if not (plan.slots and outcome):
             return whole
         said = (self._target_tokenizer.decode(each.tokens) for each in outcome)
         hypotheses = tuple(
@@ -205,7 +233,8 @@ class Translator:
     async def _answers(
         self, questions: Iterable[Question], caller: Caller
     ) -> dict[Question, Answer]:
-        """Remembers what it can, and has the rest decoded side by side."""
+        """Remembers what it can, and has the rest decoded, so many at once as there
+        are texts in a call: several draws of each would be very many."""
         answers: dict[Question, Answer] = {}
         unknown = []
         for question in questions:
@@ -214,12 +243,30 @@ class Translator:
                 unknown.append(question)
             else:
                 answers[question] = answer
-        requests = [Request(each.source_ids, each.options) for each in unknown]
-        with self._crew.decoding(requests, caller) as outboxes:
-            for question, outbox in zip(unknown, outboxes, strict=True):
-                answers[question] = await outbox.outcome()
-                self._cache.put(question, answers[question])
+        size = self._limits.max_texts
+        for at in range(0, len(unknown), size):
+            some = unknown[at : at + size]
+            answers |= await self._decoded(some, caller, admitted=at > 0)
         return answers
+
+    async def _decoded(
+        self, questions: Sequence[Question], caller: Caller, admitted: bool
+    ) -> dict[Question, Answer]:
+        """Side by side; a call that is `admitted` waits for room."""
+        requests = [Request(each.source_ids, each.options) for each in questions]
+        while True:
+            try:
+                with self._crew.decoding(requests, caller) as outboxes:
+                    found = [await outbox.outcome() for outbox in outboxes]
+            except Overloaded:
+                if not admitted:
+                    raise
+                await asyncio.sleep(AGAIN_S)
+                continue
+            answers = dict(zip(questions, found, strict=True))
+            for question, answer in answers.items():
+                self._cache.put(question, answer)
+            return answers
 
     def _check_room(self, texts: Sequence[str], caller: Caller) -> None:
         """Refuses before it reads anything, unless it may know the answers.
@@ -251,26 +298,26 @@ class Translator:
     def _wishes(self, options: TranslateOptions) -> Wishes:
         """Raises InvalidRequest for what cannot be."""
         self._check(options)
-        own = Glossary(
-            checked(term, f"terms[{index}]") for index, term in enumerate(options.terms)
-        )
+        own, prefix = self._own(options.terms), options.target_prefix
         stored = None
         if options.glossary:
             _, stored = self._glossaries.named(options.glossary)
-        vocabulary = self._vocabulary
-        prefix = None
-        if options.target_prefix:
-            prefix = Prefix.of(
-                options.target_prefix, self._target_tokenizer, vocabulary
-            )
         return Wishes(
             options,
             glossaries=tuple(each for each in (own, stored) if each),
-            prefix=prefix,
-            ban=Ban.of(options.banned_phrases, vocabulary)
-            if options.banned_phrases
-            else None,
+            prefix=self._prefix(prefix) if prefix else None,
+            ban=self._ban(options.banned_phrases) if options.banned_phrases else None,
         )
+
+    async def _sources(self, texts: Mapping[str, str], wishes: Wishes) -> list[Source]:
+        """By what they are called; raises InvalidRequest and SourceTooLong."""
+
+        def read() -> list[Source]:
+            return [self._read(text, name, wishes) for name, text in texts.items()]
+
+        if wishes.glossaries and sum(map(len, texts.values())) > PLANNED:
+            return await asyncio.to_thread(read)
+        return read()
 
     def _read(self, text: str, name: str, wishes: Wishes) -> Source:
         num_bytes = len(text.encode("utf-8", "replace"))
@@ -368,22 +415,41 @@ class Translator:
     def _tokens(self, plan: Plan, said: str, found: Hypothesis) -> tuple[Token, ...]:
         """Each with the part of the text that it stands for."""
         filled = plan.fill(said)
-        detokenizer = Detokenizer(self._target_tokenizer)
-        tokens, at = [], 0
         ids = found.tokens
         if found.finish_reason is FinishReason.EOS:
             ids = (*ids, self.manifest.special_ids.eos)
-        for token, log_prob in zip(ids, found.token_log_probs, strict=True):
-            end = at + len(detokenizer.add([token]))
-            span = Span(filled.moved(at), filled.moved(end))
-            tokens.append(Token(self._target_tokenizer.piece(token), log_prob, span))
-            at = end
-        return tuple(tokens)
+        _, spans = self._target_tokenizer.decode_with_spans(ids)
+        return tuple(
+            Token(
+                self._target_tokenizer.piece(token),
+                log_prob,
+                Span(filled.moved(span.start), filled.moved(span.end)),
+            )
+            for token, log_prob, span in zip(
+                ids, found.token_log_probs, parted(spans), strict=True
+            )
+        )
+
+
+def parted(spans: Sequence[Span]) -> list[Span]:
+    """Of tokens that share a character, the last one stands for it."""
+    following = [*spans[1:], None]
+    return [
+        Span(each.start, each.start) if each == after else each
+        for each, after in zip(spans, following, strict=True)
+    ]
 
 
 def _further(plan: Plan, said: str, new: str) -> str:
     """What is new of the text when the model says more."""
     return plan.fill(said + new).text[len(plan.fill(said).text) :]
+
+
+def glossary_of(terms: Sequence[Term]) -> Glossary:
+    """Those that a request brings itself; raises InvalidRequest."""
+    return Glossary(
+        checked(term, f"terms[{index}]") for index, term in enumerate(terms)
+    )
 
 
 def explained(options: TranslateOptions) -> bool:

@@ -5,7 +5,7 @@ not contain. However a model cuts words into tokens, they hold.
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 import numpy as np
@@ -65,6 +65,10 @@ class Prefix:
         row[:] = -np.inf
         row[list(allowed)] = kept
         return True
+
+    def bare(self) -> "Prefix":
+        """Equal to this one, for comparing alone."""
+        return replace(self, forced=(), rest=())
 
 
 def _ways(word: bytes, vocabulary: Vocabulary) -> tuple[tuple[int, ...], ...]:
@@ -141,6 +145,10 @@ class Ban:
             if text.endswith(begun) and _begins(text, start, phrase):
                 row[tokens] = -np.inf
         return False
+
+    def bare(self) -> "Ban":
+        """Equal to this one, for comparing alone."""
+        return replace(self, always=np.empty(0, np.int64), after={})
 
 
 def folded_phrase(phrase: str) -> str:

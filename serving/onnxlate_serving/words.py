@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 
 
 def joined(before: str, after: str) -> bool:
@@ -24,6 +25,7 @@ def places(phrase: str, text: str) -> Iterator[int]:
             yield match.start()
 
 
+@lru_cache(4096)
 def _of_a_word(character: str) -> bool:
     # Chinese and Japanese have no spaces: each character may begin a word.
     if unicodedata.east_asian_width(character) in "WF":

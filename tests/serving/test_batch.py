@@ -43,6 +43,7 @@ async def test_every_text_is_answered_once_with_its_number(address: str) -> None
             assert isinstance(answer, Translation)
             [alone] = await client.translate([texts[number]])
             assert answer == alone
+            assert answer.options == alone.options != {}
 
 
 async def test_what_is_wrong_with_one_text_is_its_own(address: str) -> None:
@@ -74,6 +75,9 @@ async def test_options_hold_until_others_come(address: str) -> None:
     assert lengths[0] == lengths[3] > 1
     codes = [by_id[n].failure.code for n in (3, 4)]
     assert codes == [grpc.StatusCode.INVALID_ARGUMENT.value[0]] * 2
+    said = [by_id[n].options.max_target_tokens for n in (0, 1, 2, 5)]
+    assert said == [0, 1, 1, 0]
+    assert not by_id[3].HasField("options")
     assert all(each.model == "handmade" and len(each.digest) == 16 for each in answers)
 
 
@@ -186,3 +190,24 @@ async def test_a_closing_server_finishes_what_it_has_read_and_says_so() -> None:
             seen.append(each)
             closing.set()
     assert sorted(seen) == [1, 2]
+
+
+async def test_a_closing_server_finishes_a_call_whose_texts_are_all_there() -> None:
+    closing = asyncio.Event()
+
+    async def messages() -> AsyncIterator[int]:
+        for number in range(3):
+            yield number
+
+    async def answer(number: int) -> int:
+        await asyncio.sleep(0.01 * number)
+        return number
+
+    async def ask() -> list[int]:
+        seen = []
+        async for each in Bulk(answer, closing).responses(messages()):
+            seen.append(each)
+            closing.set()
+        return seen
+
+    assert await asyncio.wait_for(ask(), 5) == [0, 1, 2]

@@ -1,11 +1,15 @@
 """Glossaries: what matches, in which case, and files that are read."""
 
+import time
 from pathlib import Path
 
 import pytest
+import sentencepiece
 
 from onnxlate.answer import Span, Term
 from onnxlate.errors import ConfigError, InvalidRequest
+from onnxlate.placeholder import placeholder
+from onnxlate.text import EOS_ID, Tokenizer
 from onnxlate_serving.glossary import (
     Glossaries,
     Glossary,
@@ -14,7 +18,8 @@ from onnxlate_serving.glossary import (
     matches,
     parse,
 )
-from onnxlate_serving.terminology import Plan
+from onnxlate_serving.terminology import Plan, Terminology
+from onnxlate_serving.vocabulary import Vocabulary
 
 
 def test_terms_match_whole_words_in_any_case_the_longest_first() -> None:
@@ -29,6 +34,16 @@ def test_terms_match_whole_words_in_any_case_the_longest_first() -> None:
     assert [each.source.of(text) for each in found] == ["a", "DOG", "dog food"]
     assert found[1].term.target == "K\u00f6ter"
     assert found[0].source == Span(6, 7)
+
+
+def test_a_long_word_is_no_long_search() -> None:
+    glossary = Glossary(Term("a" * length, "b") for length in range(1, 201))
+    began = time.perf_counter()
+
+    assert matches("a" * 65536, [glossary]) == []
+    assert len(matches("a " * 100 + "a" * 65536, [glossary])) == 100
+    # It took 45 s when every position was tried with every length.
+    assert time.perf_counter() - began < 5
 
 
 @pytest.mark.parametrize(
@@ -53,6 +68,7 @@ def test_case_is_carried_over(source: str, term: Term, target: str) -> None:
         ("# a comment\n\tb", "line 2 has a source"),
         ("a\tb\nA\tc", "line 2 says 'A' once more"),
         ("a\t" + "b" * 201, "line 1 has more"),
+        ("a\tb\nc\t" + "|".join("d" * 17), "line 2 has 17 forms of its target"),
     ],
 )
 def test_a_file_that_is_no_glossary_is_told_by_its_line(
@@ -106,3 +122,29 @@ def test_terms_are_put_in_as_words_of_their_own() -> None:
     assert [use.target for use in plan.uses(filled)] == [Span(0, 4), Span(5, 10)]
     assert [filled.places[at].of(filled.text) for at in (0, 1)] == ["Hund", "katze"]
     assert filled.moved(len(said)) == len(filled.text)
+
+
+def test_a_model_may_have_more_than_ten_placeholders(tmp_path: Path) -> None:
+    symbols = [placeholder(number) for number in range(12)]
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(["a dog and a cat", "ein Hund"] * 9),
+        model_prefix=str(tmp_path / "joint"),
+        vocab_size=40,
+        hard_vocab_limit=False,
+        pad_id=0,
+        unk_id=1,
+        bos_id=2,
+        eos_id=3,
+        user_defined_symbols=symbols,
+        minloglevel=2,
+    )
+    tokenizer = Tokenizer(tmp_path / "joint.model")
+    terminology = Terminology(tokenizer, tokenizer, Vocabulary(tokenizer))
+    glossary = Glossary([Term("dog", "Hund"), Term("cat", "Katze")])
+
+    plan = terminology.plan("a dog and a cat", [glossary], prefix="")
+
+    assert plan.text == "a \u27e611\u27e7 and a \u27e610\u27e7"
+    assert plan.fill("\u27e610\u27e7, \u27e611\u27e7").text == "Katze, Hund"
+    ids = [terminology.source_ids[each] for each in plan.slots]
+    assert ids == [EOS_ID + 12, EOS_ID + 11]

@@ -2,20 +2,26 @@
 
 import asyncio
 import random
+import threading
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from itertools import accumulate, pairwise
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from onnxlate.answer import Sampling, Term, TermOutcome
+from onnxlate.answer import Sampling, Span, Term, TermOutcome
 from onnxlate.bundle import Bundle
 from onnxlate.errors import InvalidRequest
+from onnxlate.text import Detokenizer
 from onnxlate_serving.config import RuntimeConfig, ServerConfig
 from onnxlate_serving.deployment import Deployment
 from onnxlate_serving.options import TranslateOptions
 from onnxlate_serving.server import default_bundle
+from onnxlate_serving.terminology import Plan
 from onnxlate_serving.translation import Translation
+from onnxlate_serving.translator import parted
 from onnxlate_serving.words import places
 
 from . import wishes
@@ -52,6 +58,12 @@ async def handmade(bundle: Bundle) -> AsyncIterator[Deployment]:
     await deployment.start(60)
     yield deployment
     await deployment.stop()
+
+
+async def test_who_has_begun_keeps_nothing_of_the_beginning(
+    handmade: Deployment,
+) -> None:
+    assert handmade._first == []
 
 
 async def translate(deployment: Deployment, text: str, **options: Any) -> Translation:
@@ -190,6 +202,35 @@ async def test_tokens_cover_the_text_and_add_up_to_the_score(
         assert total == pytest.approx(best.score, abs=1e-3)
 
 
+@pytest.mark.parametrize("seed", range(3))
+async def test_tokens_stand_for_the_text_that_they_make_certain(
+    german: Deployment, seed: int
+) -> None:
+    tokenizer = german.layers.sentences._target_tokenizer
+    rng = random.Random(seed)
+    words = ["\U0001f642", "\u4f60\u597d", "Haus", "geht", "x\u0301", "."]
+    for _ in range(50):
+        ids = tokenizer.encode(" ".join(rng.choices(words, k=9)))
+        detokenizer = Detokenizer(tokenizer)
+        ends = [0, *accumulate(len(detokenizer.add([each])) for each in ids)]
+
+        _, spans = tokenizer.decode_with_spans(ids)
+
+        assert parted(spans) == [Span(*pair) for pair in pairwise(ends)]
+
+
+async def test_what_is_asked_again_is_ready(german: Deployment) -> None:
+    model = german.layers.sentences
+    options = TranslateOptions(
+        banned_phrases=("ist",), target_prefix="Der", terms=wishes.TERMS
+    )
+    first, again = model._wishes(options), model._wishes(replace(options, beam_size=2))
+
+    assert first.ban is again.ban
+    assert first.prefix is again.prefix
+    assert first.glossaries[0] is again.glossaries[0]
+
+
 async def test_the_pieces_of_streams_concatenate_with_any_options(
     german: Deployment,
 ) -> None:
@@ -215,6 +256,24 @@ async def test_terms_are_said_and_told_of(german: Deployment, beam: int) -> None
         assert use.outcome is TermOutcome.APPLIED
         assert use.source.of(text) == use.term.source
         assert use.target and use.target.of(best) == use.term.target
+
+
+async def test_terms_of_long_texts_keep_nobody_else_waiting(
+    handmade: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminology = handmade.layers.sentences._terminology
+    plan, threads = terminology.plan, []
+
+    def spied(*args: Any) -> Plan:
+        threads.append(threading.current_thread())
+        return plan(*args)
+
+    monkeypatch.setattr(terminology, "plan", spied)
+    for text in ("one", "one " * 2000):
+        await translate(handmade, text, terms=wishes.TERMS, truncate_source=True)
+
+    ours = threading.current_thread()
+    assert [each is ours for each in threads] == [True, False]
 
 
 @pytest.mark.parametrize("beam", [1, 5])

@@ -6,9 +6,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from onnxlate.answer import Sampling
 from onnxlate.bundle import Bundle
 from onnxlate.errors import Overloaded
 from onnxlate.search import FinishReason, Hypothesis, SearchOptions
+from onnxlate.text import Tokenizer
 from onnxlate_serving.config import RequestLimits, SchedulerConfig
 from onnxlate_serving.crew import Crew
 from onnxlate_serving.engine import Engine
@@ -16,6 +18,8 @@ from onnxlate_serving.options import TranslateOptions
 from onnxlate_serving.result_cache import Question, ResultCache
 from onnxlate_serving.scheduler import Scheduler
 from onnxlate_serving.translator import Translator
+from onnxlate_serving.vocabulary import Vocabulary
+from onnxlate_serving.wording import Ban, Prefix
 
 from .doubles import Echo, Gated
 
@@ -54,11 +58,12 @@ async def translator(
     echo: Echo,
     max_cached: int,
     config: SchedulerConfig | None = None,
+    limits: RequestLimits | None = None,
 ) -> AsyncIterator[Translator]:
     engine = Engine(Scheduler(config or SchedulerConfig()), echo)
     engine.start()
     try:
-        yield Translator(bundle, Crew([engine]), RequestLimits(), max_cached)
+        yield Translator(bundle, Crew([engine]), limits or RequestLimits(), max_cached)
     finally:
         await engine.stop()
 
@@ -120,3 +125,57 @@ async def test_a_full_server_answers_what_it_knows_and_reads_nothing_long(
             await model.translate(["six " * 1000], options)
         gated.go(20)
         await crowd
+
+
+async def test_no_more_draws_are_decoded_at_once_than_texts_in_a_call(
+    bundle: Bundle,
+) -> None:
+    echo, limits = Echo(), RequestLimits(max_texts=3)
+    drawn = TranslateOptions(sampling=Sampling(), num_hypotheses=4)
+    async with translator(bundle, echo, 0, limits=limits) as model:
+        answers = await model.translate(["one", "two", "three"], drawn)
+
+    texts = [{each.text for each in answer.hypotheses} for answer in answers]
+    assert texts == [{"one"}, {"two"}, {"three"}]
+    assert [len(each.hypotheses) for each in answers] == [4, 4, 4]
+    assert max(len(step.decode) for step in echo.steps) == 3
+
+
+async def test_a_call_that_is_in_waits_for_room(bundle: Bundle) -> None:
+    gated, limits = Gated(), RequestLimits(max_texts=1)
+    drawn = TranslateOptions(sampling=Sampling(), num_hypotheses=2)
+    config = SchedulerConfig(max_rows=1, max_waiting=1)
+    async with translator(bundle, gated, 0, config, limits) as model:
+        ours = asyncio.create_task(model.translate(["one"], drawn))
+        await asyncio.sleep(0.05)
+        crowd = Translator(bundle, model._crew, RequestLimits())
+        texts = ["two", "three", "four", "five"]
+        others = asyncio.create_task(crowd.translate(texts, TranslateOptions()))
+        await asyncio.sleep(0.05)
+        gated.go(2)  # our first draw; the second finds the line full
+        await asyncio.sleep(0.05)
+        gated.go(100)
+
+        [answer] = await ours
+        await others
+
+    assert len(answer.hypotheses) == 2
+
+
+def test_what_is_remembered_has_no_tables(bundle: Bundle) -> None:
+    tokenizer = Tokenizer(bundle.target_tokenizer)
+    vocabulary = Vocabulary(tokenizer)
+    rules = Ban.of(["one"], vocabulary), Prefix.of("two", tokenizer, vocabulary)
+    asked = Question((1,), SearchOptions(9, rules=rules))
+    cache = ResultCache(max_texts=9)
+    cache.put(asked, answer(1))
+
+    [kept] = cache._answers
+    ban, prefix = kept.options.rules
+    assert isinstance(ban, Ban)
+    assert isinstance(prefix, Prefix)
+    assert (len(ban.always), ban.after, prefix.rest) == (0, {}, ())
+    assert cache.get(asked) == answer(1)
+    others = Ban.of(["two"], vocabulary), rules[1]
+    assert cache.get(Question((1,), SearchOptions(9, rules=others))) is None
+    assert len(rules[0].always)  # what decodes keeps its own
