@@ -1,7 +1,8 @@
 """A document through a server: its units translated once each, and laid back."""
 
+import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from onnxlate.client import Client
@@ -16,7 +17,10 @@ from .journal import Doubt, Journal, Record, key_of
 UNTRANSLATED = "not translated"
 
 ENOUGH_REFUSALS = 3
-"""As many texts refused, and none taken: it is not the texts."""
+"""As many texts refused for one reason, and none taken: it is not the texts."""
+
+_OF_LENGTH = re.compile(r"\b(long|bytes|tokens|characters)\b")
+"""Words of a reason that another text need not have."""
 
 
 @dataclass(slots=True)
@@ -134,7 +138,7 @@ class _Run:
             taken.update(new)
             self._journal.add((keys[text], record) for text, record in new.items())
             self._done([text for text in new for _ in range(texts[text])])
-            if not taken and len(refused) >= ENOUGH_REFUSALS:
+            if not taken and _hopeless(refused.values()):
                 reason = next(iter(refused.values()))
                 refused = dict.fromkeys(left, reason)
                 asked.close()
@@ -145,6 +149,13 @@ class _Run:
         said = {name: value for name, value in options.items() if value is not None}
         said.pop("timeout_s", None)
         return key_of(text, {**said, "digest": self._digest})
+
+
+def _hopeless(refusals: Collection[InvalidRequest]) -> bool:
+    """Whether what was refused, and why, lets nothing be hoped for other texts."""
+    reasons = {re.sub(r"\d+", "", str(each)) for each in refusals}
+    of_length = any(_OF_LENGTH.search(each) for each in reasons)
+    return len(refusals) >= ENOUGH_REFUSALS and len(reasons) == 1 and not of_length
 
 
 def _record(translation: Translation) -> Record:
