@@ -6,7 +6,9 @@ all others go through byte for byte.
 
 import io
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -20,6 +22,17 @@ from .document import Answer, Document, Rebuilt, Settings, Unit, worth_translati
 from .patches import Patch, patched
 from .word_xml import Line, Words, lines_of
 from .worth import Place
+
+_DAMAGES = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    ValueError,  # names that are no text, places before the file's beginning
+    OverflowError,
+    RuntimeError,  # a password
+    NotImplementedError,
+)
 
 _CONTENT_TYPES = "[Content_Types].xml"
 _PART = re.compile(
@@ -37,15 +50,12 @@ _LABELS = {
 }
 
 
+MOST_BYTES = 256 * 1024 * 1024
+"""Of a file's parts, unpacked; a few kilobytes can claim to be terabytes."""
+
+
 def read(data: bytes, settings: Settings) -> Document:
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as package:
-            contents = [(each, package.read(each)) for each in package.infolist()]
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as cause:
-        raise DocumentError(
-            f"it is not DOCX: {cause}; files of old Word, or with a password, must be "
-            "saved as DOCX without one"
-        ) from cause
+    contents = _unpacked(data)
     by_name = {info.filename: content for info, content in contents}
     parts = [
         _Part(name, _LABELS[kind], by_name[name], list(lines_of(by_name[name])))
@@ -55,6 +65,31 @@ def read(data: bytes, settings: Settings) -> Document:
     if not any(part.label == "paragraph" for part in parts):
         raise DocumentError("it is not DOCX: no part of it is a document's text")
     return _Package(contents, sorted(parts, key=_order))
+
+
+def _unpacked(data: bytes) -> list[tuple[zipfile.ZipInfo, bytes]]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as package:
+            parts = package.infolist()
+            size = sum(each.file_size for each in parts)
+            if size > MOST_BYTES:
+                raise DocumentError(
+                    f"it has {size} bytes when unpacked; at most {MOST_BYTES} are read"
+                )
+            return [(each, _content(package, each)) for each in parts]
+    except _DAMAGES as cause:
+        raise DocumentError(
+            f"it is not DOCX, or damaged: {cause}; files of old Word, or with a "
+            "password, must be saved as DOCX without one"
+        ) from cause
+
+
+def _content(package: zipfile.ZipFile, part: zipfile.ZipInfo) -> bytes:
+    """No more than it is said to have, whatever is packed there."""
+    if part.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise NotImplementedError("it is packed in a way that Word does not know")
+    with package.open(part) as packed:
+        return packed.read(part.file_size)
 
 
 @dataclass(frozen=True, slots=True)
