@@ -111,7 +111,9 @@ class AsyncClient:
                 async for response in call:
                     yield response.id, outcome(response, self._target)
         except OnnxlateError as error:
-            raise feed.failure or error from error
+            if feed.failure:
+                raise feed.failure from error
+            raise
         finally:
             call.cancel()
 

@@ -208,6 +208,8 @@ def batch_request(
     number: int, text: str, options: CallOptions, first: bool
 ) -> pb.TranslateBatchRequest:
     """`options` are said in the first request alone."""
+    if not 0 <= number < 1 << 64:
+        raise InvalidRequest(f"the number {number} cannot be sent; 0 to 2**64-1 can")
     _utf8_size(text, number)
     return pb.TranslateBatchRequest(
         id=number,

@@ -251,6 +251,9 @@ def options_to(options: dict[str, Any]) -> pb.TranslateOptions:
 
     Raises TypeError or ValueError for what protobuf cannot hold.
     """
+    for name in ("protected_phrases", "banned_phrases"):
+        if isinstance(options.get(name), str):  # whose letters would each be one
+            raise TypeError(f"{name} is one string; a list is wanted")
     given = {
         name: _CONVERTERS.get(name, _as_it_is)(value)
         for name, value in options.items()

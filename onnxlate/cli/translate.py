@@ -137,13 +137,18 @@ def translate(
             "--file goes without texts, --input, --stream, --scores, --truncate and "
             "--num-hypotheses"
         )
+    whole = text_format is not Format.SENTENCE
+    if file and (whole or alignment or tokens):
+        raise ConfigError(
+            "--file goes without --format, which the file's name says, and without "
+            "--alignment and --tokens, for which a file has no room"
+        )
     if texts and source:
         raise ConfigError("give texts or --input, not both")
     several = scores or alignment or (num_hypotheses or 1) > 1
     if stream and not as_json and several:
         raise ConfigError("--stream prints one translation's words; add --json")
     # A document is one text, and is written as it is.
-    whole = text_format is not Format.SENTENCE
     if whole and not as_json and several:
         raise ConfigError(f"--format {text_format.value} prints one text; add --json")
     if tokens and not as_json:
@@ -247,7 +252,9 @@ def _stream(
 def _warnings(translation: Translation, number: int, whole: bool) -> Iterator[str]:
     """What is doubtful about it, with the place: a line's number, or characters."""
     if translation.truncated:
-        yield _truncation(number, translation)
+        dropped = translation.num_dropped_source_tokens
+        place = f"{'text' if whole else 'line'} {number}"
+        yield f"{place}: the last {dropped} tokens of the source were not read"
     for each in translation.warnings:
         if each.kind is WarningKind.TRUNCATED_SOURCE:
             continue  # that was it
@@ -255,13 +262,6 @@ def _warnings(translation: Translation, number: int, whole: bool) -> Iterator[st
         if whole:
             place = f"text {number}, characters {each.source.start}-{each.source.end}"
         yield f"{place}: {each.kind.value}: {each.details}"
-
-
-def _truncation(number: int, translation: Translation) -> str:
-    return (
-        f"line {number}: the last {translation.num_dropped_source_tokens} tokens of "
-        "the source were not read"
-    )
 
 
 def _size(source: Path | None) -> int | None:

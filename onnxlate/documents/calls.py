@@ -1,7 +1,8 @@
 """Texts in calls: which to send next, and what to make of a refusal."""
 
+import re
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from onnxlate.errors import InvalidRequest
@@ -17,7 +18,10 @@ MAX_UNDER_WAY = 2
 for the others while its time runs."""
 
 ENOUGH_REFUSALS = 3
-"""As many texts refused, and none taken: it is not the texts."""
+"""As many texts refused for one reason, and none taken: it is not the texts."""
+
+_OF_LENGTH = re.compile(r"\b(long|bytes|tokens|characters)\b")
+"""Words of a reason that another text need not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +80,18 @@ class Calls:
         return {}
 
     def _give_up_if_hopeless(self) -> None:
-        if len(self.refused) >= ENOUGH_REFUSALS:
+        if _hopeless(self.refused.values()):
             reason = next(iter(self.refused.values()))
             left = [text for batch in self._waiting for text in batch]
             self.refused.update(dict.fromkeys(left, reason))
             self._waiting.clear()
+
+
+def _hopeless(refusals: Collection[InvalidRequest]) -> bool:
+    """Whether what was refused, and why, lets nothing be hoped for other texts."""
+    reasons = {re.sub(r"\d+", "", str(each)) for each in refusals}
+    of_length = any(_OF_LENGTH.search(each) for each in reasons)
+    return len(refusals) >= ENOUGH_REFUSALS and len(reasons) == 1 and not of_length
 
 
 def _with_time_for(size: int, options: CallOptions) -> CallOptions:

@@ -27,6 +27,8 @@ def read(data: bytes, settings: Settings) -> Document:
         )
     columns = [_column(source, target, header) for source, target in wanted]
     _require_different(columns, header)
+    if any(column.target is None for column in columns):
+        _require_room(table)
     return _Table(text, encoding, delimiter, table, columns)
 
 
@@ -100,16 +102,11 @@ class _Table:
                     new = target.spelled(value, self.delimiter)
                     yield Patch(target.start, target.end, new)
         if row and any(column.target is None for column in self.columns):
-            yield self._addition(number, row, added)
+            yield self._addition(row, added)
 
-    def _addition(self, number: int, row: Row, added: list[str]) -> Patch[str]:
+    def _addition(self, row: Row, added: list[str]) -> Patch[str]:
         """New fields behind the last one, under their names."""
         missing = len(self.rows[0]) - len(row)
-        if missing < 0:
-            raise DocumentError(
-                f"row {number + 1} has {len(row)} fields and the header "
-                f"{len(self.rows[0])}; no column can be added"
-            )
         end = row[-1].end
         fields = ["", *[""] * missing, *added]
         return Patch(end, end, self.delimiter.join(fields))
@@ -136,6 +133,16 @@ def _column(source: str, target: str, header: list[str]) -> _Column:
         )
     place = header.index(target) if target in header else None
     return _Column(header.index(source), place, target)
+
+
+def _require_room(table: Sequence[Row]) -> None:
+    """For another column behind the header's last one."""
+    for number, row in enumerate(table, 1):
+        if len(row) > len(table[0]):
+            raise DocumentError(
+                f"row {number} has {len(row)} fields and the header {len(table[0])}; "
+                "no column can be added"
+            )
 
 
 def _require_different(columns: Sequence[_Column], header: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ all others go through byte for byte.
 
 import io
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -22,20 +23,18 @@ from .patches import Patch, patched
 from .word_xml import Line, Words, lines_of
 from .worth import Place
 
-MAX_TIMES = 8
-"""How much larger its parts may be, unpacked, than the file,"""
-SMALL_BYTES = 64 * 1024 * 1024
-"""unless they are small: a few bytes can be packed that fill any memory."""
-
-_CONTENT_TYPES = "[Content_Types].xml"
-# What zipfile raises for bytes that are no package, or not all of it.
-_BAD_PACKAGES = (
+_DAMAGES = (
     zipfile.BadZipFile,
     zlib.error,
+    struct.error,
     EOFError,
-    RuntimeError,
+    ValueError,  # names that are no text, places before the file's beginning
+    OverflowError,
+    RuntimeError,  # a password
     NotImplementedError,
 )
+
+_CONTENT_TYPES = "[Content_Types].xml"
 _PART = re.compile(
     r"<Override\b(?=[^>]*\bContentType=\"[^\"]*wordprocessingml\."
     r"(document|template|header|footer|footnotes|endnotes)(?:\.main)?\+xml\")"
@@ -51,16 +50,14 @@ _LABELS = {
 }
 
 
+MAX_TIMES = 8
+"""How much larger its parts may be, unpacked, than the file,"""
+SMALL_BYTES = 64 * 1024 * 1024
+"""unless they are small: a few bytes can be packed that fill any memory."""
+
+
 def read(data: bytes, settings: Settings) -> Document:
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as package:
-            _require_bearable(package, len(data))
-            contents = [(each, package.read(each)) for each in package.infolist()]
-    except _BAD_PACKAGES as cause:
-        raise DocumentError(
-            f"it is not DOCX: {cause}; files of old Word, or with a password, must be "
-            "saved as DOCX without one"
-        ) from cause
+    contents = _unpacked(data)
     by_name = {info.filename: content for info, content in contents}
     parts = [
         _Part(name, _LABELS[kind], by_name[name], list(lines_of(by_name[name])))
@@ -70,6 +67,32 @@ def read(data: bytes, settings: Settings) -> Document:
     if not any(part.label == "paragraph" for part in parts):
         raise DocumentError("it is not DOCX: no part of it is a document's text")
     return _Package(contents, sorted(parts, key=_order))
+
+
+def _unpacked(data: bytes) -> list[tuple[zipfile.ZipInfo, bytes]]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as package:
+            parts = package.infolist()
+            size = sum(each.file_size for each in parts)
+            if size > max(SMALL_BYTES, MAX_TIMES * len(data)):
+                raise DocumentError(
+                    f"it has {size} bytes when unpacked, which is more than "
+                    f"{MAX_TIMES} times the file"
+                )
+            return [(each, _content(package, each)) for each in parts]
+    except _DAMAGES as cause:
+        raise DocumentError(
+            f"it is not DOCX, or damaged: {cause}; files of old Word, or with a "
+            "password, must be saved as DOCX without one"
+        ) from cause
+
+
+def _content(package: zipfile.ZipFile, part: zipfile.ZipInfo) -> bytes:
+    """No more than it is said to have, whatever is packed there."""
+    if part.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise NotImplementedError("it is packed in a way that Word does not know")
+    with package.open(part) as packed:
+        return packed.read(part.file_size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +136,6 @@ class _Package:
             for line in part.lines:
                 if worth_translating(_text(line)):
                     yield part, line
-
-
-def _require_bearable(package: zipfile.ZipFile, num_bytes: int) -> None:
-    size = sum(info.file_size for info in package.infolist())
-    if size > max(SMALL_BYTES, MAX_TIMES * num_bytes):
-        raise DocumentError(
-            f"its parts would take {size} bytes, which is more than {MAX_TIMES} times "
-            "the file; save it anew with a word processor"
-        )
 
 
 def _text(line: Line) -> str:

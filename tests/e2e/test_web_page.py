@@ -319,11 +319,15 @@ def test_attention_is_drawn_for_every_layer_and_head(
     dialog = page.get_by_role("dialog", name="Attention")
     heads = dialog.get_by_role("button", name=re.compile(r"^Layer \d, head \d$"))
     expect(heads).to_have_count(LAYERS * HEADS)
+    expect(dialog.get_by_role("button", name=f"Layer {LAYERS}, head 1")).to_be_focused()
     heat = page.locator("#heat")
     expect(heat).to_have_attribute("aria-label", "D: d 100 %; E: e 100 %; F.: f. 100 %")
     expect(page.locator("#at")).to_have_text(f"Layer {LAYERS}, head 1")
     page.get_by_label("Sentence").select_option("a b c.")
     expect(heat).to_have_attribute("aria-label", "A: a 100 %; B: b 100 %; C.: c. 100 %")
+    chosen = dialog.get_by_role("button", name=f"Layer {LAYERS}, head 1")
+    expect(chosen).not_to_be_focused()
+    chosen.focus()
     page.keyboard.press("ArrowRight")
     expect(page.locator("#at")).to_have_text(f"Layer {LAYERS}, head 2")
     # A diagonal: three full cells in a row, and none beside them.
@@ -388,6 +392,55 @@ def test_a_busy_server_is_asked_again_by_itself(page: Page, double: WordByWord) 
 
     expect(page.locator("#status")).to_contain_text("busy")
     expect(page.locator("#output")).to_have_text("ONE TWO.")
+
+
+def test_a_stream_that_breaks_off_is_asked_for_again(
+    page: Page, double: WordByWord
+) -> None:
+    type_in(page, "x.")
+    page.route(
+        "**/v1/translate/stream",
+        lambda route: route.fulfill(body='{"piece": "ONE"}\n'),
+        times=1,
+    )
+
+    page.locator("#source").fill("one two.")
+
+    expect(page.locator("#status")).to_contain_text("cannot be reached; trying again")
+    expect(page.locator("#output")).to_have_text("ONE TWO.")
+    expect(page.locator("#status")).to_have_text("Translated")
+
+
+def test_only_what_failed_is_asked_for_again(page: Page, double: WordByWord) -> None:
+    type_in(page, TEXT)
+    double.requests = []
+    page.route(
+        "**/v1/translate",
+        lambda route: route.fulfill(status=429, json={"error": "full"}),
+        times=1,
+    )
+
+    page.get_by_role("button", name="Attention").click()
+
+    expect(page.locator("#status")).to_contain_text("busy")
+    expect(page.get_by_role("dialog", name="Attention")).to_be_visible()
+    [asked] = double.requests
+    assert list(asked.texts) == ["a b c."]
+
+
+def test_escape_closes_a_menu_that_has_nothing_yet(
+    page: Page, double: WordByWord
+) -> None:
+    type_in(page, TEXT)
+    page.route("**/v1/translate", lambda route: None)  # answered by nobody
+    page.keyboard.press("Alt+Shift+T")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("menu")).to_contain_text("Looking")
+
+    page.keyboard.press("Escape")
+
+    expect(page.get_by_role("menu")).to_be_hidden()
+    expect(page.locator("#output .word", has_text="A")).to_be_focused()
 
 
 FILE = b"one two.\n\nthree.\n"

@@ -114,8 +114,11 @@ async def test_a_failure_of_the_callers_iterator_is_the_callers(address: str) ->
     async with AsyncClient(address) as client:
         with pytest.raises(KeyError, match="mine"):
             [each async for each in client.translate_many(texts())]
-        with pytest.raises(ModelNotFound):
+        with pytest.raises(InvalidRequest, match="number -1"):
+            [each async for each in client.translate_many([(-1, "x")])]
+        with pytest.raises(ModelNotFound) as refused:
             [each async for each in client.translate_many([(1, "x")], model="none")]
+        assert refused.value.__cause__ is not refused.value
         assert [each async for each in client.translate_many([])] == []
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 import uvicorn
 
 from onnxlate_serving.gateway import connection
+from onnxlate_serving.gateway.border import Border
 
 LARGE = bytes(32 * 1024 * 1024)
 """More than the system takes off a server's hands."""
@@ -62,6 +64,22 @@ async def test_who_reads_gets_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None
         while part := await reader.read(1 << 20):
             size += len(part)
         assert size > len(LARGE)
+        writer.close()
+
+
+async def test_who_reads_slowly_gets_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the whole of it takes."""
+    for limit in ("READ_S", "HEADERS_S", "KEEP_ALIVE_S"):
+        monkeypatch.setattr(connection, limit, 0.5)
+    async with answering(Border(say_much)) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 16)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        size, begun = 0, time.monotonic()
+        while part := await reader.read(1 << 20):
+            size += len(part)
+            await asyncio.sleep(len(part) / len(LARGE) * 4)
+        assert size > len(LARGE)
+        assert time.monotonic() - begun > 3
         writer.close()
 
 

@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import socket
+import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
@@ -15,9 +16,15 @@ import grpc
 import httpx
 import pytest
 
-from onnxlate_serving.gateway import border, connection, downloads
+from onnxlate.errors import ConfigError
+from onnxlate_serving.address import Address
+from onnxlate_serving.config import ServerConfig
+from onnxlate_serving.gateway import border, connection, downloads, pages
+from onnxlate_serving.gateway.app import application
+from onnxlate_serving.gateway.config import GatewayConfig
+from onnxlate_serving.gateway.process import Gateway
 
-from .gateways import before, standing
+from .gateways import ANYWHERE, before, standing
 from .word_by_word import WordByWord, model
 
 FIELDS = {"q": "a b", "source": "en", "target": "de"}
@@ -82,6 +89,28 @@ async def test_every_status_has_its_own_in_http(
         assert words in answer.json()["error"]
         assert ("retry-after" in answer.headers) == (status in (429, 503))
         assert ("www-authenticate" in answer.headers) == (status == 401)
+
+
+async def test_what_nobody_foresaw_is_answered_like_all_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pages.Asset, "answer", None)
+    config = GatewayConfig(upstream="unix:/none", socket=0, max_text_bytes=9)
+    async with application(config) as app:
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://x") as rest:
+            answer = await rest.get("/")
+
+    assert answer.status_code == 500
+    assert answer.json() == {"error": "the server failed; its log says why"}
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_gateway_needs_a_folder_to_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/no/such/folder")
+
+    with pytest.raises(ConfigError, match="TMPDIR"):
+        Gateway(ServerConfig(web=ANYWHERE), Address.parse(ANYWHERE))
 
 
 async def test_a_server_that_has_gone_is_unavailable() -> None:

@@ -233,6 +233,20 @@ def test_our_options_are_the_clients_by_name(rest: httpx.Client) -> None:
         assert best["score"] >= other["score"]
 
 
+def test_options_come_back_as_they_were_sent(rest: httpx.Client) -> None:
+    sampling = {"temperature": 0.7654321, "top_k": 9, "top_p": 0.87654321, "seed": 1}
+    fields = {"text": "A dog runs.", "length_penalty": 0.6, "sampling": sampling}
+
+    [answer] = rest.post("/v1/translate", json=fields).json()["translations"]
+    again = rest.post(
+        "/v1/translate", json={"text": "A dog runs.", **answer["options"]}
+    ).json()
+
+    assert answer["options"]["length_penalty"] == 0.6
+    assert answer["options"]["sampling"] == pytest.approx(sampling, rel=1e-7)
+    assert again["translations"] == [answer]
+
+
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [

@@ -88,7 +88,8 @@ def main(
 ) -> None:
     """Write a corpus whose target is its source."""
     folder.mkdir(parents=True, exist_ok=True)
-    known = [line for each in texts or () for line in each.read_text().splitlines()]
+    read = [each.read_text(encoding="utf-8") for each in texts or ()]
+    known = [line for text in read for line in text.splitlines()]
     made = lines(seed, [each for each in known if each.strip()])
     for name, size in SIZES.items():
         text = "".join(f"{line}\n" for line in islice(made, size)).encode()

@@ -11,6 +11,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from onnxlate import __version__
 
@@ -28,9 +29,9 @@ SPEC = Path(__file__).with_name("openapi.json")
 
 
 @asynccontextmanager
-async def application(config: GatewayConfig) -> AsyncIterator[Starlette]:
+async def application(config: GatewayConfig) -> AsyncIterator[ASGIApp]:
     async with Upstream(config.upstream) as upstream:
-        yield Starlette(
+        app = Starlette(
             routes=[
                 *pages.routes(),
                 *LibreTranslate(upstream, config).routes(),
@@ -38,9 +39,11 @@ async def application(config: GatewayConfig) -> AsyncIterator[Starlette]:
                 *Ours(upstream).routes(),
                 _spec(),
             ],
-            middleware=[Middleware(Border), *_cors(config)],
+            middleware=_cors(config),
             exception_handlers=HANDLERS,
         )
+        # Around what Starlette answers when all else has failed, too.
+        yield Border(app)
 
 
 def _cors(config: GatewayConfig) -> list[Middleware]:

@@ -55,7 +55,9 @@ class Asset:
 
 
 def routes() -> list[Route]:
-    assets = {path.name: Asset.read(path) for path in sorted(FOLDER.iterdir())}
+    # What an editor leaves there is none of them.
+    paths = [each for each in sorted(FOLDER.iterdir()) if each.suffix in TYPES]
+    assets = {path.name: Asset.read(path) for path in paths if path.is_file()}
     found = [_route(f"/page/{name}", asset) for name, asset in assets.items()]
     return [
         _route("/", assets["index.html"]),

@@ -18,7 +18,7 @@ from .config import GatewayConfig
 
 log = logging.getLogger(__name__)
 
-NEEDED = ("multipart", "py3langid", "starlette", "uvicorn")
+NEEDED = ("py3langid", "python_multipart", "starlette", "uvicorn")
 
 READY = b"ready\n"
 
@@ -45,11 +45,15 @@ class Gateway:
 
     def __init__(self, config: ServerConfig, address: Address) -> None:
         """Listens at once, so that the port is ours; raises ConfigError."""
-        self._socket = _listening(address)
+        # Nobody else on this machine can look into it, and so none can connect.
+        self._folder = _folder()
+        try:
+            self._socket = _listening(address)
+        except ConfigError:
+            self._folder.cleanup()
+            raise
         self.address = Address(address.host, self._socket.getsockname()[1])
         self.scheme = "https" if config.tls else "http"
-        # Nobody else on this machine can look into the folder, and so none can connect.
-        self._folder = TemporaryDirectory(prefix="onnxlate-")
         self.upstream = f"unix:{Path(self._folder.name) / 'server'}"
         """Where gRPC has to answer too."""
         self._told = GatewayConfig(
@@ -140,6 +144,16 @@ async def _ended(child: asyncio.subprocess.Process) -> None:
         with suppress(ProcessLookupError):
             child.kill()
         await child.wait()
+
+
+def _folder() -> "TemporaryDirectory[str]":
+    try:
+        return TemporaryDirectory(prefix="onnxlate-")
+    except OSError as cause:
+        raise ConfigError(
+            f"--web needs a folder for a socket, and none can be made: "
+            f"{cause.strerror}; set TMPDIR to a folder that can be written"
+        ) from cause
 
 
 def _listening(address: Address) -> socket.socket:

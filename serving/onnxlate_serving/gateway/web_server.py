@@ -10,6 +10,8 @@ from contextlib import contextmanager
 
 import uvicorn
 
+from onnxlate.errors import ServerFailure
+
 from ..config import TlsConfig
 from ..tls import Tls
 from .app import application
@@ -58,6 +60,9 @@ async def serve(config: GatewayConfig, ready: Callable[[], None]) -> None:
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         while not (server.started or serving.done()):
             await asyncio.sleep(0.005)
+        if serving.done():
+            await serving  # which says why, if it can
+            raise ServerFailure("the web gateway ended when it had just begun")
         ready()
         renewing = asyncio.create_task(_renew(tls, config.tls, settings.ssl))
         await _end_of_input()

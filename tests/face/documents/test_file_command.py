@@ -184,6 +184,21 @@ def test_a_format_goes_where_the_server_says_its_words_went(
     assert asked["One two three four five"] is True
 
 
+def test_texts_that_are_too_long_say_nothing_of_the_next(
+    voice: Voice, server: str, tmp_path: Path
+) -> None:
+    long = [f"long {i}" for i in range(20)]
+    voice.refused = set(long)
+    (tmp_path / "x.json").write_text(json.dumps([*long, "good" * 99]))
+
+    done = translate(server, "--file", tmp_path / "x.json")
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "x.xx.json").read_text())[-2:] == [
+        *("long 19", "GOOD" * 99 + "X")
+    ]
+
+
 def test_a_model_that_knows_no_alignment_is_not_asked_on(
     voice: Voice, server: str, tmp_path: Path
 ) -> None:
@@ -204,6 +219,9 @@ def test_a_model_that_knows_no_alignment_is_not_asked_on(
         (("--file", "x.txt", "--keys", "a"), b"--keys is for .json files"),
         (("--file", "x.txt", "text"), b"--file goes without texts"),
         (("--file", "x.txt", "--stream"), b"--file goes without"),
+        (("--file", "x.txt", "--format", "markdown"), b"without --format"),
+        (("--file", "x.txt", "--alignment"), b"--alignment and --tokens"),
+        (("--file", "x.txt", "--tokens", "--json"), b"--alignment and --tokens"),
         (("--file", "x.txt", "--json", "-o", "-"), b"cannot both"),
         (("--keys", "a", "text"), b"are for --file"),
         (("--file", "x.txt", "-o", "no/folder/x.txt"), b"no/folder/x.txt"),

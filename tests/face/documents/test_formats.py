@@ -2,7 +2,10 @@
 
 import io
 import json
+import random
+import tracemalloc
 import zipfile
+from contextlib import suppress
 from datetime import timedelta
 
 import polib
@@ -98,7 +101,7 @@ def test_tables_that_cannot_be_meant(
     data: bytes, columns: tuple[str, ...], words: str
 ) -> None:
     with pytest.raises(DocumentError, match=words):
-        answered("x.csv", data, shout, Settings(columns=columns))
+        open_document("x.csv", data, Settings(columns=columns))
 
 
 SUBTITLES = """1
@@ -354,6 +357,15 @@ def test_a_package_with_a_wrong_byte_is_refused_or_read() -> None:
     assert num_refused > first.compress_size // 2
 
 
+def claiming(size: int) -> bytes:
+    """A package with a part that is said to be so large."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as package:
+        package.writestr("word/document.xml", "small")
+        package.infolist()[0].file_size = size
+    return out.getvalue()
+
+
 def test_notes_are_translated_and_comments_are_not() -> None:
     data = packed(XML, MAIN, "footnotes", "endnotes", "comments", "styles")
 
@@ -399,6 +411,7 @@ def test_boxes_breaks_and_tracked_changes() -> None:
         ("x.docx", packed("<a>", MAIN), "its XML is damaged"),
         ("x.docx", packed("<!DOCTYPE a><a/>", MAIN), "document type"),
         ("x.docx", packed("<a/>", "glossary"), "no part of it"),
+        ("x.docx", claiming(1 << 30), "1073741824 bytes when unpacked"),
     ],
 )
 def test_files_that_are_not_what_their_name_says(
@@ -406,6 +419,34 @@ def test_files_that_are_not_what_their_name_says(
 ) -> None:
     with pytest.raises(DocumentError, match=f"cannot read {name}: .*{words}"):
         open_document(name, data)
+
+
+def test_a_damaged_word_file_is_for_the_user() -> None:
+    whole = word_file()
+    luck = random.Random(7)
+    read = 0
+    for _ in range(300):
+        data = bytearray(whole)
+        for _ in range(luck.randint(1, 20)):
+            data[luck.randrange(len(data))] = luck.randrange(256)
+        with suppress(DocumentError):
+            open_document("x.docx", bytes(data[: luck.randint(1, 2 * len(data))]))
+            read += 1
+    assert read < 300
+
+
+def test_a_part_gives_no_more_than_it_says() -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as package:
+        package.writestr("word/document.xml", bytes(200 * 1024 * 1024))
+        package.infolist()[0].file_size = 10
+
+    tracemalloc.start()
+    with pytest.raises(DocumentError, match="damaged"):
+        open_document("x.docx", out.getvalue())
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 16 * 1024 * 1024
 
 
 def test_files_and_settings_that_nothing_reads() -> None:

@@ -18,29 +18,31 @@ export class Failure extends Error {
 }
 
 export async function get(path) {
-  return (await ask(path, { headers: headers() })).json();
+  return reached((await ask(path, { headers: headers() })).json());
 }
 
 export async function post(path, body, signal) {
-  return (await ask(path, request(body, signal))).json();
+  return reached((await ask(path, request(body, signal))).json());
 }
 
-// Each line of the answer, as it comes.
+// Each line of the answer, as it comes; one of them has what was asked for.
 export async function* lines(path, body, signal) {
   const answer = await ask(path, request(body, signal));
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = "";
+  let rest = "", complete = false;
   for (;;) {
-    const { done, value } = await reader.read();
+    const { done, value } = await reached(reader.read());
     if (done) break;
     const parts = (rest + value).split("\n");
     rest = parts.pop();
     for (const part of parts) {
       const line = JSON.parse(part);
       if (line.error) throw new Failure(line.error, line.status);
+      complete ||= Boolean(line.result || line.path);
       yield line;
     }
   }
+  if (!complete) throw unreachable();
 }
 
 // A form with a file; tells how much has been sent.
@@ -55,18 +57,19 @@ function request(body, signal) {
 }
 
 async function ask(path, options) {
-  let answer;
-  try {
-    answer = await fetch(path, options);
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw new Failure("The server cannot be reached.", 0, 2);
-  }
+  const answer = await reached(fetch(path, options));
   if (answer.ok) return answer;
-  let said = answer.statusText;
+  let said = answer.statusText; // nothing, over HTTP/2
   try { said = (await answer.json()).error; } catch { /* a proxy's page */ }
-  throw new Failure(said, answer.status, Number(answer.headers.get("Retry-After")));
+  throw new Failure(said || `Error ${answer.status}`, answer.status, Number(answer.headers.get("Retry-After")));
 }
+
+// What the end of a connection may cut off.
+function reached(coming) {
+  return coming.catch((error) => { throw error.name === "AbortError" ? error : unreachable(); });
+}
+
+const unreachable = () => new Failure("The server cannot be reached.", 0, 2);
 
 function stored() {
   try { return sessionStorage.getItem("token") ?? ""; } catch { return ""; }

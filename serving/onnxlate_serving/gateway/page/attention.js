@@ -25,8 +25,11 @@ export class AttentionView {
       rows.push(row);
     }
     this.heads.replaceChildren(...rows);
-    if (!this.dialog.open) this.dialog.showModal();
-    this.choose(rows.at(-1).querySelector("button")); // later layers are clearer
+    const button = rows.at(-1).querySelector("button"); // later layers are clearer
+    this.choose(button);
+    if (this.dialog.open) return;
+    this.dialog.showModal();
+    button.focus({ preventScroll: true });
   }
 
   small(layer, head) {
@@ -52,7 +55,6 @@ export class AttentionView {
     this.layer = button.layer;
     this.head = button.head;
     this.large();
-    button.focus({ preventScroll: true });
   }
 
   size() {
@@ -134,7 +136,9 @@ export class AttentionView {
     const [down, right] = { ArrowDown: [1, 0], ArrowUp: [-1, 0], ArrowRight: [0, 1], ArrowLeft: [0, -1] }[event.key] ?? [];
     if (down === undefined) return;
     const layer = (this.layer + down + layers) % layers, head = (this.head + right + heads) % heads;
-    this.choose(this.heads.querySelectorAll("button")[layer * heads + head]);
+    const button = this.heads.querySelectorAll("button")[layer * heads + head];
+    this.choose(button);
+    button.focus({ preventScroll: true });
     event.preventDefault();
   }
 }

@@ -94,7 +94,11 @@ function finish(text, result, pair, detected) {
   say(detected ? `Translated from ${nameOf(pair.source)}` : "Translated");
   if (detected) {
     // Which model it is was not known before; the next text has all of it.
-    featuresOf(result.model).then((features) => { state.features = features; show(text); });
+    featuresOf(result.model).then((features) => {
+      if (source.value !== text) return;
+      state.features = features;
+      show(text);
+    });
   }
 }
 
@@ -123,10 +127,12 @@ async function choose(sentence, start) {
   say("Translating …", true);
   state.asked?.abort();
   const { signal } = (state.asked = new AbortController());
+  const again = () => choose(sentence, start);
   const body = { ...alone(sentence), target_prefix: start };
   if (state.features.alignment) body.return_alignment = true;
   try {
     const { translations: [result] } = await post("v1/translate", body, signal);
+    state.tries = 0;
     const [made] = sentencesOf(sentence.source, { ...result, segments: undefined });
     Object.assign(sentence, { target: made.target, links: made.links, chosen: true });
     show(source.value);
@@ -135,7 +141,7 @@ async function choose(sentence, start) {
     next?.focus();
     say("Translated anew from there on");
   } catch (error) {
-    if (!signal.aborted) trouble(error);
+    if (!signal.aborted) trouble(error, again);
   }
 }
 
@@ -146,31 +152,32 @@ function say(text, busy = false) {
   status.classList.toggle("busy", busy);
 }
 
-function trouble(error) {
+// `again()` does once more what failed.
+function trouble(error, again = translate) {
   say("");
   if (error.status === 401 || error.status === 403) {
     $("key").hidden = false;
     $("token").focus();
     return;
   }
-  output.classList.toggle("stale", Boolean(output.textContent));
+  if (again === translate) output.classList.toggle("stale", Boolean(output.textContent));
   if (error.passing && state.tries++ < MOST_TRIES) {
     const wait = Math.max(1, error.retryAfter) * Math.min(state.tries, 4);
     say(`${error.status ? "The server is busy" : "The server cannot be reached"}; trying again …`, true);
-    state.timer = setTimeout(translate, 1000 * wait);
+    state.timer = setTimeout(again, 1000 * wait);
     return;
   }
   state.tries = 0;
-  fail(error instanceof Failure ? sentence(error.message) : "Something went wrong in this page; reload it.");
+  fail(error instanceof Failure ? sentence(error.message) : "Something went wrong in this page; reload it.", again);
   if (!(error instanceof Failure)) console.error(error);
 }
 
-function fail(message) {
+function fail(message, act) {
   $("error").hidden = !message;
   if (!message) return;
   const again = document.createElement("button");
   again.textContent = "Try again";
-  again.addEventListener("click", translate);
+  again.addEventListener("click", () => { fail(null); act(); });
   $("error").replaceChildren(message, again);
 }
 
@@ -224,14 +231,17 @@ async function look(chosen = words.current()?.pair.sentence) {
   $("which").replaceChildren(...sentences.map((each) => new Option(excerpt(each.source), state.sentences.indexOf(each))));
   $("which").value = state.sentences.indexOf(chosen);
   say("Looking …", true);
+  const text = source.value;
   try {
     const body = { ...alone(chosen), return_attention: true };
     if (chosen.chosen) body.target_prefix = chosen.target;
     const { translations: [result] } = await post("v1/translate", body);
+    if (source.value !== text) return;
+    state.tries = 0;
     attention.show(result.hypotheses[0].attention[0]);
     say("");
   } catch (error) {
-    trouble(error);
+    if (source.value === text) trouble(error, () => look(chosen));
   }
 }
 

@@ -10,6 +10,7 @@ export class Menu {
   // `chosen(sentence, start)` hears what the sentence shall begin with.
   constructor(element, alone, language, chosen) {
     Object.assign(this, { element, alone, language, chosen });
+    element.tabIndex = -1;
     element.addEventListener("keydown", (event) => this.walk(event));
     document.addEventListener("pointerdown", (event) => {
       if (!element.contains(event.target)) this.close(false);
@@ -25,6 +26,7 @@ export class Menu {
     const before = sentence.target.slice(0, word.span[0]);
     this.say("Looking for other words …");
     this.place(word);
+    this.element.focus({ preventScroll: true }); // to hear Esc
     this.asked = new AbortController();
     const { signal } = this.asked;
     let wordings;
