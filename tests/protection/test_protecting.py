@@ -1,6 +1,7 @@
 """Whatever a model says, what is to be kept is there as it was, exactly once."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -8,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onnxlate.answer import Format, ItemKind, Span, Term
+from onnxlate.answer import Format, ItemKind, Sampling, Span, Term
 from onnxlate.errors import InvalidRequest
+from onnxlate_serving.caller import ANYBODY, Caller
 from onnxlate_serving.config import RequestLimits
 from onnxlate_serving.options import TranslateOptions
 from onnxlate_serving.protection.chain import Abilities
@@ -196,6 +198,30 @@ async def test_a_text_of_nothing_else_is_copied(text: str) -> None:
     assert found.hypotheses[0].text == text
     assert all(each.kept for each in found.protected_items)
     assert [asked for asked, _ in below.asked] == [""]
+
+
+async def test_each_draw_of_a_text_of_nothing_else_is_the_text() -> None:
+    class Drawing(Saying):
+        """Of a blank too there are as many hypotheses as were asked for."""
+
+        async def translate(
+            self,
+            texts: Sequence[str],
+            options: TranslateOptions,
+            caller: Caller = ANYBODY,
+        ) -> list[Translation]:
+            found = await super().translate(texts, options, caller)
+            return [
+                replace(each, hypotheses=each.hypotheses * options.num_draws)
+                for each in found
+            ]
+
+    layer = Protecting(Drawing(echo), "en", Abilities(10, 5, 16), RequestLimits())
+    options = replace(PROTECT, sampling=Sampling(), num_hypotheses=3)
+
+    [found] = await layer.translate(["42"], options)
+
+    assert [each.text for each in found.hypotheses] == ["42"] * 3
 
 
 async def test_sentences_are_protected_only_where_somebody_asks() -> None:
