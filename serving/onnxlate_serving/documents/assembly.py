@@ -16,7 +16,7 @@ from onnxlate.finish import FinishReason
 
 from ..options import TranslateOptions
 from ..translation import TranslatedHypothesis, Translation
-from .gaps import Fitted, fitted
+from .gaps import Fitted, fitted, kept_places
 from .parts import Part
 from .places import Places
 
@@ -88,8 +88,10 @@ def _placed(
     source = target = 0
     for part, answer in zip(parts, answers, strict=True):
         target += part.source.start - source
-        hypothesis = answer.hypotheses[min(rank, len(answer.hypotheses) - 1)]
-        each = Placed(part, hypothesis, fitted(hypothesis.text, part), target)
+        own = min(rank, len(answer.hypotheses) - 1)
+        hypothesis = answer.hypotheses[own]
+        kept = kept_places(part, answer, own)
+        each = Placed(part, hypothesis, fitted(hypothesis.text, part, kept), target)
         placed.append(each)
         source, target = part.source.end, each.target.end
     return placed

@@ -212,7 +212,8 @@ class Documents:
 
     def _safer(self, asked: TranslateOptions, answer: Translation) -> TranslateOptions:
         beam = asked.beam_size or self._manifest.defaults.beam_size
-        beam = max(beam, min(SAFE_BEAM, self._limits.max_beam_size))
+        least = asked.num_hypotheses or 1  # which draws may have with any beam
+        beam = max(beam, least, min(SAFE_BEAM, self._limits.max_beam_size))
         return safer(asked, answer, beam, self._manifest.limits.max_target_tokens)
 
     def _of_sentences(self, options: TranslateOptions) -> TranslateOptions:
