@@ -25,6 +25,7 @@ class Layers:
             self.sentences.num_placeholders,
             manifest.defaults.beam_size,
             limits.max_beam_size,
+            manifest.defaults.length_penalty,
         )
         self.protecting = Protecting(
             self.sentences, manifest.source_language, abilities, limits

@@ -91,7 +91,7 @@ class Plan:
         ):
             span = filled.places.get(index)
             if index not in self.slots.values():
-                span = _spoken(targets, filled.text, taken)
+                span = spoken(targets, filled.text, taken)
             outcome = TermOutcome.APPLIED if span else TermOutcome.MISSED
             if any(self.slots[each] == index for each in unread):
                 outcome = TermOutcome.NOT_APPLICABLE
@@ -199,7 +199,7 @@ def _symbols(tokenizer: Tokenizer) -> dict[str, int]:
     }
 
 
-def _spoken(targets: Sequence[str], text: str, taken: set[int]) -> Span | None:
+def spoken(targets: Sequence[str], text: str, taken: set[int]) -> Span | None:
     """The first place of one of them that is nobody else's."""
     for target in targets:
         for form in (target, capitalised(target)):

@@ -9,8 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onnxlate.answer import Format, ItemKind, Sampling, Span, Term
-from onnxlate.errors import InvalidRequest
+from onnxlate.answer import (
+    Format,
+    ItemKind,
+    Sampling,
+    Span,
+    Term,
+    TermOutcome,
+    TermUse,
+)
+from onnxlate.errors import InvalidRequest, Overloaded
 from onnxlate_serving.caller import ANYBODY, Caller
 from onnxlate_serving.config import RequestLimits
 from onnxlate_serving.options import TranslateOptions
@@ -102,6 +110,93 @@ async def test_what_is_set_apart_is_no_matter_of_the_models() -> None:
     ]
     asked = [text for text, _ in below.asked]
     assert asked == ["Where are you?", "Buy milk", "It is late."]
+
+
+async def test_the_full_stop_of_an_item_is_no_end_of_a_sentence() -> None:
+    text = "See 10:30 p.m. so, [1]"
+
+    found = await answer(lambda _: ["so 10:30 p.m."], text, symbols=0)
+
+    [time, _] = found.protected_items
+    assert time.target is not None
+    assert time.target.of(found.hypotheses[0].text) == "10:30 p.m."
+
+
+async def test_another_hypothesis_tells_of_terms_by_their_forms() -> None:
+    class Glossed(Saying):
+        """Reports two uses of a term, and one that was cut off."""
+
+        async def translate(
+            self,
+            texts: Sequence[str],
+            options: TranslateOptions,
+            caller: Caller = ANYBODY,
+        ) -> list[Translation]:
+            found = await super().translate(texts, options, caller)
+            return [replace(each, terms=uses) for each in found]
+
+    term = Term("bank", "Bank|Geldhaus")
+    at = Span(0, 4)
+    uses = (
+        TermUse(term, TermOutcome.APPLIED, at, Span(0, 4)),
+        TermUse(term, TermOutcome.APPLIED, at, Span(0, 4)),
+        TermUse(term, TermOutcome.NOT_APPLICABLE, at),
+        TermUse(Term("a", "aus"), TermOutcome.APPLIED, at, Span(0, 3)),
+    )
+    below = Glossed(lambda _: ["Bank Bank", "⟦0⟧: Geldhaus, Bank"])
+    layer = Protecting(below, "en", Abilities(10, 5, 16), RequestLimits())
+
+    [found] = await layer.translate(["bank and {x} bank"], PROTECT)
+
+    target = found.hypotheses[0].text
+    assert target == "{x}: Geldhaus, Bank"
+    places = [each.target and each.target.of(target) for each in found.terms]
+    assert places == ["Bank", "Geldhaus", None, None]
+    outcomes = [each.outcome for each in found.terms[2:]]
+    assert outcomes == [TermOutcome.NOT_APPLICABLE, TermOutcome.MISSED]
+
+
+async def test_once_let_in_later_ways_wait_for_room() -> None:
+    class Crowded(Saying):
+        """Refuses every second call, the first one excepted."""
+
+        num_calls = 0
+
+        async def translate(
+            self,
+            texts: Sequence[str],
+            options: TranslateOptions,
+            caller: Caller = ANYBODY,
+        ) -> list[Translation]:
+            self.num_calls += 1
+            if self.num_calls % 2 == 0:
+                raise Overloaded("too many are waiting")
+            return await super().translate(texts, options, caller)
+
+    below = Crowded(lambda text: [text.replace("⟦0⟧", "")])
+    layer = Protecting(below, "en", Abilities(10, 5, 16), RequestLimits())
+
+    [found] = await layer.translate(["See {x} now"], PROTECT)
+
+    assert found.hypotheses[0].text == "See {x} now"
+    assert below.num_calls > 2
+
+
+@pytest.mark.parametrize("penalty", [None, 0.5])
+async def test_the_score_of_pieces_is_that_of_their_log_probabilities(
+    penalty: float | None,
+) -> None:
+    below = Saying(lambda text: [text.replace("⟦0⟧", "")])
+    can = Abilities(10, 5, 16, length_penalty=1.5)
+    layer = Protecting(below, "en", can, RequestLimits())
+    options = replace(PROTECT, return_scores=True, length_penalty=penalty)
+
+    [found] = await layer.translate(["See the {x} now"], options)
+
+    power = 1.5 if penalty is None else penalty
+    assert found.hypotheses[0].num_target_tokens == 3 + 2
+    expected = -(3**power + 2**power) / 5**power
+    assert found.hypotheses[0].score == pytest.approx(expected)
 
 
 async def test_what_is_in_brackets_stays_behind_its_name() -> None:

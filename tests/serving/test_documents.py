@@ -360,6 +360,19 @@ async def test_more_draws_than_the_safe_beam_are_tried_again(bundle: Bundle) -> 
     assert again.sampling is None
 
 
+async def test_the_score_of_a_text_is_that_of_its_log_probabilities(
+    bundle: Bundle,
+) -> None:
+    options = replace(TEXT, return_scores=True)
+    power = bundle.manifest.defaults.length_penalty
+    assert power != 1  # or it would be a mean
+
+    [answer] = await documents(bundle, Copying()).translate(["One.\nOne two."], options)
+
+    expected = -0.1 * (2**power + 3**power) / 5**power
+    assert answer.hypotheses[0].score == pytest.approx(expected)
+
+
 def kinds(warnings: tuple[AnswerWarning, ...]) -> list[WarningKind]:
     return [each.kind for each in warnings]
 

@@ -84,7 +84,13 @@ class Documents:
         answers = await self._answers(list(asked), options, caller)
         known = dict(zip(asked, answers, strict=True))
         return [
-            assembled(text, parts, [known[each.text] for each in parts], options)
+            assembled(
+                text,
+                parts,
+                [known[each.text] for each in parts],
+                options,
+                self._length_penalty(options),
+            )
             for text, parts in zip(texts, split, strict=True)
         ]
 
@@ -149,7 +155,8 @@ class Documents:
         finally:
             for live in under_way:
                 await live.close()
-        whole = assembled(text, parts, answers, options)
+        penalty = self._length_penalty(options)
+        whole = assembled(text, parts, answers, options, penalty)
         yield TextPiece(text[copied:], whole)
 
     def _check(self, texts: Sequence[str], options: TranslateOptions) -> None:
@@ -215,6 +222,11 @@ class Documents:
         least = asked.num_hypotheses or 1  # which draws may have with any beam
         beam = max(beam, least, min(SAFE_BEAM, self._limits.max_beam_size))
         return safer(asked, answer, beam, self._manifest.limits.max_target_tokens)
+
+    def _length_penalty(self, options: TranslateOptions) -> float:
+        if options.length_penalty is not None:
+            return options.length_penalty
+        return self._manifest.defaults.length_penalty
 
     def _of_sentences(self, options: TranslateOptions) -> TranslateOptions:
         protect = True if options.protect is None else options.protect

@@ -10,9 +10,9 @@ from onnxlate.errors import Overloaded
 from ..caller import Caller
 from ..layer import Layer
 from ..options import TranslateOptions
+from ..patience import pause
 from ..translation import Translation
 from .characters import AS_SPACES
-from .crowd import LONGEST_PAUSE_S, PAUSE_S
 from .gaps import STOPS, fitted, kept_places
 from .parts import Part
 
@@ -86,7 +86,7 @@ class Live:
                 # What has been said may have been read, and is not said twice.
                 if self._begun or not admitted:
                     raise
-            await asyncio.sleep(min(PAUSE_S * 2**attempt, LONGEST_PAUSE_S))
+            await pause(attempt)
 
     async def _read_once(self) -> None:
         pieces = self._layer.stream(self._part.text, self._options, self._caller)

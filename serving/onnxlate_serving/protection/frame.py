@@ -127,10 +127,23 @@ def in_frame(frame: Frame, core: str) -> Setting:
 def _place_at_end(core: str, frame: Frame) -> Span:
     """Where in a translation what is copied behind it belongs, instead of what."""
     size = len(core)
-    marks = start_of_marks(core)
+    marks = _end_of_words(core, frame)
     if frame.case.text[: frame.core.end].endswith(tuple(ENDS)):
         return Span(size, size)
     if frame.marks < len(frame.case.text):
         return Span(marks, marks)
     # A full stop that the source has not would be taken for a part of a URL.
     return Span(marks if frame.core.end < frame.marks else size, size)
+
+
+def _end_of_words(core: str, frame: Frame) -> int:
+    """Where the marks at its end begin; the full stop of "10 p.m." is none of them."""
+    marks = start_of_marks(core)
+    ends = (
+        end
+        for item in frame.case.items
+        if frame.has(item)
+        for end in range(marks + 1, len(core) + 1)
+        if core.endswith(item.text, 0, end)
+    )
+    return max(ends, default=marks)

@@ -4,15 +4,17 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
-from typing import Protocol
 
 from onnxlate.answer import Format
 from onnxlate.errors import InvalidRequest
 
 from ..caller import ANYBODY, Caller
 from ..config import RequestLimits
+from ..layer import Layer
 from ..options import TranslateOptions
+from ..patience import translate_patiently
 from ..translation import TextPiece, Translation
 from .case import Ask, Attempt, Case
 from .chain import Abilities, attempts
@@ -20,18 +22,6 @@ from .items import Finder, outside_terms
 
 MAX_PHRASES = 1000
 """In one call; each is looked for in every text."""
-
-
-class Sentences(Protocol):
-    """What translates a sentence: the translator, or another layer on it."""
-
-    async def translate(
-        self, texts: Sequence[str], options: TranslateOptions, caller: Caller = ANYBODY
-    ) -> list[Translation]: ...
-
-    def stream(
-        self, text: str, options: TranslateOptions, caller: Caller = ANYBODY
-    ) -> AsyncGenerator[TextPiece, None]: ...
 
 
 @dataclass(slots=True)
@@ -52,7 +42,7 @@ class Protecting:
 
     def __init__(
         self,
-        below: Sentences,
+        below: Layer,
         source_language: str,
         abilities: Abilities,
         limits: RequestLimits,
@@ -77,7 +67,7 @@ class Protecting:
         jobs = [self._job(self._case(text, options)) for text in texts]
         pending = jobs
         while pending:
-            await self._try(pending, caller)
+            await self._try(pending, caller, admitted=pending is not jobs)
             pending = [job for job in pending if job.answer is None]
             for job in pending:
                 job.way = next(job.ways)
@@ -114,25 +104,34 @@ class Protecting:
         ways = attempts(case, self._abilities)
         return Job(ways, next(ways))
 
-    async def _try(self, jobs: Sequence[Job], caller: Caller) -> None:
+    async def _try(self, jobs: Sequence[Job], caller: Caller, admitted: bool) -> None:
         asked = [job.way.asks() for job in jobs]
-        found = iter(await self._answers(list(chain.from_iterable(asked)), caller))
+        together = list(chain.from_iterable(asked))
+        found = iter(await self._answers(together, caller, admitted))
         for job, asks in zip(jobs, asked, strict=True):
             job.answer = job.way.answer([next(found) for _ in asks])
             if job.answer and job.answer.protected_items:
                 self.ways[job.way.name] += 1
 
-    async def _answers(self, asks: Sequence[Ask], caller: Caller) -> list[Translation]:
-        """In the order of `asks`; those with the same options go in one call."""
+    async def _answers(
+        self, asks: Sequence[Ask], caller: Caller, admitted: bool
+    ) -> list[Translation]:
+        """In the order of `asks`; those with the same options go in one call.
+
+        What has been `admitted`, and the rest of what has its first answers, waits for
+        room: what is done already is not thrown away.
+        """
         groups: dict[TranslateOptions, list[int]] = {}
         for index, ask in enumerate(asks):
             groups.setdefault(ask.options, []).append(index)
         found: dict[int, Translation] = {}
+        patiently = partial(translate_patiently, self._below)
         for options, indices in groups.items():
             # The pieces of a call's texts may be more than a call may have.
             for some in batched(indices, self._limits.max_texts):
                 texts = [asks[index].text for index in some]
-                answers = await self._below.translate(texts, options, caller)
+                translate = patiently if admitted or found else self._below.translate
+                answers = await translate(texts, options, caller)
                 found.update(zip(some, answers, strict=True))
         return [found[index] for index in range(len(asks))]
 
