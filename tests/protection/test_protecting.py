@@ -1,9 +1,11 @@
 """Whatever a model says, what is to be kept is there as it was, exactly once."""
 
 import asyncio
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -21,8 +23,10 @@ from onnxlate.answer import (
 from onnxlate.errors import InvalidRequest, Overloaded
 from onnxlate_serving.caller import ANYBODY, Caller
 from onnxlate_serving.config import RequestLimits
+from onnxlate_serving.glossary import Glossaries
 from onnxlate_serving.options import TranslateOptions
 from onnxlate_serving.protection.chain import Abilities
+from onnxlate_serving.protection.items import Item
 from onnxlate_serving.protection.protecting import Protecting
 from onnxlate_serving.translation import Translation
 
@@ -346,6 +350,52 @@ async def test_the_number_of_a_term_is_left_to_the_glossary() -> None:
     await layer.translate(["I have Windows 11 and {x} here"], options)
 
     assert below.asked[0][0] == "I have Windows 11 and ⟦0⟧ here"
+
+
+async def test_stored_glossaries_have_their_numbers_too(tmp_path: Path) -> None:
+    (tmp_path / "it.tsv").write_text("Windows 11\tWindows XI\n")
+    below = Saying(echo)
+    layer = Protecting(
+        below, "en", Abilities(10, 5, 16), RequestLimits(), Glossaries(tmp_path).named
+    )
+
+    await layer.translate(
+        ["I have Windows 11 and {x} here"], replace(PROTECT, glossary="it")
+    )
+
+    assert below.asked[0][0] == "I have Windows 11 and ⟦0⟧ here"
+
+
+@pytest.mark.parametrize("text", ["See https://bank.org now", "https://bank.org"])
+async def test_a_term_within_an_item_is_reported_as_not_applicable(text: str) -> None:
+    options = replace(PROTECT, terms=(Term("bank", "Geldhaus"),))
+
+    found = await answer(echo, text, options)
+
+    [use] = found.terms
+    assert use.outcome is TermOutcome.NOT_APPLICABLE
+    assert use.source.of(text) == "bank"
+    assert use.target is None
+
+
+async def test_long_texts_are_looked_through_beside_the_event_loop() -> None:
+    layer, _ = protecting(echo)
+    threads = set()
+    find = layer._finder.items
+
+    def watched(text: str, phrases: Sequence[str], everything: bool) -> list[Item]:
+        threads.add(threading.current_thread())
+        return find(text, phrases, everything)
+
+    layer._finder.items = watched  # type: ignore[method-assign, assignment]
+    await layer.translate(["word " * 1000], PROTECT)
+    assert threading.main_thread() not in threads
+    await layer.translate(["word"], PROTECT)
+    assert threading.main_thread() in threads
+
+    threads.clear()
+    await layer.translate(["ä" * (RequestLimits().max_text_bytes // 2 + 1)], PROTECT)
+    assert not threads
 
 
 async def test_a_mistaken_phrase_is_refused() -> None:
