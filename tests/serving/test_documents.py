@@ -2,6 +2,7 @@
 
 import asyncio
 import textwrap
+import threading
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
@@ -371,6 +372,24 @@ async def test_the_score_of_a_text_is_that_of_its_log_probabilities(
 
     expected = -0.1 * (2**power + 3**power) / 5**power
     assert answer.hypotheses[0].score == pytest.approx(expected)
+
+
+async def test_long_sentences_are_looked_over_beside_the_event_loop(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layer = documents(bundle, Copying())
+    threads = []
+    look = layer._guard.warnings
+
+    def watched(*args: Any) -> Any:
+        threads.append(threading.current_thread())
+        return look(*args)
+
+    monkeypatch.setattr(layer._guard, "warnings", watched)
+    await layer.translate(["one"], TranslateOptions())
+    await layer.translate(["one " * 2000], TranslateOptions())
+
+    assert [each is threading.main_thread() for each in threads] == [True, False]
 
 
 def kinds(warnings: tuple[AnswerWarning, ...]) -> list[WarningKind]:

@@ -72,10 +72,7 @@ class Documents:
         """
         if options.format is Format.SENTENCE:
             answers = await self._below.translate(texts, self._scored(options), caller)
-            return [
-                self._looked_over(text, answer, options)
-                for text, answer in zip(texts, answers, strict=True)
-            ]
+            return await self._all_looked_over(texts, answers, options)
         if options.format is not Format.TEXT:
             return await self._below.translate(texts, options, caller)
         self._check(texts, options)
@@ -251,7 +248,8 @@ class Documents:
                 for text, answer in zip(texts, answers, strict=True)
             ]
 
-        return look() if len(texts) <= FEW else await asyncio.to_thread(look)
+        short = len(texts) <= FEW and sum(map(len, texts)) <= SHORT
+        return look() if short else await asyncio.to_thread(look)
 
     def _looked_over(
         self, text: str, answer: Translation, options: TranslateOptions
