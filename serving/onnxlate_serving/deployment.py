@@ -46,7 +46,7 @@ class Deployment:
         sentences = Translator(
             bundle, Crew(engines), limits, max_cached, glossaries, looking
         )
-        self.layers = Layers(sentences, bundle, limits)
+        self.layers = Layers(sentences, bundle, limits, glossaries)
         self.translator = self.layers.top
         # Of one engine each, to warm all of them up; nobody needs them afterwards.
         self._first = [Translator(bundle, Crew([each]), limits) for each in engines]

@@ -5,6 +5,7 @@ from onnxlate.text import Tokenizer
 
 from .config import RequestLimits
 from .documents.documents import Documents
+from .glossary import Glossaries
 from .layer import Layer
 from .markup.markup import Markup
 from .protection.chain import Abilities
@@ -16,7 +17,11 @@ class Layers:
     """What each does is left to the one below in all that is not its business."""
 
     def __init__(
-        self, sentences: Translator, bundle: Bundle, limits: RequestLimits
+        self,
+        sentences: Translator,
+        bundle: Bundle,
+        limits: RequestLimits,
+        glossaries: Glossaries,
     ) -> None:
         """`sentences` is the lowest of them."""
         manifest = bundle.manifest
@@ -25,9 +30,14 @@ class Layers:
             self.sentences.num_placeholders,
             manifest.defaults.beam_size,
             limits.max_beam_size,
+            manifest.defaults.length_penalty,
         )
         self.protecting = Protecting(
-            self.sentences, manifest.source_language, abilities, limits
+            self.sentences,
+            manifest.source_language,
+            abilities,
+            limits,
+            glossaries.named,
         )
         tokenizer = Tokenizer(bundle.source_tokenizer)
         documents = Documents(self.protecting, manifest, tokenizer, limits)

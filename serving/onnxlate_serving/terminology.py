@@ -86,7 +86,7 @@ class Plan:
         ):
             span = filled.places.get(index)
             if index not in self.slots.values():
-                span = _spoken(targets, filled.text, taken)
+                span = spoken(targets, filled.text, taken)
             outcome = TermOutcome.APPLIED if span else TermOutcome.MISSED
             if any(self.slots[each] == index for each in unread):
                 outcome = TermOutcome.NOT_APPLICABLE
@@ -186,7 +186,7 @@ def _moved(span: Span, moves: Sequence[tuple[int, int]]) -> Span:
     return Span(_place(span.start, moves), _place(span.end, moves))
 
 
-def _spoken(targets: Sequence[str], text: str, taken: set[int]) -> Span | None:
+def spoken(targets: Sequence[str], text: str, taken: set[int]) -> Span | None:
     """The first place of one of them that is nobody else's."""
     for target in targets:
         for form in (target, capitalised(target)):

@@ -1,18 +1,32 @@
 """Whatever a model says, what is to be kept is there as it was, exactly once."""
 
 import asyncio
+import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onnxlate.answer import Format, ItemKind, Span, Term
-from onnxlate.errors import InvalidRequest
+from onnxlate.answer import (
+    Format,
+    ItemKind,
+    Sampling,
+    Span,
+    Term,
+    TermOutcome,
+    TermUse,
+)
+from onnxlate.errors import InvalidRequest, Overloaded
+from onnxlate_serving.caller import ANYBODY, Caller
 from onnxlate_serving.config import RequestLimits
+from onnxlate_serving.glossary import Glossaries
 from onnxlate_serving.options import TranslateOptions
 from onnxlate_serving.protection.chain import Abilities
+from onnxlate_serving.protection.items import Item
 from onnxlate_serving.protection.protecting import Protecting
 from onnxlate_serving.translation import Translation
 
@@ -100,6 +114,93 @@ async def test_what_is_set_apart_is_no_matter_of_the_models() -> None:
     ]
     asked = [text for text, _ in below.asked]
     assert asked == ["Where are you?", "Buy milk", "It is late."]
+
+
+async def test_the_full_stop_of_an_item_is_no_end_of_a_sentence() -> None:
+    text = "See 10:30 p.m. so, [1]"
+
+    found = await answer(lambda _: ["so 10:30 p.m."], text, symbols=0)
+
+    [time, _] = found.protected_items
+    assert time.target is not None
+    assert time.target.of(found.hypotheses[0].text) == "10:30 p.m."
+
+
+async def test_another_hypothesis_tells_of_terms_by_their_forms() -> None:
+    class Glossed(Saying):
+        """Reports two uses of a term, and one that was cut off."""
+
+        async def translate(
+            self,
+            texts: Sequence[str],
+            options: TranslateOptions,
+            caller: Caller = ANYBODY,
+        ) -> list[Translation]:
+            found = await super().translate(texts, options, caller)
+            return [replace(each, terms=uses) for each in found]
+
+    term = Term("bank", "Bank|Geldhaus")
+    at = Span(0, 4)
+    uses = (
+        TermUse(term, TermOutcome.APPLIED, at, Span(0, 4)),
+        TermUse(term, TermOutcome.APPLIED, at, Span(0, 4)),
+        TermUse(term, TermOutcome.NOT_APPLICABLE, at),
+        TermUse(Term("a", "aus"), TermOutcome.APPLIED, at, Span(0, 3)),
+    )
+    below = Glossed(lambda _: ["Bank Bank", "⟦0⟧: Geldhaus, Bank"])
+    layer = Protecting(below, "en", Abilities(10, 5, 16), RequestLimits())
+
+    [found] = await layer.translate(["bank and {x} bank"], PROTECT)
+
+    target = found.hypotheses[0].text
+    assert target == "{x}: Geldhaus, Bank"
+    places = [each.target and each.target.of(target) for each in found.terms]
+    assert places == ["Bank", "Geldhaus", None, None]
+    outcomes = [each.outcome for each in found.terms[2:]]
+    assert outcomes == [TermOutcome.NOT_APPLICABLE, TermOutcome.MISSED]
+
+
+async def test_once_let_in_later_ways_wait_for_room() -> None:
+    class Crowded(Saying):
+        """Refuses every second call, the first one excepted."""
+
+        num_calls = 0
+
+        async def translate(
+            self,
+            texts: Sequence[str],
+            options: TranslateOptions,
+            caller: Caller = ANYBODY,
+        ) -> list[Translation]:
+            self.num_calls += 1
+            if self.num_calls % 2 == 0:
+                raise Overloaded("too many are waiting")
+            return await super().translate(texts, options, caller)
+
+    below = Crowded(lambda text: [text.replace("⟦0⟧", "")])
+    layer = Protecting(below, "en", Abilities(10, 5, 16), RequestLimits())
+
+    [found] = await layer.translate(["See {x} now"], PROTECT)
+
+    assert found.hypotheses[0].text == "See {x} now"
+    assert below.num_calls > 2
+
+
+@pytest.mark.parametrize("penalty", [None, 0.5])
+async def test_the_score_of_pieces_is_that_of_their_log_probabilities(
+    penalty: float | None,
+) -> None:
+    below = Saying(lambda text: [text.replace("⟦0⟧", "")])
+    can = Abilities(10, 5, 16, length_penalty=1.5)
+    layer = Protecting(below, "en", can, RequestLimits())
+    options = replace(PROTECT, return_scores=True, length_penalty=penalty)
+
+    [found] = await layer.translate(["See the {x} now"], options)
+
+    power = 1.5 if penalty is None else penalty
+    assert found.hypotheses[0].num_target_tokens == 3 + 2
+    expected = -(3**power + 2**power) / 5**power
+    assert found.hypotheses[0].score == pytest.approx(expected)
 
 
 async def test_what_is_in_brackets_stays_behind_its_name() -> None:
@@ -198,6 +299,30 @@ async def test_a_text_of_nothing_else_is_copied(text: str) -> None:
     assert [asked for asked, _ in below.asked] == [""]
 
 
+async def test_each_draw_of_a_text_of_nothing_else_is_the_text() -> None:
+    class Drawing(Saying):
+        """Of a blank too there are as many hypotheses as were asked for."""
+
+        async def translate(
+            self,
+            texts: Sequence[str],
+            options: TranslateOptions,
+            caller: Caller = ANYBODY,
+        ) -> list[Translation]:
+            found = await super().translate(texts, options, caller)
+            return [
+                replace(each, hypotheses=each.hypotheses * options.num_draws)
+                for each in found
+            ]
+
+    layer = Protecting(Drawing(echo), "en", Abilities(10, 5, 16), RequestLimits())
+    options = replace(PROTECT, sampling=Sampling(), num_hypotheses=3)
+
+    [found] = await layer.translate(["42"], options)
+
+    assert [each.text for each in found.hypotheses] == ["42"] * 3
+
+
 async def test_sentences_are_protected_only_where_somebody_asks() -> None:
     by_format = {
         Format.SENTENCE: "GIVE {X}",
@@ -225,6 +350,52 @@ async def test_the_number_of_a_term_is_left_to_the_glossary() -> None:
     await layer.translate(["I have Windows 11 and {x} here"], options)
 
     assert below.asked[0][0] == "I have Windows 11 and ⟦0⟧ here"
+
+
+async def test_stored_glossaries_have_their_numbers_too(tmp_path: Path) -> None:
+    (tmp_path / "it.tsv").write_text("Windows 11\tWindows XI\n")
+    below = Saying(echo)
+    layer = Protecting(
+        below, "en", Abilities(10, 5, 16), RequestLimits(), Glossaries(tmp_path).named
+    )
+
+    await layer.translate(
+        ["I have Windows 11 and {x} here"], replace(PROTECT, glossary="it")
+    )
+
+    assert below.asked[0][0] == "I have Windows 11 and ⟦0⟧ here"
+
+
+@pytest.mark.parametrize("text", ["See https://bank.org now", "https://bank.org"])
+async def test_a_term_within_an_item_is_reported_as_not_applicable(text: str) -> None:
+    options = replace(PROTECT, terms=(Term("bank", "Geldhaus"),))
+
+    found = await answer(echo, text, options)
+
+    [use] = found.terms
+    assert use.outcome is TermOutcome.NOT_APPLICABLE
+    assert use.source.of(text) == "bank"
+    assert use.target is None
+
+
+async def test_long_texts_are_looked_through_beside_the_event_loop() -> None:
+    layer, _ = protecting(echo)
+    threads = set()
+    find = layer._finder.items
+
+    def watched(text: str, phrases: Sequence[str], everything: bool) -> list[Item]:
+        threads.add(threading.current_thread())
+        return find(text, phrases, everything)
+
+    layer._finder.items = watched  # type: ignore[method-assign, assignment]
+    await layer.translate(["word " * 1000], PROTECT)
+    assert threading.main_thread() not in threads
+    await layer.translate(["word"], PROTECT)
+    assert threading.main_thread() in threads
+
+    threads.clear()
+    await layer.translate(["ä" * (RequestLimits().max_text_bytes // 2 + 1)], PROTECT)
+    assert not threads
 
 
 async def test_a_mistaken_phrase_is_refused() -> None:

@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import replace
 
+from onnxlate.answer import ItemKind, ProtectedItem, Span
 from onnxlate.errors import Overloaded
 from onnxlate.finish import FinishReason
 from onnxlate_serving.caller import ANYBODY, Caller
@@ -29,10 +31,16 @@ class Copying:
         self,
         answer: Callable[[str, TranslateOptions], str] | None = None,
         refusals: Sequence[bool] = (),
+        items: Sequence[str] = (),
+        refused_behind: str = "",
     ) -> None:
-        """`refusals` tells of the first calls which ones are refused as too many."""
+        """`refusals` tells of the first calls which ones are refused as too many;
+        `items` are reported as kept; a stream of
+        `refused_behind` says it, and is refused at its end."""
         self._answer = answer or (lambda text, _: text)
         self._refusals = list(refusals)
+        self._items = items
+        self._refused_behind = refused_behind
         self.calls: list[tuple[list[str], TranslateOptions]] = []
         self.under_way = self.most_under_way = 0
         self.closed = 0
@@ -50,7 +58,7 @@ class Copying:
             await asyncio.sleep(0.001)
         finally:
             self.under_way -= len(texts)
-        return [said(self._answer(text, options), text) for text in texts]
+        return [self._said(text, options) for text in texts]
 
     async def stream(
         self, text: str, options: TranslateOptions, caller: Caller = ANYBODY
@@ -63,10 +71,24 @@ class Copying:
             for at in range(0, len(answer), 3):
                 await asyncio.sleep(0)
                 yield TextPiece(answer[at : at + 3])
-            yield TextPiece("", said(answer, text))
+            if text == self._refused_behind:
+                raise Overloaded("too many are looked at")
+            yield TextPiece("", self._said(text, options))
         finally:
             self.under_way -= 1
             self.closed += 1
+
+    def _said(self, text: str, options: TranslateOptions) -> Translation:
+        translation = said(self._answer(text, options), text)
+        target = translation.hypotheses[0].text
+        return replace(
+            translation,
+            protected_items=tuple(
+                ProtectedItem(ItemKind.PHRASE, Span(0, 1), Span(at, at + len(item)))
+                for item in self._items
+                if (at := target.find(item)) >= 0
+            ),
+        )
 
     def _admit(self) -> None:
         if self._refusals and self._refusals.pop(0):

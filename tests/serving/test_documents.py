@@ -2,13 +2,14 @@
 
 import asyncio
 import textwrap
+import threading
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from onnxlate.answer import AnswerWarning, Format, WarningKind
+from onnxlate.answer import AnswerWarning, Format, Sampling, WarningKind
 from onnxlate.bundle import Bundle
 from onnxlate.errors import InvalidRequest, Overloaded
 from onnxlate.finish import FinishReason
@@ -73,6 +74,36 @@ async def test_line_breaks_stay_where_the_translation_has_fewer_words(
 
     assert answer.hypotheses[0].text.count("\n") == text.count("\n") == 3
     assert [each.translated for each in answer.segments] == [True]
+
+
+@pytest.mark.parametrize(
+    ("source", "said", "target"),
+    [
+        (
+            "Visit  https://example.com  today!",
+            "https://example.com besuchen!",
+            "https://example.com  besuchen!  ",
+        ),
+        ("Call  now  please", "Ruf an", "Ruf  an  "),
+        ("Go  up to  5 km", "Bis 5 km", "Bis  5 km  "),
+        ("Leave  at 5 p.m", "Um 5 p.m.", "Um  5 p.m."),
+        ("Come  here  now", "现在请过来", "现在  请  过来"),
+    ],
+)
+async def test_no_gap_breaks_a_word_or_what_is_kept(
+    bundle: Bundle, source: str, said: str, target: str
+) -> None:
+    items = [each for each in ("https://example.com", "5 km", "5 p.m.") if each in said]
+    below = Copying(lambda *_: said, items=items)
+    layer = documents(bundle, below)
+
+    [answer] = await layer.translate([source], TEXT)
+    pieces = [each async for each in layer.stream(source, TEXT)]
+
+    assert answer.hypotheses[0].text == target
+    assert "".join(each.text for each in pieces) == target
+    places = [each.target for each in answer.protected_items if each.target]
+    assert [at.of(target) for at in places] == items
 
 
 async def test_blank_texts_cost_nothing_and_stay_blank(bundle: Bundle) -> None:
@@ -301,6 +332,64 @@ async def test_a_stream_tells_of_a_loop_but_cannot_take_it_back(
     assert "".join(each.text for each in pieces) == ("ja " * 12).strip()
     assert kinds(whole.warnings) == [WarningKind.REPETITION, WarningKind.TOO_LONG]
     assert not any(each.decoded_again for each in whole.warnings)
+
+
+async def test_what_was_said_is_not_said_twice_where_room_runs_out(
+    bundle: Bundle,
+) -> None:
+    below = Copying(refused_behind="Two.")
+    stream = documents(bundle, below).stream("One.\nTwo.", TEXT)
+
+    async with asyncio.timeout(5):
+        with pytest.raises(Overloaded):
+            _ = [each async for each in stream]
+
+    assert [texts for texts, _ in below.calls] == [["One."], ["Two."]]
+
+
+async def test_more_draws_than_the_safe_beam_are_tried_again(bundle: Bundle) -> None:
+    below = Copying(
+        lambda text, options: "so" if options.sampling is None else "ja " * 12
+    )
+    options = replace(TEXT, sampling=Sampling(), num_hypotheses=8)
+
+    await documents(bundle, below).translate(["One two."], options)
+
+    [_, (_, again)] = below.calls
+    limits = RequestLimits()
+    again.check(bundle.manifest.defaults, bundle.manifest.limits, limits)
+    assert again.sampling is None
+
+
+async def test_the_score_of_a_text_is_that_of_its_log_probabilities(
+    bundle: Bundle,
+) -> None:
+    options = replace(TEXT, return_scores=True)
+    power = bundle.manifest.defaults.length_penalty
+    assert power != 1  # or it would be a mean
+
+    [answer] = await documents(bundle, Copying()).translate(["One.\nOne two."], options)
+
+    expected = -0.1 * (2**power + 3**power) / 5**power
+    assert answer.hypotheses[0].score == pytest.approx(expected)
+
+
+async def test_long_sentences_are_looked_over_beside_the_event_loop(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layer = documents(bundle, Copying())
+    threads = []
+    look = layer._guard.warnings
+
+    def watched(*args: Any) -> Any:
+        threads.append(threading.current_thread())
+        return look(*args)
+
+    monkeypatch.setattr(layer._guard, "warnings", watched)
+    await layer.translate(["one"], TranslateOptions())
+    await layer.translate(["one " * 2000], TranslateOptions())
+
+    assert [each is threading.main_thread() for each in threads] == [True, False]
 
 
 def kinds(warnings: tuple[AnswerWarning, ...]) -> list[WarningKind]:

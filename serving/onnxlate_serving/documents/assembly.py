@@ -15,8 +15,9 @@ from onnxlate.answer import (
 from onnxlate.finish import FinishReason
 
 from ..options import TranslateOptions
+from ..scores import joint_score
 from ..translation import TranslatedHypothesis, Translation
-from .gaps import Fitted, fitted
+from .gaps import Fitted, fitted, kept_places
 from .parts import Part
 from .places import Places
 
@@ -50,13 +51,17 @@ def assembled(
     parts: Sequence[Part],
     answers: Sequence[Translation],
     options: TranslateOptions,
+    length_penalty: float,
 ) -> Translation:
-    """The translation of a text whose parts were translated so."""
+    """The translation of a text whose parts were translated so, with the length penalty
+    in effect."""
     most = max((len(each.hypotheses) for each in answers), default=1)
     placed = [_placed(text, parts, answers, rank) for rank in range(most)]
     best = placed[0]
     return Translation(
-        hypotheses=tuple(_hypothesis(text, each, options) for each in placed),
+        hypotheses=tuple(
+            _hypothesis(text, each, options, length_penalty) for each in placed
+        ),
         num_source_tokens=sum(each.num_source_tokens for each in answers),
         num_dropped_source_tokens=sum(
             each.num_dropped_source_tokens for each in answers
@@ -88,22 +93,28 @@ def _placed(
     source = target = 0
     for part, answer in zip(parts, answers, strict=True):
         target += part.source.start - source
-        hypothesis = answer.hypotheses[min(rank, len(answer.hypotheses) - 1)]
-        each = Placed(part, hypothesis, fitted(hypothesis.text, part), target)
+        own = min(rank, len(answer.hypotheses) - 1)
+        hypothesis = answer.hypotheses[own]
+        kept = kept_places(part, answer, own)
+        each = Placed(part, hypothesis, fitted(hypothesis.text, part, kept), target)
         placed.append(each)
         source, target = part.source.end, each.target.end
     return placed
 
 
 def _hypothesis(
-    text: str, placed: Sequence[Placed], options: TranslateOptions
+    text: str,
+    placed: Sequence[Placed],
+    options: TranslateOptions,
+    length_penalty: float,
 ) -> TranslatedHypothesis:
     said = [each.hypothesis for each in placed]
+    scores = ((each.score or 0.0, each.num_target_tokens) for each in said)
     unfinished = any(each.finish_reason is FinishReason.LENGTH for each in said)
     return TranslatedHypothesis(
         text="".join(_pieces(text, placed)),
         finish_reason=FinishReason.LENGTH if unfinished else FinishReason.EOS,
-        score=_mean_score(said) if options.return_scores else None,
+        score=joint_score(scores, length_penalty) if options.return_scores else None,
         num_target_tokens=sum(each.num_target_tokens for each in said),
         tokens=tuple(
             Token(token.piece, token.log_prob, each.from_target.span(token.target))
@@ -130,13 +141,6 @@ def _pieces(text: str, placed: Iterable[Placed]) -> Iterable[str]:
         yield each.fitted.text
         copied = each.part.source.end
     yield text[copied:]
-
-
-def _mean_score(said: Sequence[TranslatedHypothesis]) -> float:
-    """Every token counts alike."""
-    num_tokens = sum(each.num_target_tokens for each in said)
-    total = sum((each.score or 0.0) * each.num_target_tokens for each in said)
-    return total / max(1, num_tokens)
 
 
 def _segments(

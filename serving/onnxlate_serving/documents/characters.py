@@ -17,6 +17,18 @@ _JOINERS = "\u200d\ufe0e\ufe0f\u20e3"
 """They and what they stand beside are one picture."""
 
 
+_SPACELESS = re.compile(
+    # Thai and Lao, Burmese, Khmer, kana, Chinese characters.
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
+    "\U00020000-\U0003ffff]"
+)
+
+
+def needs_no_spaces(character: str) -> bool:
+    """Whether it is of a script that puts none between words."""
+    return bool(_SPACELESS.match(character))
+
+
 def has_letters(text: str) -> bool:
     """Whether there is a word in it, of whatever script."""
     return any(map(str.isalpha, text))

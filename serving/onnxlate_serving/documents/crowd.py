@@ -8,13 +8,11 @@ and have their turns (waiting.py).
 
 import asyncio
 from collections.abc import Sequence
-from itertools import count
-
-from onnxlate.errors import Overloaded
 
 from ..caller import Caller
 from ..layer import Layer
 from ..options import TranslateOptions
+from ..patience import translate_patiently
 from ..translation import Translation
 
 GROUP = 64
@@ -22,11 +20,6 @@ GROUP = 64
 
 GROUPS = 3
 """Of these at once: while the last of one are decoded, the rows are not idle."""
-
-PAUSE_S = 0.05
-"""How long to stay outside before trying again; longer each time, up to"""
-
-LONGEST_PAUSE_S = 1.0
 
 
 async def translate_many(
@@ -51,7 +44,7 @@ async def translate_many(
         async with places:
             if number == 0 and not admitted:
                 return await layer.translate(groups[number], options, caller)
-            return await _patiently(layer, groups[number], options, caller)
+            return await translate_patiently(layer, groups[number], options, caller)
 
     try:
         async with asyncio.TaskGroup() as tasks:
@@ -60,17 +53,6 @@ async def translate_many(
         # The first one ended the others; callers know no groups of errors.
         raise first_failure(failures) from None
     return [each for group in answers for each in group.result()]
-
-
-async def _patiently(
-    layer: Layer, texts: Sequence[str], options: TranslateOptions, caller: Caller
-) -> list[Translation]:
-    for attempt in count():
-        try:
-            return await layer.translate(texts, options, caller)
-        except Overloaded:
-            await asyncio.sleep(min(PAUSE_S * 2**attempt, LONGEST_PAUSE_S))
-    raise AssertionError("counting ends nowhere")
 
 
 def first_failure(failures: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -72,10 +72,7 @@ class Documents:
         """
         if options.format is Format.SENTENCE:
             answers = await self._below.translate(texts, self._scored(options), caller)
-            return [
-                self._looked_over(text, answer, options)
-                for text, answer in zip(texts, answers, strict=True)
-            ]
+            return await self._all_looked_over(texts, answers, options)
         if options.format is not Format.TEXT:
             return await self._below.translate(texts, options, caller)
         self._check(texts, options)
@@ -84,7 +81,13 @@ class Documents:
         answers = await self._answers(list(asked), options, caller)
         known = dict(zip(asked, answers, strict=True))
         return [
-            assembled(text, parts, [known[each.text] for each in parts], options)
+            assembled(
+                text,
+                parts,
+                [known[each.text] for each in parts],
+                options,
+                self._length_penalty(options),
+            )
             for text, parts in zip(texts, split, strict=True)
         ]
 
@@ -149,7 +152,8 @@ class Documents:
         finally:
             for live in under_way:
                 await live.close()
-        whole = assembled(text, parts, answers, options)
+        penalty = self._length_penalty(options)
+        whole = assembled(text, parts, answers, options, penalty)
         yield TextPiece(text[copied:], whole)
 
     def _check(self, texts: Sequence[str], options: TranslateOptions) -> None:
@@ -212,8 +216,14 @@ class Documents:
 
     def _safer(self, asked: TranslateOptions, answer: Translation) -> TranslateOptions:
         beam = asked.beam_size or self._manifest.defaults.beam_size
-        beam = max(beam, min(SAFE_BEAM, self._limits.max_beam_size))
+        least = asked.num_hypotheses or 1  # which draws may have with any beam
+        beam = max(beam, least, min(SAFE_BEAM, self._limits.max_beam_size))
         return safer(asked, answer, beam, self._manifest.limits.max_target_tokens)
+
+    def _length_penalty(self, options: TranslateOptions) -> float:
+        if options.length_penalty is not None:
+            return options.length_penalty
+        return self._manifest.defaults.length_penalty
 
     def _of_sentences(self, options: TranslateOptions) -> TranslateOptions:
         protect = True if options.protect is None else options.protect
@@ -238,7 +248,8 @@ class Documents:
                 for text, answer in zip(texts, answers, strict=True)
             ]
 
-        return look() if len(texts) <= FEW else await asyncio.to_thread(look)
+        short = len(texts) <= FEW and sum(map(len, texts)) <= SHORT
+        return look() if short else await asyncio.to_thread(look)
 
     def _looked_over(
         self, text: str, answer: Translation, options: TranslateOptions

@@ -10,10 +10,10 @@ from onnxlate.errors import Overloaded
 from ..caller import Caller
 from ..layer import Layer
 from ..options import TranslateOptions
+from ..patience import pause
 from ..translation import Translation
 from .characters import AS_SPACES
-from .crowd import LONGEST_PAUSE_S, PAUSE_S
-from .gaps import STOPS, fitted
+from .gaps import STOPS, fitted, kept_places
 from .parts import Part
 
 
@@ -35,6 +35,7 @@ class Live:
         self._layer, self._part = layer, part
         self._options, self._caller = options, caller
         self._waiting = ""
+        self._begun = False
         self._translation: Translation | None = None
         self._news = asyncio.Event()
         self._task = asyncio.create_task(self._read(admitted))
@@ -56,9 +57,9 @@ class Live:
             sure = "" if self._part.gaps else _sure(new)
             held = new[len(sure) :]
             if over:
-                whole = fitted(
-                    (await self.translation()).hypotheses[0].text, self._part
-                )
+                answer = await self.translation()
+                kept = kept_places(self._part, answer, 0)
+                whole = fitted(answer.hypotheses[0].text, self._part, kept)
                 yield whole.text[len(said) :]
                 return
             if sure:
@@ -82,14 +83,16 @@ class Live:
                 await self._read_once()
                 return
             except Overloaded:
-                if not admitted:
+                # What has been said may have been read, and is not said twice.
+                if self._begun or not admitted:
                     raise
-            await asyncio.sleep(min(PAUSE_S * 2**attempt, LONGEST_PAUSE_S))
+            await pause(attempt)
 
     async def _read_once(self) -> None:
         pieces = self._layer.stream(self._part.text, self._options, self._caller)
         async with aclosing(pieces):
             async for piece in pieces:
+                self._begun |= bool(piece.text)
                 self._waiting += piece.text
                 self._translation = piece.translation
                 self._news.set()

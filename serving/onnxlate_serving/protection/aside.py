@@ -4,6 +4,8 @@ from dataclasses import replace
 
 from onnxlate.answer import AnswerWarning, Span, TermOutcome, TermUse
 
+from ..glossary import forms
+from ..terminology import spoken
 from ..translation import TranslatedHypothesis, Translation
 from .offsets import OffsetMap
 
@@ -16,10 +18,12 @@ def moved(
 ) -> Translation:
     """Its terms and warnings; `to_target` is None if `target` is of another hypothesis
     than they speak of."""
+    taken: set[int] = set()
     return replace(
         translation,
         terms=tuple(
-            _term(each, to_source, to_target, target) for each in translation.terms
+            _term(each, to_source, to_target, target, taken)
+            for each in translation.terms
         ),
         warnings=tuple(
             _warning(each, to_source, to_target, target)
@@ -54,18 +58,23 @@ def hypothesis_moved(
 
 
 def _term(
-    use: TermUse, to_source: OffsetMap, to_target: OffsetMap | None, target: str
+    use: TermUse,
+    to_source: OffsetMap,
+    to_target: OffsetMap | None,
+    target: str,
+    taken: set[int],
 ) -> TermUse:
+    """`taken` are the places in the target where other terms begin."""
     source = to_source.span(use.source)
     if to_target:
         span = to_target.span(use.target) if use.target else None
         return replace(use, source=source, target=span)
-    at = target.casefold().find(use.term.target.casefold())
-    if at < 0:
-        missed = TermOutcome.MISSED
-        return replace(use, source=source, target=None, outcome=missed)
-    span = Span(at, at + len(use.term.target))
-    return replace(use, source=source, target=span, outcome=TermOutcome.APPLIED)
+    if use.outcome is TermOutcome.NOT_APPLICABLE:
+        return replace(use, source=source, target=None)
+    variants = [form for each in forms(use.term) for form in (each, each.upper())]
+    span = spoken(variants, target, taken)
+    outcome = TermOutcome.APPLIED if span else TermOutcome.MISSED
+    return replace(use, source=source, target=span, outcome=outcome)
 
 
 def _warning(

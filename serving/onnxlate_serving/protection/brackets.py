@@ -11,7 +11,7 @@ from onnxlate.answer import Span
 
 from .apart import Setting
 from .case import Case
-from .frame import BRACKETS, start_of_marks
+from .frame import BRACKETS, end_of_words
 from .items import Item
 from .offsets import OffsetMap, Rewriter
 from .seams import stands_alone
@@ -53,7 +53,8 @@ class Asides:
         return self._put(translation, found) if len(found) == len(places) else None
 
     def at_the_end(self, translation: str) -> Setting:
-        return self._put(translation, [start_of_marks(translation)] * len(self.asides))
+        end = end_of_words(translation, self.rest.items)
+        return self._put(translation, [end] * len(self.asides))
 
     def _place(self, aside: Aside, translation: str) -> int | None:
         at = _only(aside.anchor, self.rest.text)

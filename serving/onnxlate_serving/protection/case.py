@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from onnxlate.answer import ProtectedItem, Span
+from onnxlate.answer import ProtectedItem, Span, TermUse
 from onnxlate.finish import FinishReason
 
 from ..options import TranslateOptions
@@ -18,6 +18,8 @@ class Case:
     items: tuple[Item, ...]
     options: TranslateOptions
     """Of a sentence, with nothing to protect any more."""
+    unused: tuple[TermUse, ...] = ()
+    """Terms that items have characters of."""
 
     @property
     def only_items(self) -> bool:

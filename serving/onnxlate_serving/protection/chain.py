@@ -31,6 +31,8 @@ class Abilities:
     beam_size: int
     """By default."""
     max_beam_size: int
+    length_penalty: float = 1.0
+    """By default."""
 
 
 def attempts(case: Case, can: Abilities) -> Iterator[Attempt]:
@@ -54,7 +56,7 @@ def attempts(case: Case, can: Abilities) -> Iterator[Attempt]:
         if asides:
             for attempt in _fluent(asides.rest, can):
                 yield Apart(attempt, asides.to_source, asides.items, asides.at_the_end)
-        yield from _in_pieces(case)
+        yield from _in_pieces(case, can)
         yield from _partly(case, can)
 
 
@@ -82,12 +84,15 @@ def _verbatim(case: Case, wide: TranslateOptions | None) -> Iterator[Attempt]:
         yield Verbatim(case, wide, "verbatim, wider beam")
 
 
-def _in_pieces(case: Case) -> Iterator[Attempt]:
+def _in_pieces(case: Case, can: Abilities) -> Iterator[Attempt]:
     pieces = pieces_of(case)
     first = next(each for each in pieces if not each.span.of(case.text).isspace())
     # A prefix in front of a copied item would be more than the caller said.
     if not case.options.target_prefix or not first.copied:
-        yield InPieces(case, pieces)
+        penalty = case.options.length_penalty
+        if penalty is None:
+            penalty = can.length_penalty
+        yield InPieces(case, pieces, penalty)
 
 
 def _partly(case: Case, can: Abilities) -> Iterator[Attempt]:

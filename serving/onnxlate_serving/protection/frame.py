@@ -6,6 +6,7 @@ there were nothing else.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from onnxlate.answer import Span
@@ -127,10 +128,26 @@ def in_frame(frame: Frame, core: str) -> Setting:
 def _place_at_end(core: str, frame: Frame) -> Span:
     """Where in a translation what is copied behind it belongs, instead of what."""
     size = len(core)
-    marks = start_of_marks(core)
-    if frame.case.text[: frame.core.end].endswith(tuple(ENDS)):
+    marks = end_of_words(core, [item for item in frame.case.items if frame.has(item)])
+    before, behind = frame.core.of(frame.case.text), frame.case.text[frame.marks :]
+    if before.endswith(tuple(ENDS)):
         return Span(size, size)
-    if frame.marks < len(frame.case.text):
-        return Span(marks, marks)
+    if behind:
+        tail = size - len(behind)
+        at = tail if tail >= marks and core.endswith(behind) else marks
+        return Span(at, at)
     # A full stop that the source has not would be taken for a part of a URL.
-    return Span(marks if frame.core.end < frame.marks else size, size)
+    added = frame.core.end < frame.marks and not before.endswith(tuple(MARKS_AT_END))
+    return Span(marks if added else size, size)
+
+
+def end_of_words(text: str, items: Iterable[Item]) -> int:
+    """Where the marks at its end begin; the full stop of "10 p.m." is none of them."""
+    marks = start_of_marks(text)
+    ends = (
+        end
+        for item in items
+        for end in range(marks + 1, len(text) + 1)
+        if text.endswith(item.text, 0, end)
+    )
+    return max(ends, default=marks)

@@ -1,11 +1,11 @@
 """Finds what is to be protected."""
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from onnxlate.answer import ItemKind, Span, Term
+from onnxlate.answer import ItemKind, Span
 
+from ..glossary import Match
 from .patterns import SYMBOLS, WORDY, may_have_items, pattern
 
 CLOSING = {")": "(", "]": "[", "}": "{"}
@@ -86,22 +86,28 @@ def united(text: str, items: Iterable[Item]) -> list[Item]:
     return one
 
 
-def outside_terms(items: list[Item], text: str, terms: Sequence[Term]) -> list[Item]:
+def outside_terms(items: Iterable[Item], terms: Sequence[Match]) -> list[Item]:
     """Without the numbers of terms: that of "Windows 11" is the glossary's business."""
-    numbered = [each.source for each in terms if may_have_items(each.source)]
-    spans = [
-        match.span()
-        for source in numbered
-        for match in re.finditer(re.escape(source), text, re.IGNORECASE)
-    ]
     return [
         item
         for item in items
         if item.kind is not ItemKind.NUMBER
         or not any(
-            start <= item.span.start and item.span.end <= end for start, end in spans
+            each.source.start <= item.span.start and item.span.end <= each.source.end
+            for each in terms
         )
     ]
+
+
+def inside_items(terms: Iterable[Match], items: Sequence[Item]) -> list[Match]:
+    """The terms that what is kept has characters of: nobody translates those."""
+    return [
+        term for term in terms if any(overlap(term.source, item.span) for item in items)
+    ]
+
+
+def overlap(one: Span, other: Span) -> bool:
+    return one.start < other.end and other.start < one.end
 
 
 def phrases_in(text: str, phrases: Iterable[str]) -> list[Item]:

@@ -13,6 +13,7 @@ from onnxlate.answer import (
 )
 from onnxlate.finish import FinishReason
 
+from ..scores import joint_score
 from ..translation import TranslatedHypothesis, Translation
 from .case import Case, kept
 
@@ -23,8 +24,10 @@ ENDS = ".!?…。！？"
 class Joint:
     """Grows from the source's first character to its last."""
 
-    def __init__(self, case: Case) -> None:
+    def __init__(self, case: Case, length_penalty: float) -> None:
+        """`length_penalty` is the one in effect."""
         self._case = case
+        self._length_penalty = length_penalty
         self._text = ""
         self._finish_reason = FinishReason.EOS
         self._scores: list[tuple[float, int]] = []  # and of how many tokens
@@ -129,11 +132,10 @@ class Joint:
         )
 
     def _score(self) -> float | None:
-        """The pieces' mean, by their tokens; what is copied is certain."""
+        """That of the pieces together; what is copied is certain."""
         if not self._case.options.return_scores:
             return None
-        total = sum(tokens for _, tokens in self._scores)
-        return sum(score * tokens for score, tokens in self._scores) / max(1, total)
+        return joint_score(self._scores, self._length_penalty)
 
 
 def _as_open(text: str, source: str) -> str:

@@ -26,8 +26,11 @@ class Piece:
 class InPieces:
     name = "pieces"
 
-    def __init__(self, case: Case, pieces: Sequence[Piece]) -> None:
+    def __init__(
+        self, case: Case, pieces: Sequence[Piece], length_penalty: float
+    ) -> None:
         self._case = case
+        self._length_penalty = length_penalty
         self._pieces = pieces
 
     def asks(self) -> Sequence[Ask]:
@@ -48,7 +51,7 @@ class InPieces:
         return asks
 
     def answer(self, found: Sequence[Translation]) -> Translation | None:
-        joint = Joint(self._case)
+        joint = Joint(self._case, self._length_penalty)
         translations = iter(found)
         for piece in self._pieces:
             if piece.copied:

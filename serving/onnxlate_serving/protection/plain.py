@@ -34,9 +34,10 @@ class Copied:
 
     def answer(self, found: Sequence[Translation]) -> Translation | None:
         [blank] = found
-        [hypothesis] = blank.hypotheses
         return replace(
             blank,
-            hypotheses=(replace(hypothesis, text=self._case.text),),
+            hypotheses=tuple(
+                replace(each, text=self._case.text) for each in blank.hypotheses
+            ),
             protected_items=tuple(kept(each, each.span) for each in self._case.items),
         )

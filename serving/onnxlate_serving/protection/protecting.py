@@ -1,43 +1,44 @@
 """A translator from which comes out as it went in what is not to be translated."""
 
+import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
-from typing import Protocol
 
-from onnxlate.answer import Format
+from onnxlate.answer import Format, TermOutcome, TermUse
 from onnxlate.errors import InvalidRequest
 
 from ..caller import ANYBODY, Caller
 from ..config import RequestLimits
+from ..glossary import Glossaries, Glossary, checked, matches
+from ..layer import Layer
 from ..options import TranslateOptions
+from ..patience import translate_patiently
 from ..translation import TextPiece, Translation
 from .case import Ask, Attempt, Case
 from .chain import Abilities, attempts
-from .items import Finder, outside_terms
+from .items import Finder, inside_items, outside_terms, overlap
 
 MAX_PHRASES = 1000
 """In one call; each is looked for in every text."""
 
 
-class Sentences(Protocol):
-    """What translates a sentence: the translator, or another layer on it."""
+SHORT = 4096
+"""Characters that are looked through in no time; more are beside the event loop."""
 
-    async def translate(
-        self, texts: Sequence[str], options: TranslateOptions, caller: Caller = ANYBODY
-    ) -> list[Translation]: ...
+NO_GLOSSARIES = Glossaries(None)
 
-    def stream(
-        self, text: str, options: TranslateOptions, caller: Caller = ANYBODY
-    ) -> AsyncGenerator[TextPiece, None]: ...
+Named = Callable[[str], tuple[str, Glossary]]
 
 
 @dataclass(slots=True)
 class Job:
     """A text, and the ways to translate it that are left."""
 
+    case: Case
     ways: Iterator[Attempt]
     way: Attempt
     answer: Translation | None = None
@@ -52,11 +53,14 @@ class Protecting:
 
     def __init__(
         self,
-        below: Sentences,
+        below: Layer,
         source_language: str,
         abilities: Abilities,
         limits: RequestLimits,
+        named: Named = NO_GLOSSARIES.named,
     ) -> None:
+        """`named` finds the glossaries that are stored."""
+        self._named = named
         self._below = below
         self._finder = Finder(source_language)
         self._abilities = abilities
@@ -74,10 +78,10 @@ class Protecting:
         check(options.protected_phrases)
         if not 1 <= len(texts) <= self._limits.max_texts:
             return await self._below.translate(texts, options, caller)  # which refuses
-        jobs = [self._job(self._case(text, options)) for text in texts]
+        jobs = list(map(self._job, await self._cases(texts, options)))
         pending = jobs
         while pending:
-            await self._try(pending, caller)
+            await self._try(pending, caller, admitted=pending is not jobs)
             pending = [job for job in pending if job.answer is None]
             for job in pending:
                 job.way = next(job.ways)
@@ -88,7 +92,7 @@ class Protecting:
     ) -> AsyncGenerator[TextPiece, None]:
         """As Translator's; with something to keep, the whole at once."""
         check(options.protected_phrases)
-        case = self._case(text, options)
+        [case] = await self._cases([text], options)
         if case.items:
             [whole] = await self.translate([text], options, caller)
             yield TextPiece(whole.hypotheses[0].text, whole)
@@ -97,44 +101,96 @@ class Protecting:
             async for piece in pieces:
                 yield piece
 
-    def _case(self, text: str, options: TranslateOptions) -> Case:
+    async def _cases(
+        self, texts: Sequence[str], options: TranslateOptions
+    ) -> list[Case]:
+        glossaries = self._glossaries(options)
+
+        def look() -> list[Case]:
+            return [self._case(text, options, glossaries) for text in texts]
+
+        short = sum(map(len, texts)) <= SHORT
+        return look() if short else await asyncio.to_thread(look)
+
+    def _glossaries(self, options: TranslateOptions) -> list[Glossary]:
+        """As the translator has them; raises InvalidRequest as it does."""
+        own = Glossary(
+            checked(term, f"terms[{index}]") for index, term in enumerate(options.terms)
+        )
+        stored = [self._named(options.glossary)[1]] if options.glossary else []
+        return [each for each in (own, *stored) if each]
+
+    def _case(
+        self, text: str, options: TranslateOptions, glossaries: Sequence[Glossary]
+    ) -> Case:
         protect = options.protect
         if protect is None:
             protect = options.format is not Format.SENTENCE
         phrases = options.protected_phrases
         handed_down = replace(options, protect=False, protected_phrases=())
         items = self._finder.items(text, phrases, protect) if self._fits(text) else []
-        return Case(text, tuple(outside_terms(items, text, options.terms)), handed_down)
+        if not items:
+            return Case(text, (), handed_down)
+        terms = matches(text, glossaries) if glossaries else []
+        items = outside_terms(items, terms)
+        unused = tuple(
+            TermUse(each.term, TermOutcome.NOT_APPLICABLE, each.source)
+            for each in inside_items(terms, items)
+        )
+        return Case(text, tuple(items), handed_down, unused)
 
     def _fits(self, text: str) -> bool:
         """What does not is refused below, and costs no search."""
-        return len(text) <= self._limits.max_text_bytes
+        most = self._limits.max_text_bytes
+        return len(text) <= most and len(text.encode("utf-8", "replace")) <= most
 
     def _job(self, case: Case) -> Job:
         ways = attempts(case, self._abilities)
-        return Job(ways, next(ways))
+        return Job(case, ways, next(ways))
 
-    async def _try(self, jobs: Sequence[Job], caller: Caller) -> None:
+    async def _try(self, jobs: Sequence[Job], caller: Caller, admitted: bool) -> None:
         asked = [job.way.asks() for job in jobs]
-        found = iter(await self._answers(list(chain.from_iterable(asked)), caller))
+        together = list(chain.from_iterable(asked))
+        found = iter(await self._answers(together, caller, admitted))
         for job, asks in zip(jobs, asked, strict=True):
             job.answer = job.way.answer([next(found) for _ in asks])
+            if job.answer and job.case.unused:
+                job.answer = with_unused(job.answer, job.case.unused)
             if job.answer and job.answer.protected_items:
                 self.ways[job.way.name] += 1
 
-    async def _answers(self, asks: Sequence[Ask], caller: Caller) -> list[Translation]:
-        """In the order of `asks`; those with the same options go in one call."""
+    async def _answers(
+        self, asks: Sequence[Ask], caller: Caller, admitted: bool
+    ) -> list[Translation]:
+        """In the order of `asks`; those with the same options go in one call.
+
+        What has been `admitted`, and the rest of what has its first answers, waits for
+        room: what is done already is not thrown away.
+        """
         groups: dict[TranslateOptions, list[int]] = {}
         for index, ask in enumerate(asks):
             groups.setdefault(ask.options, []).append(index)
         found: dict[int, Translation] = {}
+        patiently = partial(translate_patiently, self._below)
         for options, indices in groups.items():
             # The pieces of a call's texts may be more than a call may have.
             for some in batched(indices, self._limits.max_texts):
                 texts = [asks[index].text for index in some]
-                answers = await self._below.translate(texts, options, caller)
+                translate = patiently if admitted or found else self._below.translate
+                answers = await translate(texts, options, caller)
                 found.update(zip(some, answers, strict=True))
         return [found[index] for index in range(len(asks))]
+
+
+def with_unused(answer: Translation, unused: Sequence[TermUse]) -> Translation:
+    """With a report of these terms, unless the model was given them all the same."""
+    more = [
+        each
+        for each in unused
+        if not any(overlap(each.source, one.source) for one in answer.terms)
+    ]
+    terms = sorted((*answer.terms, *more), key=lambda each: each.source.start)
+    return replace(answer, terms=tuple(terms))
 
 
 def batched(indices: Sequence[int], size: int) -> Iterator[Sequence[int]]:
