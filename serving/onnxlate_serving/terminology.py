@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from onnxlate.answer import AlignmentLink, Span, TermOutcome, TermUse
+from onnxlate.errors import InvalidRequest
 from onnxlate.placeholder import PLACEHOLDER, placeholders
 from onnxlate.required import Terms
 from onnxlate.text import Tokenizer
@@ -17,6 +18,9 @@ from onnxlate.text import Tokenizer
 from .glossary import Glossary, Match, capitalised, cased, forms, matches
 from .vocabulary import Vocabulary
 from .words import joined, places
+
+MAX_FOUND = 256
+"""Terms in one sentence: as many as most models read tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +126,17 @@ class Terminology:
 
     def plan(self, text: str, glossaries: Sequence[Glossary], prefix: str) -> Plan:
         """`prefix` is what the translation begins with: what it says is not said
-        once more."""
+        once more.
+
+        Raises InvalidRequest for a text of hardly anything but terms: each is a demand
+        on the search.
+        """
         found = tuple(matches(text, glossaries))
+        if len(found) > MAX_FOUND:
+            raise InvalidRequest(
+                f"terms occur {len(found)} times in one text; they may {MAX_FOUND} "
+                "times: split it into sentences"
+            )
         targets = tuple(
             tuple(cased(m.term, form, m.source.of(text)) for form in forms(m.term))
             for m in found

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import sentencepiece
 
+import onnxlate_serving
 from onnxlate.answer import Span, Term
 from onnxlate.errors import ConfigError, InvalidRequest
 from onnxlate.placeholder import placeholder
@@ -148,3 +149,14 @@ def test_a_model_may_have_more_than_ten_placeholders(tmp_path: Path) -> None:
     assert plan.fill("\u27e610\u27e7, \u27e611\u27e7").text == "Katze, Hund"
     ids = [terminology.source_ids[each] for each in plan.slots]
     assert ids == [EOS_ID + 12, EOS_ID + 11]
+
+
+def test_a_text_of_hardly_anything_but_terms_is_refused() -> None:
+    bundle = Path(onnxlate_serving.__file__).parent / "default_bundle"
+    tokenizer = Tokenizer(bundle / "joint.spm")
+    terminology = Terminology(tokenizer, tokenizer, Vocabulary(tokenizer))
+    glossary = Glossary([Term("dog", "Hund")])
+
+    assert len(terminology.plan("dog " * 256, [glossary], prefix="").found) == 256
+    with pytest.raises(InvalidRequest, match="occur 257 times"):
+        terminology.plan("dog " * 257, [glossary], prefix="")

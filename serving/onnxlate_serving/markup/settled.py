@@ -18,8 +18,8 @@ from onnxlate.answer import (
 from onnxlate.finish import FinishReason
 
 from ..options import TranslateOptions
+from ..scores import joint_score
 from ..translation import TranslatedHypothesis, Translation
-from .scores import Score, score_of_all
 
 Item = TypeVar("Item", ProtectedItem, TermUse)
 
@@ -42,7 +42,7 @@ class Settled:
     num_dropped: int = 0
     num_target_tokens: int = 0
     unfinished: bool = False
-    scores: tuple[Score, ...] = ()
+    scores: tuple[tuple[float, int], ...] = ()
     """Of its parts; none if nobody asked."""
 
     @property
@@ -109,7 +109,7 @@ class Settled:
         length penalty of its scores."""
         score = None
         if options.return_scores:
-            score = score_of_all(self.scores, penalty)
+            score = joint_score(self.scores, penalty)
         reason = FinishReason.LENGTH if self.unfinished else FinishReason.EOS
         hypothesis = TranslatedHypothesis(
             self.text,

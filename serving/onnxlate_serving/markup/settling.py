@@ -11,7 +11,6 @@ from .atoms import Block, Copied, Kept, Kind, Value
 from .kept import found
 from .placement import Misplaced, place
 from .rendering import Where, Writer, Written, as_it_was, where_in_source
-from .scores import Score
 from .settled import Settled, copied, joined
 from .words import Answer, Piece
 
@@ -148,9 +147,9 @@ class _Shift:
     def settled(self) -> Settled:
         given = self._translation
         said = given.hypotheses[0]
-        scores: tuple[Score, ...] = ()
+        scores: tuple[tuple[float, int], ...] = ()
         if said.score is not None:
-            scores = (Score(said.score, said.num_target_tokens),)
+            scores = ((said.score, said.num_target_tokens),)
         return Settled(
             source_size=len(self._block.raw),
             text=self._written.text,
