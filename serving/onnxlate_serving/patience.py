@@ -1,15 +1,13 @@
 """Waits for room, for the sake of what has been done already."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable
 from itertools import count
+from typing import TypeVar
 
 from onnxlate.errors import Overloaded
 
-from .caller import Caller
-from .layer import Layer
-from .options import TranslateOptions
-from .translation import Translation
+T = TypeVar("T")
 
 PAUSE_S = 0.05
 """How long to stay outside before trying again; longer each time, up to"""
@@ -17,13 +15,11 @@ PAUSE_S = 0.05
 LONGEST_PAUSE_S = 1.0
 
 
-async def translate_patiently(
-    layer: Layer, texts: Sequence[str], options: TranslateOptions, caller: Caller
-) -> list[Translation]:
-    """As the layer does, which is asked again while it is full."""
+async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
+    """What it gives, asked again while others have filled the waiting line."""
     for attempt in count():
         try:
-            return await layer.translate(texts, options, caller)
+            return await ask()
         except Overloaded:
             await pause(attempt)
     raise AssertionError("counting ends nowhere")

@@ -3,8 +3,7 @@
 Its errors become statuses in border.py.
 """
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, fields
 from typing import Any
@@ -14,7 +13,7 @@ from grpc.aio import ServicerContext
 
 from onnxlate import wire
 from onnxlate.answer import Format
-from onnxlate.errors import InvalidRequest, Overloaded, Unavailable
+from onnxlate.errors import InvalidRequest, Unavailable
 from onnxlate.v1 import translation_pb2 as pb
 from onnxlate.v1 import translation_pb2_grpc as pb_grpc
 from onnxlate.wire import Ruler
@@ -28,7 +27,7 @@ from .deployment import Deployment
 from .metrics import Metrics
 from .models import Models
 from .options import TranslateOptions
-from .refusals import RETRY_AFTER_MS
+from .patience import patiently
 from .statuses import status_of
 from .translation import TranslatedHypothesis, Translation
 from .unreadable import refuse_unreadable
@@ -190,17 +189,6 @@ async def entries_of(
         if request.HasField("options"):
             options = request.options
         yield Entry(request.id, request.text, options)
-
-
-async def patiently(
-    ask: Callable[[], Awaitable[list[Translation]]],
-) -> list[Translation]:
-    """Asks again while others have filled the waiting line: a batch is in no hurry."""
-    while True:
-        try:
-            return await ask()
-        except Overloaded:
-            await asyncio.sleep(RETRY_AFTER_MS / 1000)
 
 
 def failure(error: Exception, context: ServicerContext[Any, Any]) -> pb.Failure:

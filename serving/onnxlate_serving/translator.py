@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import chain
 
 from onnxlate.answer import Span, Term, Token
 from onnxlate.bundle import Bundle, Manifest
-from onnxlate.errors import BundleError, InvalidRequest, Overloaded, SourceTooLong
+from onnxlate.errors import BundleError, InvalidRequest, SourceTooLong
 from onnxlate.placeholder import count_placeholders
 from onnxlate.search import FinishReason, Hypothesis
 from onnxlate.text import Detokenizer, Tokenizer
@@ -20,8 +20,10 @@ from .explanation import Answered, Explainer
 from .glossary import Glossaries, Glossary, checked
 from .looking import Looking
 from .options import Demands, TranslateOptions
+from .patience import patiently
 from .request import Request
 from .result_cache import Answer, Question, ResultCache
+from .sizes import check_number, check_size
 from .terminology import Plan, Terminology
 from .translation import TextPiece, TranslatedHypothesis, Translation
 from .vocabulary import Vocabulary
@@ -35,9 +37,6 @@ LOOKED_UP = 1000
 READY = 32
 """Terms, bans and prefixes of the latest requests that are kept ready: some hundred
 kilobytes each."""
-
-AGAIN_S = 0.05
-"""Before what is left of a call asks again for room."""
 
 PLANNED = 4096
 """Characters of a call in which terms are looked for without a thread."""
@@ -137,11 +136,7 @@ class Translator:
         Raises InvalidRequest, SourceTooLong, Overloaded, DeadlineExceeded,
         Unavailable, ServerFailure.
         """
-        if not 1 <= len(texts) <= self._limits.max_texts:
-            raise InvalidRequest(
-                f"{len(texts)} texts in one call; "
-                f"it takes from 1 to {self._limits.max_texts}"
-            )
+        check_number(texts, self._limits)
         wishes = self._wishes(options)
         self._check_room(texts, caller)
         named = {f"texts[{index}]": text for index, text in enumerate(texts)}
@@ -246,27 +241,22 @@ class Translator:
         size = self._limits.max_texts
         for at in range(0, len(unknown), size):
             some = unknown[at : at + size]
-            answers |= await self._decoded(some, caller, admitted=at > 0)
+            ask = partial(self._decoded, some, caller)
+            # A call that was let in waits for room with the rest of it.
+            answers |= await (patiently(ask) if at else ask())
         return answers
 
     async def _decoded(
-        self, questions: Sequence[Question], caller: Caller, admitted: bool
+        self, questions: Sequence[Question], caller: Caller
     ) -> dict[Question, Answer]:
-        """Side by side; a call that is `admitted` waits for room."""
+        """Side by side."""
         requests = [Request(each.source_ids, each.options) for each in questions]
-        while True:
-            try:
-                with self._crew.decoding(requests, caller) as outboxes:
-                    found = [await outbox.outcome() for outbox in outboxes]
-            except Overloaded:
-                if not admitted:
-                    raise
-                await asyncio.sleep(AGAIN_S)
-                continue
-            answers = dict(zip(questions, found, strict=True))
-            for question, answer in answers.items():
-                self._cache.put(question, answer)
-            return answers
+        with self._crew.decoding(requests, caller) as outboxes:
+            found = [await outbox.outcome() for outbox in outboxes]
+        answers = dict(zip(questions, found, strict=True))
+        for question, answer in answers.items():
+            self._cache.put(question, answer)
+        return answers
 
     def _check_room(self, texts: Sequence[str], caller: Caller) -> None:
         """Refuses before it reads anything, unless it may know the answers.
@@ -320,12 +310,7 @@ class Translator:
         return read()
 
     def _read(self, text: str, name: str, wishes: Wishes) -> Source:
-        num_bytes = len(text.encode("utf-8", "replace"))
-        if num_bytes > self._limits.max_text_bytes:
-            raise InvalidRequest(
-                f"{name} has {num_bytes} bytes; this server takes "
-                f"{self._limits.max_text_bytes}: split it into sentences"
-            )
+        check_size(text, name, self._limits, "into sentences")
         plan = Plan(text)
         if wishes.glossaries:
             plan = self._terminology.plan(text, wishes.glossaries, wishes.begins_with)

@@ -8,11 +8,12 @@ and have their turns (waiting.py).
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 from ..caller import Caller
 from ..layer import Layer
 from ..options import TranslateOptions
-from ..patience import translate_patiently
+from ..patience import patiently
 from ..translation import Translation
 
 GROUP = 64
@@ -44,7 +45,9 @@ async def translate_many(
         async with places:
             if number == 0 and not admitted:
                 return await layer.translate(groups[number], options, caller)
-            return await translate_patiently(layer, groups[number], options, caller)
+            return await patiently(
+                partial(layer.translate, groups[number], options, caller)
+            )
 
     try:
         async with asyncio.TaskGroup() as tasks:

@@ -16,6 +16,7 @@ from ..config import RequestLimits
 from ..guard.guard import Guard
 from ..layer import Layer
 from ..options import TranslateOptions
+from ..sizes import check_pages
 from ..translation import TextPiece, Translation
 from .again import SAFE_BEAM, better, safer, suspicious
 from .assembly import assembled
@@ -157,19 +158,8 @@ class Documents:
         yield TextPiece(text[copied:], whole)
 
     def _check(self, texts: Sequence[str], options: TranslateOptions) -> None:
-        limits = self._limits
-        if not 1 <= len(texts) <= limits.max_texts:
-            raise InvalidRequest(
-                f"{len(texts)} texts in one call; it takes from 1 to {limits.max_texts}"
-            )
-        for index, text in enumerate(texts):
-            num_bytes = len(text.encode("utf-8", "replace"))
-            if num_bytes > limits.max_text_bytes:
-                raise InvalidRequest(
-                    f"texts[{index}] has {num_bytes} bytes; this server takes "
-                    f"{limits.max_text_bytes}: split it between two paragraphs"
-                )
-        options.check(self._manifest.defaults, self._manifest.limits, limits)
+        check_pages(texts, self._limits)
+        options.check(self._manifest.defaults, self._manifest.limits, self._limits)
 
     async def _parts(
         self, texts: Sequence[str], options: TranslateOptions

@@ -13,6 +13,7 @@ from ..caller import ANYBODY, Caller
 from ..config import RequestLimits
 from ..layer import Layer
 from ..options import TranslateOptions
+from ..sizes import check_pages
 from ..translation import TextPiece, Translation
 from .atoms import Block, Passage
 from .html import read_html
@@ -115,18 +116,7 @@ class Markup:
         return joined(parts).translation(options, penalty)
 
     def _check(self, texts: Sequence[str], options: TranslateOptions) -> None:
-        limits = self._limits
-        if not 1 <= len(texts) <= limits.max_texts:
-            raise InvalidRequest(
-                f"{len(texts)} texts in one call; it takes from 1 to {limits.max_texts}"
-            )
-        for index, text in enumerate(texts):
-            num_bytes = len(text.encode("utf-8", "replace"))
-            if num_bytes > limits.max_text_bytes:
-                raise InvalidRequest(
-                    f"texts[{index}] has {num_bytes} bytes; this server takes "
-                    f"{limits.max_text_bytes}: split it between two paragraphs"
-                )
+        check_pages(texts, self._limits)
         if options.target_prefix:
             raise InvalidRequest(
                 "target_prefix is what one sentence begins with; it says nothing of "

@@ -16,7 +16,7 @@ from ..config import RequestLimits
 from ..glossary import Glossaries, Glossary, checked, matches
 from ..layer import Layer
 from ..options import TranslateOptions
-from ..patience import translate_patiently
+from ..patience import patiently
 from ..translation import TextPiece, Translation
 from .case import Ask, Attempt, Case
 from .chain import Abilities, attempts
@@ -171,13 +171,13 @@ class Protecting:
         for index, ask in enumerate(asks):
             groups.setdefault(ask.options, []).append(index)
         found: dict[int, Translation] = {}
-        patiently = partial(translate_patiently, self._below)
         for options, indices in groups.items():
             # The pieces of a call's texts may be more than a call may have.
             for some in batched(indices, self._limits.max_texts):
                 texts = [asks[index].text for index in some]
-                translate = patiently if admitted or found else self._below.translate
-                answers = await translate(texts, options, caller)
+                translate = partial(self._below.translate, texts, options, caller)
+                waits = admitted or bool(found)
+                answers = await (patiently(translate) if waits else translate())
                 found.update(zip(some, answers, strict=True))
         return [found[index] for index in range(len(asks))]
 

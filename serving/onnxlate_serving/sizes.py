@@ -1,0 +1,31 @@
+"""What is refused for its size before anything is done for it."""
+
+from collections.abc import Sequence
+
+from onnxlate.errors import InvalidRequest
+
+from .config import RequestLimits
+
+
+def check_number(texts: Sequence[str], limits: RequestLimits) -> None:
+    if not 1 <= len(texts) <= limits.max_texts:
+        raise InvalidRequest(
+            f"{len(texts)} texts in one call; it takes from 1 to {limits.max_texts}"
+        )
+
+
+def check_size(text: str, name: str, limits: RequestLimits, advice: str) -> None:
+    """`name` is what the caller calls the text, `advice` where it may be split."""
+    num_bytes = len(text.encode("utf-8", "replace"))
+    if num_bytes > limits.max_text_bytes:
+        raise InvalidRequest(
+            f"{name} has {num_bytes} bytes; this server takes "
+            f"{limits.max_text_bytes}: split it {advice}"
+        )
+
+
+def check_pages(texts: Sequence[str], limits: RequestLimits) -> None:
+    """Of texts that are more than a sentence each."""
+    check_number(texts, limits)
+    for index, text in enumerate(texts):
+        check_size(text, f"texts[{index}]", limits, "between two paragraphs")
