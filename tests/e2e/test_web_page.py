@@ -30,7 +30,7 @@ ARGUMENTS = [
     *("--disable-component-update", "--disable-sync", "--no-first-run"),
 ]
 
-MAX_PAGE_BYTES = 60_000
+MAX_PAGE_BYTES = 60 * 1024
 
 TEXT = "a b c. d e f."
 

@@ -59,19 +59,20 @@ async def test_more_blocks_than_texts_in_a_call_are_several_calls() -> None:
 
 async def test_many_small_passages_leave_others_their_turns() -> None:
     """Each is short; all of them are not."""
-    pauses: list[float] = []
+    turns = 0
 
     async def another() -> None:
+        nonlocal turns
         while True:
-            begin = perf_counter()
             await asyncio.sleep(0.001)
-            pauses.append(perf_counter() - begin)
+            turns += 1
 
     other = asyncio.create_task(another())
     text = "<p>Hello <b>you</b> there</p>" * 2000
     await Markup(Mover(backwards), RequestLimits()).translate([text], HTML)
     other.cancel()
-    assert max(pauses) < sum(pauses) / 4
+    # Hundreds; were the passages put together in the event loop, some ten.
+    assert turns > 50
 
 
 async def test_blocks_are_counted() -> None:
@@ -205,7 +206,7 @@ async def test_more_marks_than_people_write_are_copied(piece: str) -> None:
     [answer] = await Markup(Mover(backwards), RequestLimits()).translate(
         [text], MARKDOWN
     )
-    assert perf_counter() - begin < 2
+    assert perf_counter() - begin < LONG_S / 3
     assert answer.hypotheses[0].text == text
     assert [each.kind for each in answer.warnings] == [WarningKind.UNTRANSLATED]
     assert "lines and marks" in answer.warnings[0].details
