@@ -1,20 +1,17 @@
 """One translation of the whole, from those of its parts."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from onnxlate.answer import (
-    AlignmentLink,
-    AnswerWarning,
-    ProtectedItem,
     Segment,
     Span,
-    TermUse,
     Token,
 )
 from onnxlate.finish import FinishReason
 
 from ..options import TranslateOptions
+from ..relocated import relocated
 from ..scores import joint_score
 from ..translation import TranslatedHypothesis, Translation
 from .gaps import Fitted, fitted, kept_places
@@ -68,17 +65,17 @@ def assembled(
         ),
         segments=tuple(_segments(text, best, options)),
         protected_items=tuple(
-            moved_item(item, each.from_source, each.from_target)
+            relocated(item, each.from_source.span, each.from_target.span)
             for each, answer in zip(best, answers, strict=True)
             for item in answer.protected_items
         ),
         terms=tuple(
-            moved_term(term, each.from_source, each.from_target)
+            relocated(term, each.from_source.span, each.from_target.span)
             for each, answer in zip(best, answers, strict=True)
             for term in answer.terms
         ),
         warnings=tuple(
-            moved_warning(warning, each.from_source, each.from_target)
+            relocated(warning, each.from_source.span, each.from_target.span)
             for each, answer in zip(best, answers, strict=True)
             for warning in answer.warnings
         ),
@@ -122,11 +119,7 @@ def _hypothesis(
             for token in each.hypothesis.tokens
         ),
         alignment=tuple(
-            AlignmentLink(
-                each.from_source.span(link.source),
-                each.from_target.span(link.target),
-                link.probability,
-            )
+            relocated(link, each.from_source.span, each.from_target.span)
             for each in placed
             for link in each.hypothesis.alignment
         ),
@@ -162,27 +155,3 @@ def _segments(
     if source < len(text):
         copied = Span(source, len(text))
         yield Segment(copied, copied.moved(target - source), translated=False)
-
-
-def moved_item(item: ProtectedItem, source: Places, target: Places) -> ProtectedItem:
-    return replace(
-        item,
-        source=source.span(item.source),
-        target=target.span(item.target) if item.target else None,
-    )
-
-
-def moved_term(term: TermUse, source: Places, target: Places) -> TermUse:
-    return replace(
-        term,
-        source=source.span(term.source),
-        target=target.span(term.target) if term.target else None,
-    )
-
-
-def moved_warning(
-    warning: AnswerWarning, source: Places, target: Places
-) -> AnswerWarning:
-    return replace(
-        warning, source=source.span(warning.source), target=target.span(warning.target)
-    )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 
 from onnxlate.answer import (
@@ -18,6 +19,7 @@ from onnxlate.answer import (
 from onnxlate.finish import FinishReason
 
 from ..options import TranslateOptions
+from ..relocated import relocated
 from ..scores import joint_score
 from ..translation import TranslatedHypothesis, Translation
 
@@ -52,35 +54,14 @@ class Settled:
 
     def moved(self, source: int, target: int) -> "Settled":
         """The same further on."""
+        places = partial(Span.moved, by=source), partial(Span.moved, by=target)
         return replace(
             self,
-            segments=tuple(
-                _moved_segment(each, source, target) for each in self.segments
-            ),
-            items=tuple(
-                replace(
-                    i,
-                    source=i.source.moved(source),
-                    target=i.target and i.target.moved(target),
-                )
-                for i in self.items
-            ),
-            terms=tuple(
-                replace(
-                    t,
-                    source=t.source.moved(source),
-                    target=t.target and t.target.moved(target),
-                )
-                for t in self.terms
-            ),
-            warnings=tuple(
-                replace(w, source=w.source.moved(source), target=w.target.moved(target))
-                for w in self.warnings
-            ),
-            links=tuple(
-                replace(k, source=k.source.moved(source), target=k.target.moved(target))
-                for k in self.links
-            ),
+            segments=tuple(relocated(each, *places) for each in self.segments),
+            items=tuple(relocated(each, *places) for each in self.items),
+            terms=tuple(relocated(each, *places) for each in self.terms),
+            warnings=tuple(relocated(each, *places) for each in self.warnings),
+            links=tuple(relocated(each, *places) for each in self.links),
             tokens=tuple(
                 replace(t, target=t.target.moved(target)) for t in self.tokens
             ),
@@ -150,23 +131,18 @@ def joined(parts: Iterable[Settled]) -> Settled:
     segments: list[Segment] = []
     telling: list[Settled] = []
     for part in many:
-        segments += (_moved_segment(each, source, target) for each in part.segments)
+        segments += (
+            relocated(
+                each, partial(Span.moved, by=source), partial(Span.moved, by=target)
+            )
+            for each in part.segments
+        )
         if not part.is_plain:
             telling.append(part.moved(source, target))
         source += part.source_size
         target += len(part.text)
     text = "".join(part.text for part in many)
     return Settled(source, text, tuple(_merged(segments))).beside(telling)
-
-
-def _moved_segment(segment: Segment, source: int, target: int) -> Segment:
-    return Segment(
-        segment.source.moved(source),
-        segment.target.moved(target),
-        segment.translated,
-        segment.finish_reason,
-        segment.score,
-    )
 
 
 def _merged(segments: Iterable[Segment]) -> Iterator[Segment]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from onnxlate.answer import AlignmentLink, ItemKind, ProtectedItem, Segment, Span
 from onnxlate.finish import FinishReason
 
+from ..relocated import relocated
 from ..translation import Translation
 from .atoms import Block, Copied, Kept, Kind, Value
 from .kept import found
@@ -155,36 +156,17 @@ class _Shift:
             text=self._written.text,
             segments=self._segments(),
             items=tuple(
-                replace(
-                    each,
-                    source=self._source(each.source),
-                    target=each.target and self._target(each.target),
-                )
+                relocated(each, self._source, self._target)
                 for each in given.protected_items
             ),
             terms=tuple(
-                replace(
-                    each,
-                    source=self._source(each.source),
-                    target=each.target and self._target(each.target),
-                )
-                for each in given.terms
+                relocated(each, self._source, self._target) for each in given.terms
             ),
             warnings=tuple(
-                replace(
-                    each,
-                    source=self._source(each.source),
-                    target=self._target(each.target),
-                )
-                for each in given.warnings
+                relocated(each, self._source, self._target) for each in given.warnings
             ),
             links=tuple(
-                replace(
-                    each,
-                    source=self._source(each.source),
-                    target=self._target(each.target),
-                )
-                for each in said.alignment
+                relocated(each, self._source, self._target) for each in said.alignment
             ),
             tokens=tuple(
                 replace(each, target=self._target(each.target)) for each in said.tokens

@@ -5,6 +5,7 @@ from dataclasses import replace
 from onnxlate.answer import AnswerWarning, Span, TermOutcome, TermUse
 
 from ..glossary import forms
+from ..relocated import relocated
 from ..terminology import spoken
 from ..translation import TranslatedHypothesis, Translation
 from .offsets import OffsetMap
@@ -47,11 +48,7 @@ def hypothesis_moved(
             for each in hypothesis.tokens
         ),
         alignment=tuple(
-            replace(
-                each,
-                source=to_source.span(each.source),
-                target=to_target.span(each.target),
-            )
+            relocated(each, to_source.span, to_target.span)
             for each in hypothesis.alignment
         ),
     )

@@ -13,6 +13,7 @@ from onnxlate.answer import (
 )
 from onnxlate.finish import FinishReason
 
+from ..relocated import relocated
 from ..scores import joint_score
 from ..translation import TranslatedHypothesis, Translation
 from .case import Case, kept
@@ -65,20 +66,26 @@ class Joint:
         text = _as_open(hypothesis.text, span.of(self._case.text))
         self._count(hypothesis, translation)
         shift, size = len(self._text), len(text)
+
+        def to_source(place: Span) -> Span:
+            return place.moved(span.start)
+
+        def to_target(place: Span) -> Span:
+            return _within(place, size).moved(shift)
+
         self._tokens += (
-            replace(each, target=_within(each.target, size).moved(shift))
-            for each in hypothesis.tokens
+            replace(each, target=to_target(each.target)) for each in hypothesis.tokens
         )
         self._alignment += (
-            replace(
-                each,
-                source=each.source.moved(span.start),
-                target=_within(each.target, size).moved(shift),
-            )
-            for each in hypothesis.alignment
+            relocated(each, to_source, to_target) for each in hypothesis.alignment
         )
         self._attention += hypothesis.attention
-        self._beside(translation, span.start, shift, size)
+        self._terms += (
+            relocated(each, to_source, to_target) for each in translation.terms
+        )
+        self._warnings += (
+            relocated(each, to_source, to_target) for each in translation.warnings
+        )
         self._text += text
 
     def _count(
@@ -91,26 +98,6 @@ class Joint:
         self.num_target_tokens += hypothesis.num_target_tokens
         self._num_source_tokens += translation.num_source_tokens
         self._num_dropped += translation.num_dropped_source_tokens
-
-    def _beside(
-        self, translation: Translation, source: int, target: int, size: int
-    ) -> None:
-        self._terms += (
-            replace(
-                each,
-                source=each.source.moved(source),
-                target=each.target and _within(each.target, size).moved(target),
-            )
-            for each in translation.terms
-        )
-        self._warnings += (
-            replace(
-                each,
-                source=each.source.moved(source),
-                target=_within(each.target, size).moved(target),
-            )
-            for each in translation.warnings
-        )
 
     def translation(self) -> Translation:
         hypothesis = TranslatedHypothesis(
