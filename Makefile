@@ -3,6 +3,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 BENCH ?= --models tiny --rounds 3 --round-seconds 2 --sweep-seconds 0.5
+SOURCES := pyproject.toml constraints.txt setup.py $(wildcard serving/kernels/*)
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: setup run test lint type proto check-proto bench image pipeline
@@ -12,10 +13,10 @@ setup: .venv/dev.stamp
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
-.venv/serve.stamp: pyproject.toml constraints.txt | .venv/bin/python
+.venv/serve.stamp: $(SOURCES) | .venv/bin/python
 	$(INSTALL) -e '.[serve]' && touch $@
 
-.venv/dev.stamp: pyproject.toml constraints.txt | .venv/bin/python
+.venv/dev.stamp: $(SOURCES) | .venv/bin/python
 	$(INSTALL) -e '.[dev]' && touch $@ .venv/serve.stamp .venv/bench.stamp
 
 run: .venv/serve.stamp  ## start a server on the default model, translate through it, stop it
@@ -40,7 +41,7 @@ check-proto: proto
 pipeline: setup  ## generate a corpus, train, export, serve, translate, score
 	$(BIN)/python -m onnxlate_export.pipeline
 
-.venv/bench.stamp: pyproject.toml constraints.txt | .venv/bin/python
+.venv/bench.stamp: $(SOURCES) | .venv/bin/python
 	$(INSTALL) -e '.[bench]' && touch $@ .venv/serve.stamp
 
 bench: .venv/bench.stamp  ## we and CTranslate2 side by side, on models made on the spot

@@ -4,13 +4,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import onnx
-import onnxruntime as ort
 from onnx import NodeProto, TensorProto
 
-from onnxlate.bundle import Bundle, TensorInfo
+from onnxlate.bundle import Bundle
+from onnxlate_serving.binding import CacheBinder
+from onnxlate_serving.block import HostStorage
 from onnxlate_serving.config import RuntimeConfig
+from onnxlate_serving.decoder import Decoder, NativeDecoder, OrtDecoder
+from onnxlate_serving.decoder_state import DecoderState
 from onnxlate_serving.screen import Screen
 from onnxlate_serving.sessions import Sessions
 
@@ -20,8 +22,6 @@ POSITIONS = 24
 """Of sources and of targets so far: a sentence of ordinary length, half translated."""
 
 TOKEN_ID = 5
-
-Array = npt.NDArray[np.generic]
 
 
 def products_of(decoder: Path, rough: bool = False) -> list[Product]:
@@ -65,55 +65,41 @@ class DecoderStep:
 
     def __init__(self, bundle: Bundle, rows: int) -> None:
         """Scores roughly where the engine would."""
+        model = bundle.manifest.model
         runtime = RuntimeConfig(device="cpu", workers=1, threads=1)
         sessions = Sessions(bundle, runtime)
-        self._session = sessions.decoder
-        decoder = bundle.manifest.decoder
-        self._sizes = {
-            **{"rows": rows, "sentences": rows},
-            **{"capacity": POSITIONS, "source": POSITIONS},
-        }
-        self._arrays = {each.name: self._filled(each) for each in decoder.inputs}
-        for each in decoder.outputs:
-            # The present is written where the past is read.
-            past = self._arrays.get(each.name.replace("present", "past"))
-            self._arrays[each.name] = self._filled(each) if past is None else past
-        generator = sessions.generator
-        self._screen = None if generator is None else Screen(generator, rows)
-        self.rough = self._screen is not None and self._screen.pays(rows)
-        self._binding = self._session.io_binding()
-        for each in decoder.inputs:
-            _bind(self._binding.bind_input, each.name, self._arrays[each.name])
-        for each in decoder.outputs:
-            _bind(self._binding.bind_output, each.name, self._arrays[each.name])
-        if self._screen:
-            self._screen.bind(self._binding, rows, self.rough)
-
-    @property
-    def cache_bytes(self) -> int:
-        """Keys and values that a step reads, of sources and targets."""
-        caches = ("cross_", "past_")
-        return sum(
-            array.nbytes
-            for name, array in self._arrays.items()
-            if name.startswith(caches)
+        storage = HostStorage(model, np.float32)
+        screen = (
+            None if sessions.generator is None else Screen(sessions.generator, rows)
         )
+        self._state = DecoderState(CacheBinder(model, np.float32), storage, rows)
+        cross = storage.zeros(rows, POSITIONS)
+        cross.array[...] = np.random.default_rng(3).standard_normal(
+            cross.array.shape, np.float32
+        )
+        self._state.join(cross, [POSITIONS] * rows, TOKEN_ID)
+        for _ in range(POSITIONS):
+            self._state.advance()
+        self._decoder: Decoder = (
+            NativeDecoder(sessions.native.decoder, model, rows, screen)
+            if sessions.native
+            else OrtDecoder(sessions.decoder, rows, screen)
+        )
+        self._sessions = sessions  # which own weights that the graphs refer to
+        self.rough = screen is not None and (
+            sessions.native is not None or screen.pays(rows)
+        )
+        self.cache_bytes = (
+            2
+            * 2
+            * model.decoder_layers
+            * rows
+            * POSITIONS
+            * 4
+            * (model.heads * model.head_width)
+        )
+        """Keys and values that a step reads, of sources and targets."""
 
     def seconds(self, seconds: float) -> list[float]:
         """What each step took, for about so many seconds."""
-        return timed(lambda: self._session.run_with_iobinding(self._binding), seconds)
-
-    def _filled(self, tensor: TensorInfo) -> Array:
-        shape = [
-            axis if isinstance(axis, int) else self._sizes[axis] for axis in tensor.axes
-        ]
-        if tensor.dtype == "int64":
-            return np.full(shape, TOKEN_ID, np.int64)
-        if tensor.dtype == "bool":
-            return np.ones(shape, np.bool_)
-        draw = np.random.default_rng(3)
-        return draw.standard_normal(shape, np.float32).astype(tensor.dtype)
-
-
-def _bind(bind: ort.IOBinding, name: str, array: Array) -> None:
-    bind(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
+        return timed(lambda: self._decoder.run(self._state, exact=False), seconds)

@@ -28,7 +28,8 @@ PLACES = {
     ),
     "rows": (
         "onnxlate_serving.decoder_state:DecoderState.join",
-        "onnxlate_serving.decoder_state:DecoderState.feed",
+        "onnxlate_serving.decoder_state:DecoderState.advance",
+        "onnxlate_serving.decoder_state:DecoderState.masked",
         "onnxlate_serving.decoder_state:DecoderState.branch",
         "onnxlate_serving.decoder_state:DecoderState.move",
     ),
@@ -38,6 +39,8 @@ PLACES = {
         "onnxlate_serving.scheduler:Scheduler.finish",
     ),
     "runner": ("onnxlate_serving.runner:OnnxRunner.run",),
+    ENCODER: ("onnxlate_serving.encoder:NativeReader.read",),
+    DECODER: ("onnxlate_serving.decoder:NativeDecoder.run",),
     "tokenising": (
         "onnxlate.text:Tokenizer.encode",
         "onnxlate.text:Tokenizer.decode",
@@ -69,6 +72,8 @@ def watch(stopwatch: Stopwatch) -> None:
 
     def opened(self: Any, *args: Any, **kwargs: Any) -> None:
         original(self, *args, **kwargs)
+        if self.native:
+            return
         for label in (ENCODER, DECODER):
             session = getattr(self, label)
             setattr(self, label, WatchedSession(session, stopwatch, label))

@@ -30,6 +30,9 @@ Bools = npt.NDArray[np.bool_]
 LikeliestOf = Callable[[Floats], Ints]
 """(R, V) -> (R,) the token of each row."""
 
+Likeliest = Callable[[Floats, int], Ints]
+"""As candidates.likeliest: (R, V), C -> (R, C)."""
+
 MIN_ROOM = 32
 """Target positions that there is room for at first; it doubles when it is short."""
 
@@ -69,12 +72,18 @@ class Searches:
     """
 
     def __init__(
-        self, beam_size: int, eos_id: int, log_probs: LogProbs | None = None
+        self,
+        beam_size: int,
+        eos_id: int,
+        log_probs: LogProbs | None = None,
+        find: Likeliest = likeliest,
     ) -> None:
-        """`log_probs` normalises logits where something is quicker than numpy."""
+        """`log_probs` normalises logits, and `find` finds the likeliest tokens, where
+        something is quicker than numpy."""
         self._k = beam_size
         self._eos_id = eos_id
         self._log_probs_of = log_probs or NumpyLogProbs()
+        self._find = find
         self._ruled = RuledBeams(eos_id, self._log_probs_of)
         self._sentences: list[Sentence] = []
         self._state = np.zeros(
@@ -247,7 +256,7 @@ class Searches:
         return sentence.finish()
 
     def _step_beams(self, logits: Floats) -> Turn:
-        tokens = likeliest(logits, 2 * self._k)
+        tokens = self._find(logits, 2 * self._k)
         scores = self._log_probs_of.of(logits, tokens)
         required = self._apply_rules(logits, tokens, scores) if self._num_ruled else {}
         best = ranked(self._state["log_probs"], tokens, scores)

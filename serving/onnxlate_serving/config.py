@@ -20,6 +20,10 @@ WIDE = 256
 """Width from which on a single row keeps a core busy: operators are then worth sharing
 among threads, and batches need not be large."""
 
+FEW = 8
+"""Rows that one engine decodes in hardly more time than one. As long as it has no more,
+a second engine would do the same steps again, and take the CPU from the event loop."""
+
 MOST_ROWS, MOST_WIDE_ROWS = 64, 32
 
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s?#@]+")

@@ -6,13 +6,10 @@ from contextlib import ExitStack, contextmanager
 from onnxlate.errors import Overloaded
 
 from .caller import ANYBODY, Caller
+from .config import FEW
 from .engine import Engine
 from .outbox import Outbox
 from .request import Request
-
-FEW = 8
-"""Rows that one engine decodes in hardly more time than one. As long as it has no more,
-a second engine would do the same steps again, and take the CPU from the event loop."""
 
 
 class Crew:

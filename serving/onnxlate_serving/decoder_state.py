@@ -16,6 +16,7 @@ from .binding import CacheBinder, bind_array_input
 from .bindings import Addresses
 from .block import Block, Storage
 from .mask import Mask
+from .native.library import Batch
 
 ROUNDING = 8
 """Sizes are multiples of this, so that padding leaves every bit of the logits as it is
@@ -70,6 +71,11 @@ class DecoderState:
         """The newest token of each row, to be written by whoever chose it."""
         self._target_lengths = np.zeros(places, np.int64)
         self._source_lengths = np.zeros(places, np.int64)
+        self._addresses = (
+            int(self.target_ids.ctypes.data),
+            int(self._target_lengths.ctypes.data),
+            int(self._source_lengths.ctypes.data),
+        )
         self._target_visible = Mask()
         self._source_visible = Mask()
         self._sources_changed = False
@@ -135,16 +141,17 @@ class DecoderState:
         copies = _rows_of(moves, self._copies)
         self._cross.copy(copies, num_places * self._copies, read.tolist())
 
-    def feed(self) -> Addresses:
-        """Prepares the inputs of one step; what `bind` would bind, as a value.
-
-        Each row's newest token counts as written from here on.
-        """
+    def advance(self) -> None:
+        """Each row's newest token counts as written from here on; makes room for it."""
         lengths = self._target_lengths[: self._num_places]
         lengths += 1
         needed = int(lengths.max())
         if needed > self._past.length:
             self._past.resize(roomy(needed), self.num_rows)
+
+    def masked(self) -> Addresses:
+        """Prepares the masks of a step; what `bind` would bind, as a value."""
+        lengths = self._target_lengths[: self._num_places]
         self._target_visible.see(lengths, self._k, self._past.length)
         if self._sources_changed:
             lengths = self._source_lengths[: self._num_places]
@@ -157,6 +164,16 @@ class DecoderState:
             *map(self._past.pointer, (0, 1)),
             *(self._target_visible.address, self._source_visible.address),
         )
+
+    def fill(self, batch: Batch) -> None:
+        """Says where everything stands, for programs."""
+        batch.rows, batch.sentences = self.num_rows, self._num_places
+        batch.ids, batch.target_lengths, batch.source_lengths = self._addresses
+        batch.cross_room, batch.past_room = self.sizes
+        batch.cross = self._cross.pointer(0)
+        batch.cross_stride = self._cross.pointer(1) - self._cross.pointer(0)
+        batch.past = self._past.pointer(0)
+        batch.past_stride = self._past.pointer(1) - self._past.pointer(0)
 
     def bind(self, binding: ort.IOBinding) -> None:
         """Binds all inputs, and the caches in place."""

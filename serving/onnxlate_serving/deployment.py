@@ -75,9 +75,10 @@ class Deployment:
             log.exception("%s cannot be served", path)
             raise BundleError(f"{path} cannot be served; the log says why") from cause
         log.info(
-            "model %s (%s, %s, %d workers, %d threads each)",
+            "model %s (%s, %s by %s, %d workers, %d threads each)",
             *(deployment.full_name, bundle.manifest.precision),
-            *(sessions.device, sessions.workers, sessions.threads),
+            *(sessions.device, sessions.run_by),
+            *(sessions.workers, sessions.threads),
         )
         return deployment
 

@@ -1,17 +1,20 @@
 """Reads sources: what the decoder's cross-attention looks at, once per sentence."""
 
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 import numpy as np
 import onnxruntime as ort
 
-from onnxlate.bundle import Manifest
+from onnxlate.bundle import Limits, ModelInfo
 
 from .binding import CacheBinder, bind_array_input
 from .bindings import Bindings
 from .block import Block, Storage
 from .decoder_state import ROUNDING, rounded
 from .mask import Mask
+from .native.library import Team
+from .native.program import Memory, Program
 from .request import Request
 
 MAX_STRETCH = 2
@@ -23,23 +26,83 @@ MAX_RUN_TOKENS = 1024
 hundreds of megabytes, and are read no faster."""
 
 
-class Encoder:
-    """One session, and memory for what goes in and comes out."""
+FEW_TOKENS = 64
+"""Of a run that is shared among threads, where there are several: a lone sentence."""
+
+
+class Reader(Protocol):
+    """Runs the encoder's graph."""
+
+    def read(self, sources: Sequence[Sequence[int]], cross: Block) -> None:
+        """Keys and values of each source, into its row of a block that is laid out for
+        them; what stands behind a source's end may be anything but NaN."""
+
+
+class OrtReader:
+    """One session, and memory for what goes in."""
 
     def __init__(
-        self,
-        manifest: Manifest,
-        session: ort.InferenceSession,
-        binder: CacheBinder,
-        storage: Storage,
+        self, session: ort.InferenceSession, binder: CacheBinder, pad_id: int
     ) -> None:
-        self._pad_id = manifest.special_ids.pad
-        self._max_source = manifest.limits.max_source_tokens
+        self._pad_id = pad_id
         self._bindings = Bindings(session)
         self._binder = binder
         self._visible = Mask()
         self._memory = np.zeros(0, np.int64)
         self._address = 0
+
+    def read(self, sources: Sequence[Sequence[int]], cross: Block) -> None:
+        size = cross.length
+        self._visible.see(np.array([len(each) for each in sources]), 1, size)
+        source_ids = self._room(len(sources) * size).reshape(-1, size)
+        source_ids.fill(self._pad_id)
+        for row, ids in zip(source_ids, sources, strict=True):
+            row[: len(ids)] = ids
+
+        def bind(binding: ort.IOBinding) -> None:
+            bind_array_input(binding, "source_ids", source_ids)
+            bind_array_input(binding, "source_visible", self._visible.array)
+            self._binder.outputs(binding, "cross", cross, len(sources))
+
+        addresses = (
+            *(len(sources), size, cross.pointer(0)),
+            *(self._address, self._visible.address),
+        )
+        self._bindings.run(addresses, bind)
+
+    def _room(self, size: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        if size > len(self._memory):
+            self._memory = np.zeros(2 * size, np.int64)
+            self._address = int(self._memory.ctypes.data)
+        return self._memory[:size]
+
+
+class NativeReader:
+    """One program's memory; nothing is padded."""
+
+    def __init__(
+        self, program: Program, model: ModelInfo, team: Team | None = None
+    ) -> None:
+        self._ops = program.plain
+        self._memory = Memory(program, model, team, FEW_TOKENS)
+
+    def read(self, sources: Sequence[Sequence[int]], cross: Block) -> None:
+        lengths = np.array([len(each) for each in sources])
+        ids = np.concatenate([np.asarray(each, np.int64) for each in sources])
+        batch = self._memory.batch
+        batch.rows, batch.sentences = len(ids), len(sources)
+        batch.ids, batch.source_lengths = ids.ctypes.data, lengths.ctypes.data
+        batch.cross, batch.cross_room = cross.pointer(0), cross.length
+        batch.cross_stride = cross.pointer(1) - cross.pointer(0)
+        self._memory.run(self._ops)
+
+
+class Encoder:
+    """Decides who shares a run."""
+
+    def __init__(self, limits: Limits, reader: Reader, storage: Storage) -> None:
+        self._max_source = limits.max_source_tokens
+        self._reader = reader
         self._cross = storage.zeros(0, 0)
 
     def batches(self, requests: Sequence[Request]) -> Iterator[list[Request]]:
@@ -62,30 +125,8 @@ class Encoder:
 
     def encode(self, requests: Sequence[Request]) -> Block:
         """Keys and values of their sources, good until the next call."""
-        lengths = np.array([len(each.source_ids) for each in requests])
-        size = min(rounded(int(lengths.max())), self._max_source)
-        self._visible.see(lengths, 1, size)
-        source_ids = self._room(len(requests) * size).reshape(-1, size)
-        source_ids.fill(self._pad_id)
-        for row, request in zip(source_ids, requests, strict=True):
-            row[: len(request.source_ids)] = request.source_ids
-        cross = self._cross
-        cross.lay_out(len(requests), size)
-
-        def bind(binding: ort.IOBinding) -> None:
-            bind_array_input(binding, "source_ids", source_ids)
-            bind_array_input(binding, "source_visible", self._visible.array)
-            self._binder.outputs(binding, "cross", cross, len(requests))
-
-        addresses = (
-            *(len(requests), size, cross.pointer(0)),
-            *(self._address, self._visible.address),
-        )
-        self._bindings.run(addresses, bind)
-        return cross
-
-    def _room(self, size: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-        if size > len(self._memory):
-            self._memory = np.zeros(2 * size, np.int64)
-            self._address = int(self._memory.ctypes.data)
-        return self._memory[:size]
+        sources = [each.source_ids for each in requests]
+        longest = max(map(len, sources))
+        self._cross.lay_out(len(sources), min(rounded(longest), self._max_source))
+        self._reader.read(sources, self._cross)
+        return self._cross

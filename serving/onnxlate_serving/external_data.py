@@ -12,7 +12,7 @@ from pathlib import Path
 
 from onnxlate.errors import BundleError
 
-Fields = Iterator[tuple[int, int | memoryview]]
+from .wire_format import fields
 
 # Of each message the fields that lead to tensors, and what they lead to.
 _CHILDREN: dict[str, dict[int, str]] = {
@@ -56,7 +56,7 @@ def _locations(data: memoryview, message: str, depth: int) -> Iterator[str]:
     if depth > MAX_DEPTH:
         raise ValueError("too deep")
     children = _CHILDREN[message]
-    for number, value in _fields(data):
+    for number, value in fields(data):
         child = children.get(number)
         if child is None or isinstance(value, int):
             continue
@@ -71,41 +71,7 @@ def _locations(data: memoryview, message: str, depth: int) -> Iterator[str]:
 
 def _entry(data: memoryview) -> tuple[str, str]:
     texts = {1: "", 2: ""}
-    for number, value in _fields(data):
+    for number, value in fields(data):
         if number in texts and not isinstance(value, int):
             texts[number] = bytes(value).decode("utf-8", "replace")
     return texts[1], texts[2]
-
-
-def _fields(data: memoryview) -> Fields:
-    """Numbers and contents; raises IndexError or ValueError if it is no message."""
-    at = 0
-    while at < len(data):
-        tag, at = _varint(data, at)
-        match tag & 7:
-            case 0:
-                value, at = _varint(data, at)
-                yield tag >> 3, value
-            case 1:
-                at += 8
-            case 2:
-                size, at = _varint(data, at)
-                if size > len(data) - at:
-                    raise ValueError("it ends too soon")
-                yield tag >> 3, data[at : at + size]
-                at += size
-            case 5:
-                at += 4
-            case _:
-                raise ValueError("no such kind of field")
-
-
-def _varint(data: memoryview, at: int) -> tuple[int, int]:
-    value = 0
-    for shift in range(0, 70, 7):
-        byte = data[at]
-        at += 1
-        value |= (byte & 127) << shift
-        if byte < 128:
-            return value, at
-    raise ValueError("a number has no end")

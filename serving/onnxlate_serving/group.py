@@ -7,38 +7,24 @@ there are.
 
 from collections.abc import Collection, Sequence
 
-import numpy as np
-import onnxruntime as ort
+from onnxlate.search import Hypothesis, Searches
 
-from onnxlate.search import Floats, Hypothesis, Ints, Searches, highest
-
-from .binding import bind_array_output
-from .bindings import Bindings
 from .block import Block
+from .decoder import Decoder
 from .decoder_state import DecoderState
 from .piece import Piece
 from .request import Request
-from .screen import Screen
 
 
 class Group:
     """Requests by place; a place is `beam_size` rows."""
 
     def __init__(
-        self,
-        searches: Searches,
-        state: DecoderState,
-        decoder: ort.InferenceSession,
-        max_rows: int,
-        screen: Screen | None = None,
+        self, searches: Searches, state: DecoderState, decoder: Decoder
     ) -> None:
-        """`screen` is for greedy search with a decoder that scores roughly too."""
         self._searches = searches
         self._state = state
-        self._screen = screen
-        self._bindings = Bindings(decoder)
-        vocabulary = decoder.get_outputs()[0].shape[1]
-        self._logits = np.zeros((max_rows, vocabulary), np.float32)
+        self._decoder = decoder
         self._requests: list[Request] = []  # by place
         self._num_said: dict[Request, int] = {}  # of those who are listened to
 
@@ -66,33 +52,14 @@ class Group:
         """One token for everyone; pieces where there is news."""
         if not self._requests:
             return []
-        rough = self._may_be_rough()
-        self._bindings.run(
-            (rough, *self._state.feed()), lambda binding: self._bind(binding, rough)
-        )
-        turn = self._searches.advance(
-            self._logits[: self.num_rows], lambda logits: self._highest(logits, rough)
-        )
+        self._state.advance()
+        logits = self._decoder.run(self._state, exact=self._searches.needs_scores)
+        turn = self._searches.advance(logits, self._decoder.highest)
         self._state.branch(turn.parents)
         self._state.target_ids[: self.num_rows] = turn.tokens
         pieces = self._news(turn.finished)
         self._remove(turn.finished)
         return pieces
-
-    def _may_be_rough(self) -> bool:
-        screen = self._screen
-        if screen is None or self._searches.needs_scores:
-            return False
-        return screen.pays(self.num_rows)
-
-    def _bind(self, binding: ort.IOBinding, rough: bool) -> None:
-        self._state.bind(binding)
-        bind_array_output(binding, "logits", self._logits[: self.num_rows])
-        if self._screen:
-            self._screen.bind(binding, self.num_rows, rough)
-
-    def _highest(self, logits: Floats, rough: bool) -> Ints:
-        return self._screen.highest(logits, rough) if self._screen else highest(logits)
 
     def _news(self, finished: dict[int, list[Hypothesis]]) -> list[Piece]:
         pieces = []

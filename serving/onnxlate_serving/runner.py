@@ -7,13 +7,15 @@ it runs in one engine's thread; session.run leaves the interpreter to the others
 import numpy as np
 
 from onnxlate.bundle import Bundle
+from onnxlate.candidates import LogProbs, likeliest
 from onnxlate.search import Searches
 
 from .binding import CacheBinder
 from .block import HostStorage, Storage
+from .decoder import Decoder, NativeDecoder, OrtDecoder
 from .decoder_state import DecoderState
 from .device_block import DeviceStorage, RowGraphs
-from .encoder import Encoder
+from .encoder import Encoder, NativeReader, OrtReader, Reader
 from .group import Group
 from .log_probs import OrtLogProbs
 from .piece import Piece
@@ -35,6 +37,7 @@ class OnnxRunner:
         """`storage` says where caches live; by default where the sessions run."""
         manifest = bundle.manifest
         self._ids = manifest.special_ids
+        self._model = manifest.model
         dtype = {each.name: each.dtype for each in manifest.encoder.outputs}
         caches = np.dtype(dtype["cross_keys_0"])
         self._sessions = sessions
@@ -45,9 +48,18 @@ class OnnxRunner:
             if sessions.device == "cpu"
             else DeviceStorage(manifest.model, caches, RowGraphs(sessions.device))
         )
-        self._encoder = Encoder(manifest, sessions.encoder, self._binder, self._storage)
+        self._native = sessions.native
+        self._team = (
+            self._native.library.team(sessions.threads - 1) if self._native else None
+        )
+        self._encoder = Encoder(manifest.limits, self._reader(), self._storage)
         # One for all groups, which come and go: to open its session takes a while.
-        self._log_probs = OrtLogProbs(max_rows, manifest.model.target_vocabulary)
+        self._log_probs: LogProbs = (
+            self._native.library
+            if self._native
+            else (OrtLogProbs(max_rows, manifest.model.target_vocabulary))
+        )
+        self._find = self._native.library.likeliest if self._native else likeliest
         self._screen = (
             None if sessions.generator is None else Screen(sessions.generator, max_rows)
         )
@@ -96,12 +108,20 @@ class OnnxRunner:
                 beam_size,
                 source_copies=1 if self._shares_sources else beam_size,
             )
-            searches = Searches(beam_size, self._ids.eos, self._log_probs)
-            self._groups[beam_size] = Group(
-                searches,
-                state,
-                self._sessions.decoder,
-                self._max_rows,
-                self._screen if beam_size == 1 else None,
-            )
+            searches = Searches(beam_size, self._ids.eos, self._log_probs, self._find)
+            decoder = self._decoder(self._screen if beam_size == 1 else None)
+            self._groups[beam_size] = Group(searches, state, decoder)
         return self._groups[beam_size]
+
+    def _reader(self) -> Reader:
+        if self._native:
+            return NativeReader(self._native.encoder, self._model, self._team)
+        return OrtReader(self._sessions.encoder, self._binder, self._ids.pad)
+
+    def _decoder(self, screen: Screen | None) -> Decoder:
+        if self._native:
+            program = self._native.decoder
+            return NativeDecoder(
+                program, self._model, self._max_rows, screen, self._team
+            )
+        return OrtDecoder(self._sessions.decoder, self._max_rows, screen)

@@ -2,6 +2,7 @@
 
 import logging
 import math
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +17,7 @@ from .config import WIDE, RuntimeConfig
 from .cpus import available_cpus
 from .device_block import PROVIDERS
 from .external_data import check_external_data
+from .native.programs import Programs
 
 log = logging.getLogger(__name__)
 
@@ -50,8 +52,38 @@ class Sessions:
             self._shared = ort.OrtValue.ortvalue_from_numpy(self.generator)
             # In the graphs, whichever have it, it is called like its file.
             self._options.add_initializer(bundle.generator.name, self._shared)
-        self.encoder = self._open(bundle.encoder, manifest.encoder, self.device)
-        self.decoder = self._open(bundle.decoder, manifest.decoder, self.device)
+        self._bundle = bundle
+        self.native = Programs.of(bundle) if self.device == "cpu" else None
+        """What runs the graphs instead, where there is a program of them."""
+        if self.native is None:
+            self.encoder, self.decoder  # noqa: B018 - opened now, or refused
+        else:
+            # Helpers are there for few rows only, so that they are in nobody's way.
+            self.workers = config.workers or available_cpus()
+            self.threads = config.threads or (
+                1 if width < WIDE else min(2, available_cpus())
+            )
+
+    @property
+    def run_by(self) -> str:
+        """Whose code decodes: onnxruntime, or ours for a kind of processor."""
+        if self.native is None:
+            return "onnxruntime"
+        return f"code compiled for {self.native.library.name}"
+
+    @cached_property
+    def encoder(self) -> ort.InferenceSession:
+        """The graph that reads sources; raises BundleError."""
+        return self._open(
+            self._bundle.encoder, self._bundle.manifest.encoder, self.device
+        )
+
+    @cached_property
+    def decoder(self) -> ort.InferenceSession:
+        """The graph that writes a token for each row; raises BundleError."""
+        return self._open(
+            self._bundle.decoder, self._bundle.manifest.decoder, self.device
+        )
 
     def open_attention(self, info: GraphInfo) -> ort.InferenceSession:
         """The graph that tells where translations looked; raises BundleError."""

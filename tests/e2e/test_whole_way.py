@@ -17,6 +17,7 @@ from onnxlate.search import Floats, Ints, SearchOptions
 from onnxlate.text import Tokenizer
 from onnxlate_serving import screen
 from onnxlate_serving.config import RuntimeConfig, SchedulerConfig
+from onnxlate_serving.native.programs import Programs
 from onnxlate_serving.request import Request
 from onnxlate_serving.runner import OnnxRunner
 from onnxlate_serving.scheduler import Scheduler
@@ -107,9 +108,13 @@ def decoded(bundle: Bundle, requests: Sequence[Request]) -> list[tuple[int, ...]
     return [found[each] for each in requests]
 
 
-@pytest.mark.parametrize("rows_worth_it", [1, 4], ids=["always", "now and then"])
+@pytest.mark.parametrize(
+    ("by", "rows_worth_it"),
+    [("onnxruntime", 1), ("onnxruntime", 4), ("a program", 1)],
+    ids=["always", "now and then", "by a program"],
+)
 def test_rough_scores_choose_what_exact_ones_do(
-    product: Product, monkeypatch: pytest.MonkeyPatch, rows_worth_it: int
+    product: Product, monkeypatch: pytest.MonkeyPatch, by: str, rows_worth_it: int
 ) -> None:
     bundle = Bundle.open(product.bundle)
     tokenizer = Tokenizer(bundle.source_tokenizer)
@@ -124,7 +129,11 @@ def test_rough_scores_choose_what_exact_ones_do(
         )
         for at, text in enumerate(product.sources)
     ]
-    exact = decoded(bundle, requests)
+    with monkeypatch.context() as without_programs:
+        without_programs.setattr(Programs, "of", lambda _: None)
+        exact = decoded(bundle, requests)
+    if by == "onnxruntime":
+        monkeypatch.setattr(Programs, "of", lambda _: None)
     assert len(set(map(len, exact))) > 3  # rows come and go
 
     model = bundle.manifest.model

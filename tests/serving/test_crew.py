@@ -8,8 +8,8 @@ import pytest
 
 from onnxlate.errors import Overloaded
 from onnxlate.search import SearchOptions
-from onnxlate_serving.config import SchedulerConfig
-from onnxlate_serving.crew import FEW, Crew
+from onnxlate_serving.config import FEW, SchedulerConfig
+from onnxlate_serving.crew import Crew
 from onnxlate_serving.engine import Engine, Runner
 from onnxlate_serving.request import Request
 from onnxlate_serving.scheduler import Scheduler

@@ -1,0 +1,175 @@
+/* Runs a graph's steps on the processor that is there; library.py says when and why.
+
+   Nothing here allocates, keeps state or knows a model: whoever calls owns all memory,
+   so that any number of threads may call at once. */
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "program.h"
+#include "team.h"
+
+#define PANEL 16 /* columns of a matrix that are packed together */
+#define LEAST_PART 65536 /* bytes of a matrix that are worth a helper's while */
+#define ALWAYS static inline __attribute__((always_inline))
+#pragma GCC diagnostic ignored "-Wpsabi" /* vectors never leave this file */
+
+/* dot4: to each of 16 sums, four bytes of a row times four of its column. Weights have
+   seven bits, so that two products together fit the 16 bits that AVX2 has for them. */
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#include <immintrin.h>
+
+#define NAME(x) x##_vnni
+#define LANES 16
+#define ROWS 12
+#define BLOCK 24
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,prefer-vector-width=512")
+#define DOT4(sums, four, columns) \
+    (VI) _mm512_dpbusd_epi32((__m512i)(sums), _mm512_set1_epi32(four), _mm512_loadu_si512(columns))
+#include "program.inc"
+#pragma GCC pop_options
+#undef DOT4
+#undef NAME
+#undef LANES
+#undef ROWS
+#undef BLOCK
+
+#define NAME(x) x##_avx2
+#define LANES 8
+#define ROWS 6
+#define BLOCK 12
+#pragma GCC push_options
+#pragma GCC target("avx2,fma")
+ALWAYS __m256i dot4_avx2(__m256i sums, int32_t four, const int8_t *columns)
+{
+    const __m256i both = _mm256_loadu_si256((const __m256i *)columns);
+    const __m256i pairs = _mm256_maddubs_epi16(_mm256_set1_epi32(four), both);
+    return _mm256_add_epi32(sums, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+}
+#define DOT4(sums, four, columns) (VI) dot4_avx2((__m256i)(sums), four, columns)
+#include "program.inc"
+#pragma GCC pop_options
+#undef DOT4
+#undef NAME
+#undef LANES
+#undef ROWS
+#undef BLOCK
+#endif
+
+#define NAME(x) x##_plain
+#define LANES 4
+#define ROWS 3
+#define BLOCK 12
+typedef int32_t fours __attribute__((vector_size(16), may_alias));
+ALWAYS fours dot4_plain(fours sums, int32_t four, const int8_t *columns)
+{
+    uint8_t x[4];
+    memcpy(x, &four, sizeof x);
+    for (int i = 0; i < 4; i++)
+        for (int j = 0; j < 4; j++)
+            sums[i] += x[j] * columns[4 * i + j];
+    return sums;
+}
+#define DOT4(sums, four, columns) dot4_plain(sums, four, columns)
+#include "program.inc"
+
+typedef struct {
+    const char *name;
+    int (*run)(const Op *, int64_t, const Batch *, const int64_t *, Team *);
+    void (*likeliest)(const float *, int64_t, int64_t, int64_t *);
+    float (*log_total)(const float *, int64_t, float);
+} Processor;
+
+#define PROCESSOR(x) {#x, run_##x, likeliest_##x, log_total_##x}
+
+static const Processor processors[] = {
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+    PROCESSOR(vnni),
+    PROCESSOR(avx2),
+#endif
+    PROCESSOR(plain),
+};
+
+static int fits(const char *name)
+{
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+    __builtin_cpu_init();
+    if (!strcmp(name, "vnni"))
+        return __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw")
+               && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+    if (!strcmp(name, "avx2"))
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#endif
+    return !strcmp(name, "plain");
+}
+
+/* The best kind for this processor, or the one of that name if it fits, else NULL. */
+const void *onnxlate_processor(const char *name)
+{
+    for (size_t i = 0; i < sizeof processors / sizeof *processors; i++)
+        if ((!name || !strcmp(name, processors[i].name)) && fits(processors[i].name))
+            return &processors[i];
+    return NULL;
+}
+
+const char *onnxlate_name(const void *processor)
+{
+    return ((const Processor *)processor)->name;
+}
+
+/* 0 for a token or a position that no table has, and then nothing of the rest is done.
+   `positions` has room for as many numbers as there are rows; `team`, which may be NULL,
+   is nobody else's at the time. */
+int onnxlate_run(const void *processor, const Op *ops, int64_t num_ops, const Batch *batch, int64_t *positions,
+                 Team *team)
+{
+    const int64_t each = batch->sentences ? batch->rows / batch->sentences : 0;
+    int64_t row = 0;
+    for (int64_t p = 0; p < batch->sentences; p++)
+        if (batch->target_lengths)
+            for (int64_t i = 0; i < each; i++)
+                positions[row++] = batch->target_lengths[p] > 0 ? batch->target_lengths[p] - 1 : 0;
+        else
+            for (int64_t i = 0; i < batch->source_lengths[p]; i++)
+                positions[row++] = i;
+    return ((const Processor *)processor)->run(ops, num_ops, batch, positions, team);
+}
+
+/* logits (rows, size) -> tokens (rows, width) */
+void onnxlate_likeliest(const void *processor, const float *logits, int64_t rows, int64_t size, int64_t width,
+                        int64_t *tokens)
+{
+    for (int64_t r = 0; r < rows; r++)
+        ((const Processor *)processor)->likeliest(logits + r * size, size, width, tokens + r * width);
+}
+
+/* logits (rows, size), tokens (rows, width), a row's likeliest first -> (rows, width) */
+void onnxlate_log_probs(const void *processor, const float *logits, int64_t rows, int64_t size, int64_t width,
+                        const int64_t *tokens, float *log_probs)
+{
+    for (int64_t r = 0; r < rows; r++) {
+        const float *row = logits + r * size;
+        const float total = ((const Processor *)processor)->log_total(row, size, row[tokens[r * width]]);
+        for (int64_t i = 0; i < width; i++)
+            log_probs[r * width + i] = row[tokens[r * width + i]] - total;
+    }
+}
+
+/* (outputs, inputs) -> panels of outputs, zeros where there are none */
+void onnxlate_pack_floats(const float *matrix, int64_t outputs, int64_t inputs, float *packed)
+{
+    for (int64_t n = 0; n < (outputs + PANEL - 1) / PANEL * PANEL; n++)
+        for (int64_t k = 0; k < inputs; k++)
+            packed[(n / PANEL * inputs + k) * PANEL + n % PANEL] = n < outputs ? matrix[n * inputs + k] : 0;
+}
+
+/* The same for bytes, four inputs together; inputs is a multiple of four. */
+void onnxlate_pack_bytes(const int8_t *matrix, int64_t outputs, int64_t inputs, int8_t *packed)
+{
+    for (int64_t n = 0; n < (outputs + PANEL - 1) / PANEL * PANEL; n++)
+        for (int64_t k = 0; k < inputs; k++)
+            packed[n / PANEL * PANEL * inputs + (k / 4 * PANEL + n % PANEL) * 4 + k % 4] = n < outputs ? matrix[n * inputs + k] : 0;
+}

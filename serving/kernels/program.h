@@ -1,0 +1,66 @@
+/* What library.py hands over: a graph as a list of steps, and what to run it on.
+
+   Axes as everywhere: R rows, P sentences, k rows of each, S room for source
+   positions, C room for target positions, H heads, E head width, D = H * E. */
+
+#ifndef ONNXLATE_PROGRAM_H
+#define ONNXLATE_PROGRAM_H
+
+#include <stdint.h>
+
+enum Kind {
+    LOOKUP,          /* to = table[id] * factor + position */
+    LOOKUP_INT8,     /* to = table[id] * scale[id] * factors + position */
+    ADD,             /* to = from + with */
+    MULTIPLY,        /* to = from * with */
+    SCALE,           /* to = from * vector */
+    NORM,            /* to = layer normalisation of from */
+    RELU,
+    GELU,
+    SIGMOID,
+    QUANTIZE,        /* bytes of to = round(from / step) + zero */
+    PRODUCT,         /* to = from * matrix + bias */
+    PRODUCT_INT8,    /* to = (from * matrix - offsets) * scales + bias */
+    PRODUCT_BYTES,   /* bytes of to = round((from * matrix - offsets) * scales) + zero */
+    LOOK_BACK,       /* to = self-attention of the newest position, which joins past */
+    LOOK_ACROSS,     /* to = attention to the source */
+    LOOK_AROUND,     /* to = self-attention among the positions of a source */
+    KEEP,            /* from, to entry `entry` of cross */
+    REACH,           /* to (R,) = how far the scores of with, rounded from, may be off */
+    LENGTH,          /* to (R,) = the Euclidean length of from, times number */
+    COPY,            /* to = from */
+};
+
+typedef struct {
+    int32_t kind;
+    int32_t to, from, with; /* slots */
+    int32_t inputs, outputs; /* numbers of a row, before and after; lookups: of tokens */
+    int32_t entry;           /* of cross or past: keys; values follow; lookups: of positions */
+    int32_t zero;
+    float number;            /* step, factor or epsilon */
+    int32_t unused;
+    const void *weight;      /* a table, a packed matrix, a gain */
+    const void *scales;
+    const void *offsets;
+    const void *bias;
+    const void *positions;   /* of lookups: (positions, D) */
+} Op;
+
+typedef struct {
+    int64_t rows;
+    int64_t sentences;
+    int64_t heads, head_width;
+    const int64_t *ids;            /* (R,) */
+    const int64_t *source_lengths; /* (P,) */
+    const int64_t *target_lengths; /* (P,) the newest token included; NULL: an encoder */
+    float *cross;                  /* (2 * layers, P, H, S, E), entries so far apart: */
+    int64_t cross_stride;          /* bytes */
+    int64_t cross_room;            /* S */
+    float *past;                   /* (2 * layers, R, H, C, E) */
+    int64_t past_stride;
+    int64_t past_room;             /* C */
+    void *const *slots;            /* each with room for R rows */
+    float *weights;                /* room for as many numbers as S or C, and 16 more */
+} Batch;
+
+#endif

@@ -1,0 +1,158 @@
+"""An ONNX graph as nodes and arrays, read without onnx, which serving has not.
+
+https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
+"""
+
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..wire_format import fields, varint
+
+Array = npt.NDArray[Any]
+
+_DTYPES = {
+    1: np.float32,
+    2: np.uint8,
+    3: np.int8,
+    6: np.int32,
+    7: np.int64,
+    9: np.bool_,
+}
+
+
+@dataclass(frozen=True)
+class Node:
+    kind: str
+    inputs: tuple[str, ...]
+    """Names; empty where one is left out."""
+    outputs: tuple[str, ...]
+    attributes: "Mapping[str, int | float | tuple[int, ...] | Graph]"
+
+
+@dataclass(frozen=True)
+class Graph:
+    nodes: list[Node] = field(default_factory=list)
+    weights: dict[str, Array] = field(default_factory=dict)
+    """Constants by name, as they lie in the file."""
+
+
+def read_graph(path: Path) -> Graph:
+    """Raises IndexError, KeyError, OSError or ValueError for what is no such graph."""
+    content = memoryview(np.memmap(path, np.uint8, mode="r"))  # type: ignore[arg-type]
+    for number, value in fields(content):
+        if number == 7 and not isinstance(value, int):
+            return _graph(value, path.parent)
+    raise ValueError(f"{path} holds no graph")
+
+
+def _graph(data: memoryview, folder: Path) -> Graph:
+    graph = Graph()
+    for number, value in fields(data):
+        if isinstance(value, int):
+            continue
+        if number == 1:
+            graph.nodes.append(_node(value, folder))
+        elif number == 5:
+            name, array = _tensor(value, folder)
+            graph.weights[name] = array
+    return graph
+
+
+def _node(data: memoryview, folder: Path) -> Node:
+    kind, inputs, outputs, attributes = "", [], [], {}
+    for number, value in fields(data):
+        if isinstance(value, int):
+            continue
+        match number:
+            case 1:
+                inputs.append(_text(value))
+            case 2:
+                outputs.append(_text(value))
+            case 4:
+                kind = _text(value)
+            case 5:
+                name, content = _attribute(value, folder)
+                attributes[name] = content
+    return Node(kind, tuple(inputs), tuple(outputs), attributes)
+
+
+def _attribute(
+    data: memoryview, folder: Path
+) -> "tuple[str, int | float | tuple[int, ...] | Graph]":
+    name, ints = "", []
+    found: int | float | Graph | None = None
+    for number, value in fields(data):
+        match number, value:
+            case 1, memoryview():
+                name = _text(value)
+            case 2, memoryview():
+                found = struct.unpack("<f", value)[0]
+            case 3, int():
+                found = _signed(value)
+            case 6, memoryview():
+                found = _graph(value, folder)
+            case 8, int():
+                ints.append(_signed(value))
+            case 8, memoryview():
+                ints += [_signed(each) for each in _packed(value)]
+    return name, tuple(ints) if found is None else found
+
+
+def _tensor(data: memoryview, folder: Path) -> tuple[str, Array]:
+    name, dtype, shape = "", 0, []
+    raw: memoryview | bytes = b""
+    outside: dict[str, str] = {}
+    for number, value in fields(data):
+        match number, value:
+            case 1, int():
+                shape.append(value)
+            case 1, memoryview():
+                shape += _packed(value)
+            case 2, int():
+                dtype = value
+            case 8, memoryview():
+                name = _text(value)
+            case 9, memoryview():
+                raw = value
+            case 13, memoryview():
+                entry = dict(_entry(value))
+                outside[entry[1]] = entry[2]
+    if outside:
+        return name, np.memmap(
+            folder / outside["location"],
+            _DTYPES[dtype],
+            mode="r",
+            offset=int(outside.get("offset", "0")),
+            shape=tuple(shape),
+        )
+    return name, np.frombuffer(raw, _DTYPES[dtype]).reshape(shape)
+
+
+def _entry(data: memoryview) -> list[tuple[int, str]]:
+    return [
+        (number, _text(value))
+        for number, value in fields(data)
+        if not isinstance(value, int)
+    ]
+
+
+def _packed(data: memoryview) -> list[int]:
+    values, at = [], 0
+    while at < len(data):
+        value, at = varint(data, at)
+        values.append(value)
+    return values
+
+
+def _text(data: memoryview) -> str:
+    return bytes(data).decode("utf-8", "replace")
+
+
+def _signed(value: int) -> int:
+    return value - 2**64 if value >= 2**63 else value

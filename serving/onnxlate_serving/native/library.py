@@ -1,0 +1,212 @@
+"""The compiled part: what it takes, and where it is."""
+
+import ctypes
+import functools
+import importlib.util
+import os
+import weakref
+from collections.abc import Callable
+from ctypes import (
+    POINTER,
+    Structure,
+    c_char_p,
+    c_float,
+    c_int,
+    c_int32,
+    c_int64,
+    c_void_p,
+)
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from onnxlate.search import Floats, Ints
+
+PROCESSOR = "ONNXLATE_PROCESSOR"
+"""Environment variable: "vnni", "avx2" or "plain", to see what others see; "none" is to
+leave all to onnxruntime. By default the best that this processor can."""
+
+
+class Kind(IntEnum):
+    """As in program.h, which says what each does."""
+
+    LOOKUP = 0
+    LOOKUP_INT8 = 1
+    ADD = 2
+    MULTIPLY = 3
+    SCALE = 4
+    NORM = 5
+    RELU = 6
+    GELU = 7
+    SIGMOID = 8
+    QUANTIZE = 9
+    PRODUCT = 10
+    PRODUCT_INT8 = 11
+    PRODUCT_BYTES = 12
+    LOOK_BACK = 13
+    LOOK_ACROSS = 14
+    LOOK_AROUND = 15
+    KEEP = 16
+    REACH = 17
+    LENGTH = 18
+    COPY = 19
+
+
+class Op(Structure):
+    """As in program.h."""
+
+    _fields_ = [
+        ("kind", c_int32),
+        ("to", c_int32),
+        ("source", c_int32),
+        ("other", c_int32),
+        ("inputs", c_int32),
+        ("outputs", c_int32),
+        ("entry", c_int32),
+        ("zero", c_int32),
+        ("number", c_float),
+        ("unused", c_int32),
+        ("weight", c_void_p),
+        ("scales", c_void_p),
+        ("offsets", c_void_p),
+        ("bias", c_void_p),
+        ("positions", c_void_p),
+    ]
+
+
+class Batch(Structure):
+    """As in program.h."""
+
+    _fields_ = [
+        ("rows", c_int64),
+        ("sentences", c_int64),
+        ("heads", c_int64),
+        ("head_width", c_int64),
+        ("ids", c_void_p),
+        ("source_lengths", c_void_p),
+        ("target_lengths", c_void_p),
+        ("cross", c_void_p),
+        ("cross_stride", c_int64),
+        ("cross_room", c_int64),
+        ("past", c_void_p),
+        ("past_stride", c_int64),
+        ("past_room", c_int64),
+        ("slots", c_void_p),
+        ("weights", c_void_p),
+    ]
+
+
+class Team:
+    """Helpers, as long as it is there."""
+
+    def __init__(self, address: int, disband: Callable[[int], None]) -> None:
+        self.address = address
+        self._end = weakref.finalize(self, disband, address)
+
+
+class Library:
+    """Its functions, for one kind of processor."""
+
+    def __init__(self, path: Path, processor: str | None) -> None:
+        """Raises OSError if it cannot be loaded, LookupError for a processor that
+        this one is not."""
+        self.path = path
+        loaded = ctypes.CDLL(str(path))
+        find = loaded.onnxlate_processor
+        find.argtypes, find.restype = [c_char_p], c_void_p
+        self._processor = find(processor.encode() if processor else None)
+        if not self._processor:
+            raise LookupError(f"this processor is no {processor!r}")
+        loaded.onnxlate_name.argtypes = [c_void_p]
+        loaded.onnxlate_name.restype = c_char_p
+        self.name: str = loaded.onnxlate_name(self._processor).decode()
+        self._run = loaded.onnxlate_run
+        self._run.argtypes = [
+            *(c_void_p, POINTER(Op), c_int64, POINTER(Batch)),
+            *(c_void_p, c_void_p),
+        ]
+        self._team = loaded.onnxlate_team
+        self._team.argtypes, self._team.restype = [c_int64], c_void_p
+        self._disband = loaded.onnxlate_disband
+        self._disband.argtypes, self._disband.restype = [c_void_p], None
+        self._likeliest = loaded.onnxlate_likeliest
+        self._likeliest.argtypes = [
+            *(c_void_p, c_void_p),
+            *(c_int64, c_int64, c_int64),
+            c_void_p,
+        ]
+        self._log_probs = loaded.onnxlate_log_probs
+        self._log_probs.argtypes = [
+            *(c_void_p, c_void_p),
+            *(c_int64, c_int64, c_int64),
+            *(c_void_p, c_void_p),
+        ]
+        self._pack_floats = loaded.onnxlate_pack_floats
+        self._pack_bytes = loaded.onnxlate_pack_bytes
+        for each in (self._pack_floats, self._pack_bytes):
+            each.argtypes = [c_void_p, c_int64, c_int64, c_void_p]
+        self._run.restype = c_int
+        for each in (self._likeliest, self._log_probs):
+            each.restype = None
+
+    def run(
+        self, ops: "ctypes.Array[Op]", batch: Batch, positions: int, team: "Team | None"
+    ) -> None:
+        """Raises IndexError for a token or a position that no table has."""
+        done = self._run(
+            *(self._processor, ops, len(ops), ctypes.byref(batch)),
+            *(positions, team and team.address),
+        )
+        if not done:
+            raise IndexError("the model has no such token, or no such position")
+
+    def team(self, helpers: int) -> "Team | None":
+        """Threads that help one that runs; None if there are to be none."""
+        address = self._team(helpers) if helpers else None
+        return Team(address, self._disband) if address else None
+
+    def likeliest(self, logits: Floats, width: int) -> Ints:
+        """As onnxlate.candidates.likeliest: (R, V) -> (R, C)."""
+        rows, size = logits.shape
+        tokens = np.empty((rows, min(width, size)), np.int64)
+        self._likeliest(
+            *(self._processor, logits.ctypes.data, rows, size),
+            *(tokens.shape[1], tokens.ctypes.data),
+        )
+        return tokens
+
+    def of(self, logits: Floats, tokens: Ints) -> Floats:
+        """Log-probabilities, as onnxlate.candidates.LogProbs: (R, V), (R, C) ->
+        (R, C)."""
+        rows, size = logits.shape
+        logits, tokens = np.ascontiguousarray(logits), np.ascontiguousarray(tokens)
+        log_probs = np.empty(tokens.shape, np.float32)
+        self._log_probs(
+            *(self._processor, logits.ctypes.data, rows, size, tokens.shape[1]),
+            *(tokens.ctypes.data, log_probs.ctypes.data),
+        )
+        return log_probs
+
+    def packed(self, matrix: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """(outputs, inputs), floats or bytes, as products want it; of bytes, inputs is
+        a multiple of four."""
+        pack = self._pack_bytes if matrix.dtype == np.int8 else self._pack_floats
+        given = np.ascontiguousarray(matrix)
+        outputs, inputs = given.shape
+        packed = np.empty(-(-outputs // 16) * 16 * inputs, matrix.dtype)
+        pack(given.ctypes.data, outputs, inputs, packed.ctypes.data)
+        return packed
+
+
+@functools.cache
+def library() -> Library | None:
+    """What was compiled, for this processor; None where there is none, or none is
+    wanted."""
+    wanted = os.environ.get(PROCESSOR) or None
+    spec = importlib.util.find_spec("onnxlate_serving.native._native")
+    if wanted == "none" or spec is None or spec.origin is None:
+        return None
+    return Library(Path(spec.origin), wanted)

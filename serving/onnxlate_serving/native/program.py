@@ -1,0 +1,176 @@
+"""A graph's steps, ready for any number of threads, and one thread's memory."""
+
+import ctypes
+import logging
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from onnxlate.bundle import ModelInfo
+
+from ..config import FEW
+from .checks import check
+from .compiler import Compiler
+from .graph import Array, read_graph
+from .library import Batch, Kind, Library, Op, Team
+from .steps import DECODED, ERROR, NUM_OUTSIDE, Numbers, Step, Unknown
+
+log = logging.getLogger(__name__)
+
+PRODUCTS = (Kind.PRODUCT, Kind.PRODUCT_INT8, Kind.PRODUCT_BYTES)
+PANEL = 16
+
+
+class Program:
+    """Steps with their weights, packed; shared by all who run them."""
+
+    def __init__(self, library: Library, steps: list[Step]) -> None:
+        self.library = library
+        self._arrays: list[Array] = []  # what the steps point at
+        slots, self.row_bytes = _shared_slots(steps)
+        ops = [(each, self._op(each, slots)) for each in steps]
+        self.rough = _array(op for step, op in ops if step.only != "exact")
+        """To rough scores, and how far they may be off."""
+        self.exact = _array(op for step, op in ops if step.only != "rough")
+        """The same of exact ones."""
+        self.plain = _array(
+            op
+            for step, op in ops
+            if step.only != "rough" and step.to.slot not in (ERROR, DECODED)
+        )
+        """To exact scores, and nothing else."""
+
+    @classmethod
+    def of(cls, library: Library, graph: Path, model: ModelInfo) -> "Program | None":
+        """None for a graph with steps that are not known here."""
+        try:
+            steps = Compiler(read_graph(graph), model.heads).compile()
+            check(steps, model)
+            return cls(library, steps)
+        except (Unknown, IndexError, KeyError, ValueError) as reason:
+            log.info("%s is left to onnxruntime: %s", graph.name, reason)
+            return None
+
+    def _op(self, step: Step, slots: dict[int, int]) -> Op:
+        source = step.source or step.to
+        weight = step.weight
+        if weight is not None and step.kind in PRODUCTS:
+            weight = self.library.packed(weight)
+        return Op(
+            kind=step.kind,
+            to=slots[step.to.slot],
+            source=slots[source.slot],
+            other=slots[(step.other or source).slot],
+            inputs=_num_inputs(step),
+            outputs=step.to.width,
+            entry=step.entry if step.positions is None else len(step.positions),
+            zero=step.zero,
+            number=step.number,
+            weight=self._address(weight),
+            scales=self._address(_padded(step.scales, step)),
+            offsets=self._address(_padded(step.offsets, step)),
+            bias=self._address(_padded(step.bias, step)),
+            positions=self._address(step.positions),
+        )
+
+    def _address(self, array: Array | None) -> int | None:
+        if array is None:
+            return None
+        array = np.require(array, requirements=["C", "ALIGNED"])
+        self._arrays.append(array)
+        return int(array.ctypes.data)
+
+
+def _num_inputs(step: Step) -> int:
+    if step.source:
+        return step.source.width
+    return 0 if step.weight is None else len(step.weight)  # tokens of a table
+
+
+def _array(ops: Iterable[Op]) -> "ctypes.Array[Op]":
+    given = list(ops)
+    return (Op * len(given))(*given)
+
+
+def _padded(array: Array | None, step: Step) -> Array | None:
+    """Whole panels, where they are read by panels."""
+    if array is None or step.kind not in PRODUCTS:
+        return array
+    return np.pad(array, (0, -len(array) % PANEL))
+
+
+def _shared_slots(steps: list[Step]) -> tuple[dict[int, int], list[int]]:
+    """Which memory each slot of the steps gets, and how many bytes a row of it takes.
+
+    Memory is taken again as soon as nobody reads what is in it.
+    """
+    last = {
+        each.slot: at
+        for at, step in enumerate(steps)
+        for each in (step.to, step.source, step.other)
+        if each
+    }
+    places = {each: each for each in range(NUM_OUTSIDE)}
+    row_bytes = [0] * NUM_OUTSIDE
+    free: dict[int, list[int]] = {}
+    for at, step in enumerate(steps):
+        size = _row_bytes(step.to)
+        if step.to.slot not in places:
+            if not free.get(size):
+                row_bytes.append(size)
+                free[size] = [len(row_bytes) - 1]
+            places[step.to.slot] = free[size].pop()
+        for each in {step.to, step.source, step.other} - {None}:
+            assert each is not None
+            if each.slot >= NUM_OUTSIDE and last[each.slot] == at:
+                free.setdefault(_row_bytes(each), []).append(places[each.slot])
+    return places, row_bytes
+
+
+def _row_bytes(numbers: Numbers) -> int:
+    return numbers.width * np.dtype(numbers.dtype).itemsize
+
+
+class Memory:
+    """What one thread needs to run a program."""
+
+    def __init__(
+        self,
+        program: Program,
+        model: ModelInfo,
+        team: Team | None = None,
+        few: int = FEW,
+    ) -> None:
+        """`team` helps with few rows; where there are more, other engines are busy."""
+        self._program = program
+        self._team, self._few = team, few
+        self._rows = 0
+        self._room = 0
+        self.batch = Batch(heads=model.heads, head_width=model.head_width)
+
+    def run(self, ops: "ctypes.Array[Op]", outside: Sequence[int] = ()) -> None:
+        """Writes to the addresses of logits, error and decoded, as far as the steps
+        make them. All else they need stands in `batch`."""
+        batch = self.batch
+        if batch.rows > self._rows:
+            self._make_rows(batch.rows)
+        room = max(batch.cross_room, batch.past_room)
+        if room > self._room:
+            self._weights = np.zeros(2 * room + PANEL, np.float32)
+            batch.weights = self._weights.ctypes.data
+            self._room = room
+        for slot, address in enumerate(outside):
+            self._slots[slot] = address
+        team = self._team if batch.rows <= self._few else None
+        self._program.library.run(ops, batch, self._positions_at, team)
+
+    def _make_rows(self, rows: int) -> None:
+        sizes = self._program.row_bytes
+        self._memory = [np.zeros(rows * each + 64, np.uint8) for each in sizes]
+        addresses = [each.ctypes.data for each in self._memory]
+        self._slots = (ctypes.c_void_p * len(sizes))(*addresses)
+        self._positions = np.zeros(rows, np.int64)
+        self._positions_at = self._positions.ctypes.data
+        self.batch.slots = ctypes.addressof(self._slots)
+        self._rows = rows

@@ -1,0 +1,31 @@
+"""Both graphs of a bundle as programs, where that is possible."""
+
+from dataclasses import dataclass
+
+from onnxlate.bundle import Bundle
+
+from .library import Library, library
+from .program import Program
+
+MOST_HEAD_WIDTH = 128
+"""Numbers of a head that are mixed in registers (program.inc)."""
+
+
+@dataclass(frozen=True)
+class Programs:
+    library: Library
+    encoder: Program
+    decoder: Program
+
+    @classmethod
+    def of(cls, bundle: Bundle) -> "Programs | None":
+        """None if onnxruntime has to do it."""
+        compiled = library()
+        if compiled is None or bundle.manifest.model.head_width > MOST_HEAD_WIDTH:
+            return None
+        model = bundle.manifest.model
+        encoder = Program.of(compiled, bundle.encoder, model)
+        decoder = Program.of(compiled, bundle.decoder, model)
+        if encoder is None or decoder is None:
+            return None
+        return cls(compiled, encoder, decoder)

@@ -1,0 +1,22 @@
+"""The one part that is compiled; everything else stands in pyproject.toml."""
+
+from setuptools import Extension, setup
+
+KERNELS = "serving/kernels"
+
+setup(
+    ext_modules=[
+        Extension(
+            "onnxlate_serving.native._native",
+            sources=[f"{KERNELS}/native.c", f"{KERNELS}/team.c"],
+            depends=[
+                f"{KERNELS}/{name}" for name in ("program.h", "program.inc", "team.h")
+            ],
+            extra_compile_args=["-O3", "-std=gnu11", "-pthread"],
+            extra_link_args=["-pthread"],
+            libraries=["m"],
+            # Without a compiler the install succeeds, and onnxruntime does it all.
+            optional=True,
+        )
+    ]
+)

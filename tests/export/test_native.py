@@ -1,0 +1,410 @@
+"""Our own code against onnxruntime, on the graphs that the exporter writes."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper
+
+from onnxlate.bundle import Bundle, ModelInfo
+from onnxlate.candidates import NumpyLogProbs, likeliest
+from onnxlate.search import SearchOptions
+from onnxlate_export.export import export_bundle
+from onnxlate_serving.block import HostBlock, HostStorage
+from onnxlate_serving.config import RuntimeConfig, SchedulerConfig
+from onnxlate_serving.encoder import NativeReader
+from onnxlate_serving.native import library as compiled
+from onnxlate_serving.native.library import Batch, Library, Team
+from onnxlate_serving.native.program import Memory, Program
+from onnxlate_serving.native.programs import Programs
+from onnxlate_serving.request import Request
+from onnxlate_serving.runner import OnnxRunner
+from onnxlate_serving.scheduler import Scheduler
+from onnxlate_serving.sessions import Sessions
+from onnxlate_training.checkpoint import LoadedModel
+
+from .models import SMALL, VOCABULARY, random_model
+from .tables import Arrays, run
+
+if compiled.library() is None:
+    pytest.skip("nothing was compiled: no compiler?", allow_module_level=True)
+
+CPU = RuntimeConfig(device="cpu", workers=1, threads=1)
+SOURCE_ROOM, TARGET_ROOM = 24, 40
+
+WIDER: dict[str, object] = {"width": 64, "heads": 2, "feed_forward": 72}
+"""Heads of 32, and a feed-forward that is no multiple of 16."""
+
+KINDS: dict[str, dict[str, object]] = {
+    "small": {},
+    "post-norm": {"norm": "post"},
+    "gelu": {"activation": "gelu"},
+    "silu": {"activation": "silu"},
+    "untied": {"tying": "none"},
+    "wider": WIDER,
+    "large": {"width": 256, "heads": 4, "feed_forward": 1024},
+}
+
+
+@pytest.fixture(scope="module", params=["vnni", "avx2", "plain"])
+def library(request: pytest.FixtureRequest) -> Library:
+    known = compiled.library()
+    assert known
+    try:
+        return Library(known.path, request.param)
+    except LookupError:
+        pytest.skip(f"this processor is no {request.param}")
+
+
+@pytest.fixture(scope="module")
+def bundles(
+    loaded: LoadedModel, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Bundle]:
+    made = {}
+    for name, change in KINDS.items():
+        config = SMALL.model_copy(update=change)
+        model = replace(loaded, model=random_model(config))
+        for precision in ("fp32", "int8"):
+            path = tmp_path_factory.mktemp("native") / "bundle"
+            made[f"{name} {precision}"] = export_bundle(
+                model, path, precision, max_sentences=4
+            )
+    return made
+
+
+@pytest.fixture(
+    params=[f"{name} {precision}" for name in KINDS for precision in ("fp32", "int8")]
+)
+def bundle(request: pytest.FixtureRequest, bundles: dict[str, Bundle]) -> Bundle:
+    return bundles[request.param]
+
+
+class Step:
+    """Something to decode, drawn from a seed: places of `beam` rows each."""
+
+    def __init__(self, model: ModelInfo, places: int, beam: int, seed: int = 0) -> None:
+        draw = np.random.default_rng(seed)
+        self.model, rows, layers = model, places * beam, model.decoder_layers
+        self.beam = beam
+        shape = (model.heads, 0, model.head_width)
+        self.cross = draw.standard_normal(
+            (2 * layers, places, shape[0], SOURCE_ROOM, shape[2]), np.float32
+        )
+        self.past = draw.standard_normal(
+            (2 * layers, rows, shape[0], TARGET_ROOM, shape[2]), np.float32
+        )
+        self.ids = draw.integers(4, model.target_vocabulary, rows)
+        self.source_lengths = draw.integers(1, SOURCE_ROOM + 1, places)
+        self.target_lengths = draw.integers(1, TARGET_ROOM + 1, places)
+
+    def feeds(self) -> Arrays:
+        lengths = self.target_lengths.repeat(self.beam)[:, None]
+        given: Arrays = {
+            "target_ids": self.ids,
+            "target_visible": np.arange(TARGET_ROOM) < lengths,
+            "source_visible": np.arange(SOURCE_ROOM) < self.source_lengths[:, None],
+        }
+        for layer in range(self.model.decoder_layers):
+            for part, kind in enumerate(("keys", "values")):
+                given[f"cross_{kind}_{layer}"] = self.cross[2 * layer + part]
+                given[f"past_{kind}_{layer}"] = self.past[2 * layer + part]
+        return given
+
+    def only(self, place: int) -> "Step":
+        """One place of it."""
+        rows = slice(place * self.beam, (place + 1) * self.beam)
+        one = Step(self.model, 1, self.beam)
+        one.cross = self.cross[:, place : place + 1].copy()
+        one.past = self.past[:, rows].copy()
+        one.ids = self.ids[rows].copy()
+        one.source_lengths = self.source_lengths[place : place + 1].copy()
+        one.target_lengths = self.target_lengths[place : place + 1].copy()
+        return one
+
+    def run(
+        self, program: Program, screened: bool = False, team: Team | None = None
+    ) -> list[Arrays]:
+        """Logits; or, `screened`, what there is of exact and of rough ones."""
+        model, rows = self.model, len(self.ids)
+        memory = Memory(program, model, team)
+        batch: Batch = memory.batch
+        batch.rows, batch.sentences = rows, rows // self.beam
+        batch.ids = self.ids.ctypes.data
+        batch.source_lengths = self.source_lengths.ctypes.data
+        batch.target_lengths = self.target_lengths.ctypes.data
+        batch.cross, batch.cross_stride = self.cross.ctypes.data, self.cross.strides[0]
+        batch.past, batch.past_stride = self.past.ctypes.data, self.past.strides[0]
+        batch.cross_room, batch.past_room = SOURCE_ROOM, TARGET_ROOM
+        found = []
+        for ops in (program.exact, program.rough) if screened else (program.plain,):
+            made = {
+                "logits": np.zeros((rows, model.target_vocabulary), np.float32),
+                "logits_error": np.zeros(rows, np.float32),
+                "decoded": np.zeros((rows, model.width), np.float32),
+            }
+            addresses = [each.ctypes.data for each in made.values()]
+            memory.run(ops, addresses if screened else addresses[:1])
+            found.append(made)
+        return found
+
+
+def by_onnxruntime(bundle: Bundle, graph: str, given: Arrays) -> Arrays:
+    sessions = Sessions(bundle, CPU)  # which owns weights that its graphs refer to
+    return run(getattr(sessions, graph), given)
+
+
+def program(library: Library, bundle: Bundle) -> Program:
+    made = Program.of(library, bundle.decoder, bundle.manifest.model)
+    assert made
+    return made
+
+
+@pytest.mark.parametrize(("places", "beam"), [(1, 1), (13, 1), (3, 4)])
+def test_a_step_says_what_onnxruntime_says(
+    library: Library, bundle: Bundle, places: int, beam: int
+) -> None:
+    step = Step(bundle.manifest.model, places, beam)
+    expected = by_onnxruntime(bundle, "decoder", step.feeds())
+
+    (found,) = step.run(program(library, bundle))
+
+    # In int8 what differs by rounding may become another integer.
+    tolerance = 2e-4 if bundle.manifest.precision == "fp32" else 0.5
+    np.testing.assert_allclose(found["logits"], expected["logits"], atol=tolerance)
+    written = step.feeds()["target_visible"]
+    for layer in range(2):
+        keys = expected[f"present_keys_{layer}"].transpose(0, 2, 1, 3)[written]
+        ours = step.past[2 * layer].transpose(0, 2, 1, 3)[written]
+        np.testing.assert_allclose(ours, keys, atol=tolerance)
+
+
+def test_rough_scores_are_off_by_no_more_than_they_say(
+    library: Library, bundles: dict[str, Bundle]
+) -> None:
+    bundle = bundles["wider fp32"]
+    step = Step(bundle.manifest.model, 9, 1)
+    expected = by_onnxruntime(bundle, "decoder", step.feeds())
+
+    exact, rough = step.run(program(library, bundle), screened=True)
+
+    np.testing.assert_allclose(exact["decoded"], expected["decoded"], atol=1e-4)
+    np.testing.assert_array_equal(exact["decoded"], rough["decoded"])
+    np.testing.assert_allclose(
+        exact["logits_error"], expected["logits_error"], rtol=1e-4
+    )
+    off = np.abs(rough["logits"] - exact["logits"]).max(axis=1)
+    assert off.max() > 0
+    assert (off <= rough["logits_error"] + exact["logits_error"]).all()
+    assert (rough["logits_error"] < 50 * off).all()
+
+
+@pytest.mark.parametrize("beam", [1, 3])
+def test_a_row_comes_to_the_same_bits_alone_and_in_any_company(
+    library: Library, bundle: Bundle, beam: int
+) -> None:
+    whole = Step(bundle.manifest.model, 14, beam)
+    parts = [whole.only(place) for place in range(14)]
+    made = program(library, bundle)
+
+    (together,) = whole.run(made)
+
+    for place, part in enumerate(parts):
+        (alone,) = part.run(made)
+        rows = slice(place * beam, (place + 1) * beam)
+        np.testing.assert_array_equal(together["logits"][rows], alone["logits"])
+        np.testing.assert_array_equal(whole.past[:, rows], part.past)
+
+
+def test_helpers_change_nothing(
+    library: Library, bundles: dict[str, Bundle], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = bundles["large int8"]
+    model = bundle.manifest.model
+    alone, helped = Step(model, 5, 1), Step(model, 5, 1)
+    made, team = program(library, bundle), library.team(3)
+    assert team
+
+    (expected,) = alone.run(made)
+
+    for _ in range(200):
+        (found,) = helped.run(made, team=team)
+        np.testing.assert_array_equal(found["logits"], expected["logits"])
+
+
+def test_sources_are_read_as_onnxruntime_reads_them(
+    library: Library, bundle: Bundle
+) -> None:
+    model = bundle.manifest.model
+    sources = [[9, 8, 7, 6, 5, 3], [5, 3], [7, 7, 3], [*range(10, 29), 3]]
+    padded = np.zeros((4, SOURCE_ROOM), np.int64)
+    for row, ids in zip(padded, sources, strict=True):
+        row[: len(ids)] = ids
+    seen = np.arange(SOURCE_ROOM) < np.array([[len(each)] for each in sources])
+    given = {"source_ids": padded, "source_visible": seen}
+    expected = by_onnxruntime(bundle, "encoder", given)
+    encoder = Program.of(library, bundle.encoder, model)
+    assert encoder
+
+    def read(given: list[list[int]]) -> HostBlock:
+        block = HostStorage(model, np.float32).zeros(len(given), SOURCE_ROOM)
+        NativeReader(encoder, model).read(given, block)
+        return block
+
+    block = read(sources)
+
+    tolerance = 1e-4 if bundle.manifest.precision == "fp32" else 0.3
+    for entry, name in enumerate(expected):
+        theirs = expected[name].transpose(0, 2, 1, 3)[seen]
+        ours = block.array[entry].transpose(0, 2, 1, 3)[seen]
+        np.testing.assert_allclose(ours, theirs, atol=tolerance)
+    for place, ids in enumerate(sources):
+        alone = read([ids]).array[:, 0, :, : len(ids)]
+        np.testing.assert_array_equal(block.array[:, place, :, : len(ids)], alone)
+
+
+def answers(bundle: Bundle, sessions: Sessions, seed: int) -> list[object]:
+    """Of requests of all kinds, in the order of asking."""
+    draw = random.Random(seed)
+    requests = [
+        Request(
+            (*(draw.randrange(4, 150) for _ in range(draw.randint(1, 30))), 3),
+            SearchOptions(
+                max_target_tokens=draw.choice([3, 20, 40]),
+                beam_size=draw.choice([1, 1, 3, 4]),
+                with_scores=draw.random() < 0.3,
+            ),
+        )
+        for _ in range(40)
+    ]
+    scheduler = Scheduler(SchedulerConfig(max_rows=16))
+    runner = OnnxRunner(bundle, sessions, 16)
+    scheduler.add(requests)
+    outcomes = {}
+    while step := scheduler.schedule():
+        for piece in runner.run(step):
+            if piece.hypotheses:
+                scheduler.finish(piece.request)
+                outcomes[piece.request] = [each.tokens for each in piece.hypotheses]
+    return [outcomes[each] for each in requests]
+
+
+@pytest.mark.parametrize("name", ["small fp32", "post-norm fp32", "wider fp32"])
+def test_answers_in_fp32_are_those_of_onnxruntime(
+    bundles: dict[str, Bundle], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = bundles[name]
+    ours = Sessions(bundle, CPU)
+    assert ours.native
+    found = answers(bundle, ours, seed=1)
+
+    monkeypatch.setattr(Programs, "of", lambda _: None)
+
+    assert found == answers(bundle, Sessions(bundle, CPU), seed=1)
+
+
+def drawn_logits() -> Iterator[np.ndarray[tuple[int, int], np.dtype[np.float32]]]:
+    draw = np.random.default_rng(5)
+    for rows, size in ((1, 5), (3, 16), (7, 200), (2, 1003)):
+        logits = draw.standard_normal((rows, size), np.float32) * 4
+        yield logits
+        yield np.round(logits)  # many equals
+        logits = logits.copy()
+        logits[:, draw.integers(0, size, 3)] = -np.inf
+        yield logits
+    yield np.zeros((2, 70), np.float32)
+
+
+def test_the_likeliest_tokens_are_numpys(library: Library) -> None:
+    for logits in drawn_logits():
+        for width in (1, 4, 10):
+            expected = likeliest(logits, width)
+            tokens = library.likeliest(logits, width)
+            np.testing.assert_array_equal(tokens, expected)
+            np.testing.assert_allclose(
+                library.of(logits, tokens),
+                NumpyLogProbs().of(logits, tokens),
+                atol=2e-6,
+            )
+
+
+def test_what_is_no_number_comes_last(library: Library) -> None:
+    logits = np.array([[np.nan, 1, np.nan, 3, 2], [np.nan] * 5], np.float32)
+
+    tokens = library.likeliest(logits, 4)
+
+    assert tokens[0].tolist()[:3] == [3, 4, 1]
+    assert sorted(set(tokens[1].tolist())) == tokens[1].tolist()
+
+
+def test_a_graph_with_an_unknown_step_is_left_to_onnxruntime(
+    bundles: dict[str, Bundle], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = bundles["small int8"].manifest.model
+    graph = onnx.load(bundles["small int8"].decoder)
+    last = graph.graph.node[-1]
+    assert list(last.output) == ["logits"]
+    graph.graph.node.insert(
+        len(graph.graph.node) - 1, helper.make_node("Tanh", [last.input[0]], ["tame"])
+    )
+    last.input[0] = "tame"
+    path = tmp_path / "decoder.onnx"
+    onnx.save(graph, path)
+    known = compiled.library()
+    assert known
+
+    with caplog.at_level("INFO", "onnxlate_serving"):
+        assert Program.of(known, path, model) is None
+
+    assert "an operator Tanh" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"heads": 4, "head_width": 4},
+        {"head_width": 4},
+        {"target_vocabulary": VOCABULARY - 1},
+        {"decoder_layers": 1},
+        {"width": 32, "head_width": 16},
+    ],
+)
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_a_model_that_is_not_what_it_is_said_to_be_is_left_to_onnxruntime(
+    bundles: dict[str, Bundle], change: dict[str, int], precision: str
+) -> None:
+    bundle, known = bundles[f"small {precision}"], compiled.library()
+    assert known
+    model = bundle.manifest.model
+    assert Program.of(known, bundle.decoder, model)
+
+    said = model.model_copy(update=change)
+
+    assert Program.of(known, bundle.decoder, said) is None
+
+
+@pytest.mark.parametrize(("ids", "length"), [([VOCABULARY], 1), ([-1], 1), ([5], 4096)])
+def test_tokens_and_positions_that_are_not_there_are_refused(
+    library: Library, bundles: dict[str, Bundle], ids: list[int], length: int
+) -> None:
+    bundle = bundles["small int8"]
+    step = Step(bundle.manifest.model, 1, 1)
+    step.ids = np.array(ids)
+    step.target_lengths = np.array([length])
+
+    with pytest.raises(IndexError, match="no such token"):
+        step.run(program(library, bundle))
+
+
+def test_nothing_is_compiled_for_whoever_wants_none(
+    bundles: dict[str, Bundle], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(compiled.PROCESSOR, "none")
+    compiled.library.cache_clear()
+    try:
+        assert Sessions(bundles["small int8"], CPU).native is None
+    finally:
+        compiled.library.cache_clear()
