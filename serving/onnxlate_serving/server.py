@@ -51,10 +51,8 @@ OPTIONS = (
     # limit of five minutes ends its connection in the middle of a call.
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
-    # Connections are a bounded good. Clients of gRPC connect again by themselves, and
-    # after an hour perhaps to a server that was not there when they began.
+    # Connections are a bounded good. Clients of gRPC connect again by themselves.
     ("grpc.max_connection_idle_ms", 5 * MINUTE_MS),
-    ("grpc.max_connection_age_ms", 60 * MINUTE_MS),
     ("grpc.max_connection_age_grace_ms", 5 * MINUTE_MS),
     ("grpc.max_concurrent_streams", STREAMS),
     # Of calls that Python has not taken up yet gRPC ends some as CANCELLED from 1,000
@@ -98,7 +96,7 @@ class Server:
         self._gateway = Gateway(self._config, self._page) if self._page else None
         self._grpc = grpc.aio.server(
             interceptors=[Border(self._metrics, self._tokens, self._witnesses())],
-            options=OPTIONS,
+            options=(*OPTIONS, ("grpc.max_connection_age_ms", self._connection_ms)),
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
         who = by_token(self._tokens) if self._tokens else by_address
@@ -178,6 +176,10 @@ class Server:
             await deployment.stop()
         if self._traces:
             await asyncio.to_thread(self._traces.stop)
+
+    @property
+    def _connection_ms(self) -> int:
+        return max(1, round(1000 * self._config.connection_seconds))
 
     def _witnesses(self) -> list[Witness]:
         witnesses: list[Witness] = [log_call] if self._config.log_calls else []
