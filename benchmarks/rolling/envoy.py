@@ -55,9 +55,18 @@ def binary() -> Path:
     return path
 
 
-def local(port: int, resolver_port: int) -> tuple[dict[str, Any], list[int]]:
+@dataclass(frozen=True, slots=True)
+class Local:
+    """A configuration for this machine."""
+
+    config: dict[str, Any]
+    ports: list[int]
+    """For calls, status, administration."""
+
+
+def local(port: int, resolver_port: int) -> Local:
     """What ships, but for where it listens and who knows the servers' name; `port` is
-    theirs. With its ports: for calls, status, administration."""
+    theirs."""
     config = yaml.safe_load(SHIPPED.read_text())
     resources = config["static_resources"]
     servers, admin = resources["clusters"]
@@ -66,8 +75,8 @@ def local(port: int, resolver_port: int) -> tuple[dict[str, Any], list[int]]:
     for each, number in zip(listening, ports, strict=True):
         place = each["address"]["socket_address"]
         place.update(address="127.0.0.1", port_value=number)
-    _endpoint(admin).update(port_value=ports[-1])
-    _endpoint(servers).update(address=NAME, port_value=port)
+    endpoint(admin).update(port_value=ports[-1])
+    endpoint(servers).update(address=NAME, port_value=port)
     servers["cluster_type"]["typed_config"]["typed_dns_resolver_config"] = {
         "name": "envoy.network.dns_resolver.cares",
         "typed_config": {
@@ -75,7 +84,7 @@ def local(port: int, resolver_port: int) -> tuple[dict[str, Any], list[int]]:
             "resolvers": [_address("127.0.0.1", resolver_port)],
         },
     }
-    return config, ports
+    return Local(config, ports)
 
 
 def _address(host: str, port: int) -> dict[str, Any]:
@@ -83,13 +92,12 @@ def _address(host: str, port: int) -> dict[str, Any]:
 
 
 @contextmanager
-def running(port: int, resolver_port: int) -> Iterator[Envoy]:
+def running(its: Local) -> Iterator[Envoy]:
     """Until the block ends; begins when Envoy is ready. Raises Unfit, ConfigError."""
-    config, ports = local(port, resolver_port)
-    address, status, admin = (f"127.0.0.1:{each}" for each in ports)
+    address, status, admin = (f"127.0.0.1:{each}" for each in its.ports)
     with TemporaryDirectory() as folder:
         file = Path(folder) / "envoy.yaml"
-        file.write_text(yaml.safe_dump(config))
+        file.write_text(yaml.safe_dump(its.config))
         options = ("--disable-hot-restart", "--concurrency", "1", "-l", "warning")
         log = Path(folder) / "log"
         with (
@@ -117,7 +125,8 @@ def _wait_ready(envoy: Envoy, log: Path, seconds: float = 20.0) -> None:
     raise Unfit(f"Envoy is not ready; it said: {log.read_text()[-2000:]}")
 
 
-def _endpoint(cluster: dict[str, Any]) -> dict[str, Any]:
+def endpoint(cluster: dict[str, Any]) -> dict[str, Any]:
+    """Where the one name of a cluster is set."""
     [group] = cluster["load_assignment"]["endpoints"]
     [one] = group["lb_endpoints"]
     place: dict[str, Any] = one["endpoint"]["address"]["socket_address"]

@@ -34,7 +34,7 @@ def rolling(
     with (
         Names(cache_s) as names,
         pods(bundle, replicas, timing, names) as servers,
-        proxy.running(servers.port, names.port) as envoy,
+        proxy.running(proxy.local(servers.port, names.port)) as envoy,
         ExitStack() as stack,
     ):
         straight = names.target(servers.port)

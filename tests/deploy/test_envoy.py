@@ -3,7 +3,6 @@
 import re
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
@@ -33,6 +32,7 @@ from tests.serving.handmade import write_bundle
 from tests.serving.server_process import ServerProcess, server_process
 
 from .manifests import ENVOY, KUBERNETES, built, one, pod_of
+from .waiting import wait_for
 
 CONFIG = yaml.safe_load((ENVOY / "envoy.yaml").read_text())
 GRPC, STATUS = CONFIG["static_resources"]["listeners"]
@@ -70,16 +70,9 @@ def both(binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bot
     with server_process(bundle, *listen, *limits) as server, Names() as names:
         port = int(server.wait_ready().rpartition(":")[2])
         names.add(HOST)
-        with envoy.running(port, names.port) as proxy:
+        with envoy.running(envoy.local(port, names.port)) as proxy:
             wait_for(lambda: proxy.healthy_servers() == 1)
             yield Both(proxy, server)
-
-
-def wait_for(truth: Any, seconds: float = 10) -> None:
-    end = time.monotonic() + seconds
-    while not truth():
-        assert time.monotonic() < end, "it does not come true"
-        time.sleep(0.05)
 
 
 def routes() -> dict[str, Any]:
@@ -122,7 +115,7 @@ def test_the_image_is_of_the_version_that_is_tested(binary: Path) -> None:
 def test_it_goes_where_the_servers_are() -> None:
     headless = one(built(KUBERNETES), "Service")
     [port] = headless["spec"]["ports"]
-    place = envoy._endpoint(SERVERS)
+    place = envoy.endpoint(SERVERS)
 
     assert headless["spec"]["clusterIP"] == "None"
     assert place == {
@@ -255,7 +248,7 @@ def test_a_call_goes_on_while_envoy_leaves(binary: Path, both: Both) -> None:
     with Names() as names:
         names.add(HOST)
         port = int(re.findall(r"ready \S+:(\d+)", both.server.news())[0])
-        with envoy.running(port, names.port) as leaving:
+        with envoy.running(envoy.local(port, names.port)) as leaving:
             wait_for(lambda: leaving.healthy_servers() == 1)
             bare = Bare(leaving.address)
             answers: list[str] = []
