@@ -29,8 +29,10 @@ def rolling(
     """Replaces all of them until Envoy and those who choose have so many calls each.
 
     With `kill` servers die instead of being told to go. Raises Unfit if a call is lost
-    or its answer is another; with `kill` streams that had begun may be lost.
+    or its answer is another; with `kill` streams that had begun may be lost. Raises
+    ConfigError where there is no Envoy.
     """
+    proxy.binary()
     with (
         Names(cache_s) as names,
         pods(bundle, replicas, timing, names) as servers,

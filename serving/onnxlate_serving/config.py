@@ -185,8 +185,9 @@ class ServerConfig(_Settings):
 
     connection_seconds: PositiveFloat = 3600.0
     """How long a connection lasts, a tenth more or less, before its client is asked to
-    make another one; calls under way have five minutes more. Where clients choose among
-    servers themselves, new servers get their share when connections are made anew."""
+    make another one. Calls under way go on, until an hour and five minutes after it was
+    made. Where clients choose among servers themselves, new servers get their share
+    when connections are made anew."""
 
     announce_seconds: NonNegativeFloat = 1.0
     """How long health says NOT_SERVING before new calls are refused, so that load

@@ -70,7 +70,11 @@ def both(binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bot
     with server_process(bundle, *listen, *limits) as server, Names() as names:
         port = int(server.wait_ready().rpartition(":")[2])
         names.add(HOST)
-        with envoy.running(envoy.local(port, names.port)) as proxy:
+        its = envoy.local(port, names.port)
+        # Or its only server could not be put out, whatever it did.
+        outliers = its.config["static_resources"]["clusters"][0]["outlier_detection"]
+        outliers["max_ejection_percent"] = 100
+        with envoy.running(its) as proxy:
             wait_for(lambda: proxy.healthy_servers() == 1)
             yield Both(proxy, server)
 
