@@ -13,6 +13,7 @@ from .endurance.commands import chaos, fuzz, overload, soak, storm
 from .glossary import glossary
 from .protection.command import protection
 from .report import report
+from .rolling.command import rolling
 from .server import server
 from .training_command import training
 
@@ -30,7 +31,7 @@ app.command()(report)
 app.command()(protection)
 app.command()(alignment)
 app.command()(glossary)
-for command in (fuzz, storm, overload, chaos, soak):
+for command in (fuzz, storm, overload, chaos, soak, rolling):
     app.command()(command)
 
 

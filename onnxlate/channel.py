@@ -51,8 +51,11 @@ _KEEPALIVE = [
 
 # A client that is started together with its server should not wait a second for
 # its second attempt, nor two minutes for a later one, which are gRPC's defaults; and
-# a server that is back should be known again before the next one is restarted.
+# a server that is back, or has another address now, should be known before the next
+# one is restarted. gRPC looks names up when a connection ends; every 30 s at most, if
+# not told otherwise.
 _RECONNECT = [
+    ("grpc.dns_min_time_between_resolutions_ms", 2_000),
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1_000),
 ]

@@ -74,6 +74,11 @@ class ServerProcess:
     def pid(self) -> int:
         return self._process.pid
 
+    @property
+    def exit_status(self) -> int | None:
+        """None while it runs."""
+        return self._process.poll()
+
     def stop(self) -> None:
         """Asks it to drain and end; kills it if it does not."""
         with suppress(ProcessLookupError):

@@ -49,7 +49,7 @@ def storm(
 ) -> None:
     """Streams cancelled at random moments: all rows must be free afterwards."""
     with target(bundle) as server:
-        figures = asyncio.run(bear_storm(server, _texts(text), streams, seed))
+        figures = asyncio.run(bear_storm(server, texts_of(text), streams, seed))
     show("storm", figures, json_file)
 
 
@@ -64,7 +64,7 @@ def overload(
 ) -> None:
     """Far more calls than can be answered: goodput, waiting times, refusals."""
     with target(bundle, "--max-waiting", str(max_waiting)) as server:
-        work = bear_overload(server, _texts(text), beam_size, seconds, times)
+        work = bear_overload(server, texts_of(text), beam_size, seconds, times)
         figures = asyncio.run(work)
     bound_ms = 1000 * max_waiting / figures["capacity_a_second"]
     allowed_ms = round(2 * figures["p99_ms_of_answers_calm"] + bound_ms, 1)
@@ -79,7 +79,7 @@ def chaos(
     json_file: Json = None,
 ) -> None:
     """Two servers restarted, killed and frozen under load: no answer may be lost."""
-    show("chaos", bear_chaos(bundle, _texts(text), answers), json_file)
+    show("chaos", bear_chaos(bundle, texts_of(text), answers), json_file)
 
 
 def soak(
@@ -92,12 +92,12 @@ def soak(
 ) -> None:
     """Calls of every kind for half an hour: no growth, no error, no other answer."""
     with target(bundle) as server:
-        work = bear_soak(server, _texts(text), seconds, rate, seed)
+        work = bear_soak(server, texts_of(text), seconds, rate, seed)
         figures = asyncio.run(work)
     show("soak", figures, json_file)
 
 
-def _texts(path: Path | None) -> list[str]:
+def texts_of(path: Path | None) -> list[str]:
     if path is None:
         return list(EXAMPLES)
     return [line for line in read_text(path) if line.strip()][:1000]

@@ -196,6 +196,12 @@ def serve(
             min=0.1, help="How long one step may take before the server gives up."
         ),
     ] = 30.0,
+    connection_seconds: Annotated[
+        float,
+        typer.Option(
+            min=1, help="How long a connection lasts before clients make another one."
+        ),
+    ] = 3600.0,
     announce_seconds: Annotated[
         float,
         typer.Option(
@@ -253,6 +259,7 @@ def serve(
             traces=traces,
             reflection=reflection,
             hang_seconds=hang_seconds,
+            connection_seconds=connection_seconds,
             announce_seconds=announce_seconds,
             drain_seconds=drain_seconds,
         )

@@ -187,6 +187,12 @@ class ServerConfig(_Settings):
     """How long one step of a model may take before its engine counts as dead and the
     server ends; a step is one token of every row, and takes milliseconds."""
 
+    connection_seconds: PositiveFloat = 3600.0
+    """How long a connection lasts, a tenth more or less, before its client is asked to
+    make another one. Calls under way go on, until an hour and five minutes after it was
+    made. Where clients choose among servers themselves, new servers get their share
+    when connections are made anew."""
+
     announce_seconds: NonNegativeFloat = 1.0
     """How long health says NOT_SERVING before new calls are refused, so that load
     balancers look elsewhere first."""

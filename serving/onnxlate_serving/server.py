@@ -51,11 +51,8 @@ OPTIONS = (
     # limit of five minutes ends its connection in the middle of a call.
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
-    # Connections are a bounded good. Clients of gRPC connect again by themselves, and
-    # after an hour perhaps to a server that was not there when they began.
+    # Connections are a bounded good. Clients of gRPC connect again by themselves.
     ("grpc.max_connection_idle_ms", 5 * MINUTE_MS),
-    ("grpc.max_connection_age_ms", 60 * MINUTE_MS),
-    ("grpc.max_connection_age_grace_ms", 5 * MINUTE_MS),
     ("grpc.max_concurrent_streams", STREAMS),
     # Of calls that Python has not taken up yet gRPC ends some as CANCELLED from 1,000
     # on. They are for us to refuse, with a status that says when to come back.
@@ -64,6 +61,20 @@ OPTIONS = (
     # In seconds; after 30 of them it would end those as CANCELLED too.
     ("grpc.server_max_unrequested_time_in_server", 3600),
 )
+
+
+LONGEST_MS = 65 * MINUTE_MS
+"""From a connection's beginning to the end of the calls that are still on it."""
+
+
+def ages(connection_seconds: float) -> tuple[tuple[str, int], ...]:
+    """gRPC's options: how long connections are for, and calls on them."""
+    age_ms = max(1, round(1000 * connection_seconds))
+    return (
+        ("grpc.max_connection_age_ms", age_ms),
+        # A short one is for finding new servers, and not there to end long calls.
+        ("grpc.max_connection_age_grace_ms", max(5 * MINUTE_MS, LONGEST_MS - age_ms)),
+    )
 
 
 class Server:
@@ -98,7 +109,7 @@ class Server:
         self._gateway = Gateway(self._config, self._page) if self._page else None
         self._grpc = grpc.aio.server(
             interceptors=[Border(self._metrics, self._tokens, self._witnesses())],
-            options=OPTIONS,
+            options=(*OPTIONS, *ages(self._config.connection_seconds)),
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
         who = by_token(self._tokens) if self._tokens else by_address

@@ -19,16 +19,21 @@ NAME = re.compile(r"\bonnxlate_[a-z_]+")
 
 
 def expressions() -> list[str]:
-    """Of every panel and every alert."""
+    """Of every panel, every alert, and what autoscaling goes by."""
     dashboard = json.loads((DEPLOY / "grafana-dashboard.json").read_text())
     alerts = yaml.safe_load((DEPLOY / "alerts.yaml").read_text())
     panels = [
         target["expr"] for panel in dashboard["panels"] for target in panel["targets"]
     ]
     rules = [rule["expr"] for group in alerts["groups"] for rule in group["rules"]]
+    adapter = yaml.safe_load(
+        (DEPLOY / "kubernetes" / "monitoring" / "adapter.yaml").read_text()
+    )
+    series = [rule["seriesQuery"] for rule in adapter["rules"]["custom"]]
     assert len(panels) > 15
     assert len(rules) > 4
-    return panels + rules
+    assert series
+    return panels + rules + series
 
 
 async def test_every_metric_and_label_they_name_is_there(bundle: Bundle) -> None:

@@ -1,0 +1,1 @@
+"""Servers replaced as Kubernetes replaces pods, under callers of every kind."""
