@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from onnx import helper
 
 from onnxlate.bundle import Bundle, ModelInfo
 from onnxlate.candidates import NumpyLogProbs, likeliest
+from onnxlate.errors import ConfigError
 from onnxlate.search import SearchOptions
 from onnxlate_export.export import export_bundle
 from onnxlate_serving.block import HostBlock, HostStorage
@@ -50,7 +52,7 @@ KINDS: dict[str, dict[str, object]] = {
 }
 
 
-@pytest.fixture(scope="module", params=["vnni", "avx2", "plain"])
+@pytest.fixture(scope="module", params=["vnni", "avx512", "avx2", "plain"])
 def library(request: pytest.FixtureRequest) -> Library:
     known = compiled.library()
     assert known
@@ -399,12 +401,42 @@ def test_tokens_and_positions_that_are_not_there_are_refused(
         step.run(program(library, bundle))
 
 
-def test_nothing_is_compiled_for_whoever_wants_none(
-    bundles: dict[str, Bundle], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(compiled.PROCESSOR, "none")
+@pytest.fixture
+def anew(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """The library is looked for anew, now and afterwards."""
     compiled.library.cache_clear()
-    try:
-        assert Sessions(bundles["small int8"], CPU).native is None
-    finally:
-        compiled.library.cache_clear()
+    yield monkeypatch
+    compiled.library.cache_clear()
+
+
+def test_nothing_is_compiled_for_whoever_wants_none(
+    bundles: dict[str, Bundle], anew: pytest.MonkeyPatch
+) -> None:
+    anew.setenv(compiled.PROCESSOR, "none")
+
+    assert Sessions(bundles["small int8"], CPU).native is None
+
+
+def test_a_processor_that_this_one_is_not_is_refused(
+    bundles: dict[str, Bundle], anew: pytest.MonkeyPatch
+) -> None:
+    anew.setenv(compiled.PROCESSOR, "abacus")
+
+    with pytest.raises(ConfigError, match="'abacus', and this processor is none"):
+        Sessions(bundles["small int8"], CPU)
+
+
+def test_a_library_that_cannot_be_loaded_is_done_without(
+    bundles: dict[str, Bundle],
+    anew: pytest.MonkeyPatch,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    broken = tmp_path / "_native.so"
+    broken.write_bytes(b"no library")
+    spec = ModuleSpec("_native", None, origin=str(broken))
+    anew.setattr("importlib.util.find_spec", lambda _: spec)
+
+    assert Sessions(bundles["small int8"], CPU).native is None
+
+    assert "it cannot be loaded" in caplog.text

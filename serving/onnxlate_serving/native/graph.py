@@ -3,6 +3,8 @@
 https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
 """
 
+import math
+import mmap
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -42,96 +44,104 @@ class Graph:
     """Constants by name, as they lie in the file."""
 
 
-def read_graph(path: Path) -> Graph:
-    """Raises IndexError, KeyError, OSError or ValueError for what is no such graph."""
-    content = memoryview(np.memmap(path, np.uint8, mode="r"))  # type: ignore[arg-type]
-    for number, value in fields(content):
-        if number == 7 and not isinstance(value, int):
-            return _graph(value, path.parent)
-    raise ValueError(f"{path} holds no graph")
+class GraphFile:
+    """A graph as its files have it: mapped, not read."""
 
+    def __init__(self, path: Path) -> None:
+        """Raises IndexError, KeyError, OSError or ValueError for what is none."""
+        self._folder = path.parent
+        self._maps: list[mmap.mmap] = []
+        for number, value in fields(self._mapped(path)):
+            if number == 7 and not isinstance(value, int):
+                self.graph = self._graph(value)
+                return
+        raise ValueError(f"{path} holds no graph")
 
-def _graph(data: memoryview, folder: Path) -> Graph:
-    graph = Graph()
-    for number, value in fields(data):
-        if isinstance(value, int):
-            continue
-        if number == 1:
-            graph.nodes.append(_node(value, folder))
-        elif number == 5:
-            name, array = _tensor(value, folder)
-            graph.weights[name] = array
-    return graph
+    def forget(self) -> None:
+        """Gives back the memory of what was looked at; it may be looked at again."""
+        for each in self._maps:
+            if hasattr(mmap, "MADV_DONTNEED"):
+                each.madvise(mmap.MADV_DONTNEED)
 
+    def _mapped(self, path: Path) -> memoryview:
+        with path.open("rb") as file:
+            self._maps.append(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        return memoryview(self._maps[-1])
 
-def _node(data: memoryview, folder: Path) -> Node:
-    kind, inputs, outputs, attributes = "", [], [], {}
-    for number, value in fields(data):
-        if isinstance(value, int):
-            continue
-        match number:
-            case 1:
-                inputs.append(_text(value))
-            case 2:
-                outputs.append(_text(value))
-            case 4:
-                kind = _text(value)
-            case 5:
-                name, content = _attribute(value, folder)
-                attributes[name] = content
-    return Node(kind, tuple(inputs), tuple(outputs), attributes)
+    def _graph(self, data: memoryview) -> Graph:
+        graph = Graph()
+        for number, value in fields(data):
+            if isinstance(value, int):
+                continue
+            if number == 1:
+                graph.nodes.append(self._node(value))
+            elif number == 5:
+                name, array = self._tensor(value)
+                graph.weights[name] = array
+        return graph
 
+    def _node(self, data: memoryview) -> Node:
+        kind, inputs, outputs, attributes = "", [], [], {}
+        for number, value in fields(data):
+            if isinstance(value, int):
+                continue
+            match number:
+                case 1:
+                    inputs.append(_text(value))
+                case 2:
+                    outputs.append(_text(value))
+                case 4:
+                    kind = _text(value)
+                case 5:
+                    name, content = self._attribute(value)
+                    attributes[name] = content
+        return Node(kind, tuple(inputs), tuple(outputs), attributes)
 
-def _attribute(
-    data: memoryview, folder: Path
-) -> "tuple[str, int | float | tuple[int, ...] | Graph]":
-    name, ints = "", []
-    found: int | float | Graph | None = None
-    for number, value in fields(data):
-        match number, value:
-            case 1, memoryview():
-                name = _text(value)
-            case 2, memoryview():
-                found = struct.unpack("<f", value)[0]
-            case 3, int():
-                found = _signed(value)
-            case 6, memoryview():
-                found = _graph(value, folder)
-            case 8, int():
-                ints.append(_signed(value))
-            case 8, memoryview():
-                ints += [_signed(each) for each in _packed(value)]
-    return name, tuple(ints) if found is None else found
+    def _attribute(
+        self, data: memoryview
+    ) -> "tuple[str, int | float | tuple[int, ...] | Graph]":
+        name, ints = "", []
+        found: int | float | Graph | None = None
+        for number, value in fields(data):
+            match number, value:
+                case 1, memoryview():
+                    name = _text(value)
+                case 2, memoryview():
+                    found = struct.unpack("<f", value)[0]
+                case 3, int():
+                    found = _signed(value)
+                case 6, memoryview():
+                    found = self._graph(value)
+                case 8, int():
+                    ints.append(_signed(value))
+                case 8, memoryview():
+                    ints += [_signed(each) for each in _packed(value)]
+        return name, tuple(ints) if found is None else found
 
-
-def _tensor(data: memoryview, folder: Path) -> tuple[str, Array]:
-    name, dtype, shape = "", 0, []
-    raw: memoryview | bytes = b""
-    outside: dict[str, str] = {}
-    for number, value in fields(data):
-        match number, value:
-            case 1, int():
-                shape.append(value)
-            case 1, memoryview():
-                shape += _packed(value)
-            case 2, int():
-                dtype = value
-            case 8, memoryview():
-                name = _text(value)
-            case 9, memoryview():
-                raw = value
-            case 13, memoryview():
-                entry = dict(_entry(value))
-                outside[entry[1]] = entry[2]
-    if outside:
-        return name, np.memmap(
-            folder / outside["location"],
-            _DTYPES[dtype],
-            mode="r",
-            offset=int(outside.get("offset", "0")),
-            shape=tuple(shape),
-        )
-    return name, np.frombuffer(raw, _DTYPES[dtype]).reshape(shape)
+    def _tensor(self, data: memoryview) -> tuple[str, Array]:
+        name, dtype, shape = "", 0, []
+        raw: memoryview | bytes = b""
+        outside: dict[str, str] = {}
+        for number, value in fields(data):
+            match number, value:
+                case 1, int():
+                    shape.append(value)
+                case 1, memoryview():
+                    shape += _packed(value)
+                case 2, int():
+                    dtype = value
+                case 8, memoryview():
+                    name = _text(value)
+                case 9, memoryview():
+                    raw = value
+                case 13, memoryview():
+                    entry = dict(_entry(value))
+                    outside[entry[1]] = entry[2]
+        if outside:
+            raw = self._mapped(self._folder / outside["location"])
+        count, offset = math.prod(shape), int(outside.get("offset", "0"))
+        array: Array = np.frombuffer(raw, _DTYPES[dtype], count=count, offset=offset)
+        return name, array.reshape(shape)
 
 
 def _entry(data: memoryview) -> list[tuple[int, str]]:

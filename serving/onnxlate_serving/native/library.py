@@ -3,6 +3,7 @@
 import ctypes
 import functools
 import importlib.util
+import logging
 import os
 import weakref
 from collections.abc import Callable
@@ -23,11 +24,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from onnxlate.errors import ConfigError
 from onnxlate.search import Floats, Ints
 
+log = logging.getLogger(__name__)
+
 PROCESSOR = "ONNXLATE_PROCESSOR"
-"""Environment variable: "vnni", "avx2" or "plain", to see what others see; "none" is to
-leave all to onnxruntime. By default the best that this processor can."""
+"""Environment variable: "vnni", "avx512", "avx2" or "plain", to see what others see;
+"none" is to leave all to onnxruntime. By default the best that this processor can."""
 
 
 class Kind(IntEnum):
@@ -204,9 +208,22 @@ class Library:
 @functools.cache
 def library() -> Library | None:
     """What was compiled, for this processor; None where there is none, or none is
-    wanted."""
+    wanted. Raises ConfigError for a processor that this one is not."""
     wanted = os.environ.get(PROCESSOR) or None
     spec = importlib.util.find_spec("onnxlate_serving.native._native")
     if wanted == "none" or spec is None or spec.origin is None:
         return None
-    return Library(Path(spec.origin), wanted)
+    try:
+        return Library(Path(spec.origin), wanted)
+    except LookupError as cause:
+        if wanted:
+            raise ConfigError(
+                f"{PROCESSOR} is {wanted!r}, and this processor is none: leave it out, "
+                "or give vnni, avx512, avx2, plain or none"
+            ) from cause
+        log.info("this processor is left to onnxruntime")
+    except OSError as reason:
+        log.warning(
+            "%s cannot be loaded; onnxruntime does it all: %s", spec.name, reason
+        )
+    return None

@@ -12,7 +12,7 @@ from onnxlate.bundle import ModelInfo
 from ..config import FEW
 from .checks import check
 from .compiler import Compiler
-from .graph import Array, read_graph
+from .graph import Array, GraphFile
 from .library import Batch, Kind, Library, Op, Team
 from .steps import DECODED, ERROR, NUM_OUTSIDE, Numbers, Step, Unknown
 
@@ -45,12 +45,16 @@ class Program:
     def of(cls, library: Library, graph: Path, model: ModelInfo) -> "Program | None":
         """None for a graph with steps that are not known here."""
         try:
-            steps = Compiler(read_graph(graph), model.heads).compile()
+            file = GraphFile(graph)
+            steps = Compiler(file.graph, model.heads).compile()
             check(steps, model)
-            return cls(library, steps)
+            program = cls(library, steps)
         except (Unknown, IndexError, KeyError, ValueError) as reason:
             log.info("%s is left to onnxruntime: %s", graph.name, reason)
             return None
+        # What is packed has been read once, and tables are looked up row by row.
+        file.forget()
+        return program
 
     def _op(self, step: Step, slots: dict[int, int]) -> Op:
         source = step.source or step.to
