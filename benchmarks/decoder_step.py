@@ -69,9 +69,6 @@ class DecoderStep:
         runtime = RuntimeConfig(device="cpu", workers=1, threads=1)
         sessions = Sessions(bundle, runtime)
         storage = HostStorage(model, np.float32)
-        screen = (
-            None if sessions.generator is None else Screen(sessions.generator, rows)
-        )
         self._state = DecoderState(CacheBinder(model, np.float32), storage, rows)
         cross = storage.zeros(rows, POSITIONS)
         cross.array[...] = np.random.default_rng(3).standard_normal(
@@ -80,15 +77,17 @@ class DecoderStep:
         self._state.join(cross, [POSITIONS] * rows, TOKEN_ID)
         for _ in range(POSITIONS):
             self._state.advance()
-        self._decoder: Decoder = (
-            NativeDecoder(sessions.native.decoder, model, rows, screen)
-            if sessions.native
-            else OrtDecoder(sessions.decoder, rows, screen)
-        )
+        generator = sessions.generator
+        if sessions.native:
+            self._decoder: Decoder = NativeDecoder(
+                sessions.native, bundle.manifest, rows, generator
+            )
+            self.rough = generator is not None
+        else:
+            screen = None if generator is None else Screen(generator, rows)
+            self._decoder = OrtDecoder(sessions.decoder, rows, screen)
+            self.rough = screen is not None and screen.pays(rows)
         self._sessions = sessions  # which own weights that the graphs refer to
-        self.rough = screen is not None and (
-            sessions.native is not None or screen.pays(rows)
-        )
         self.cache_bytes = (
             2
             * 2

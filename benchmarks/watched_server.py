@@ -24,6 +24,7 @@ PLACES = {
     "search": (
         "onnxlate.search:Searches.add",
         "onnxlate.search:Searches.advance",
+        "onnxlate.search:Searches.take",
         "onnxlate.search:Searches.remove",
     ),
     "rows": (
@@ -40,7 +41,10 @@ PLACES = {
     ),
     "runner": ("onnxlate_serving.runner:OnnxRunner.run",),
     ENCODER: ("onnxlate_serving.encoder:NativeReader.read",),
-    DECODER: ("onnxlate_serving.decoder:NativeDecoder.run",),
+    DECODER: (
+        "onnxlate_serving.decoder:NativeDecoder.run",
+        "onnxlate_serving.decoder:NativeDecoder.run_ahead",
+    ),
     "tokenising": (
         "onnxlate.text:Tokenizer.encode",
         "onnxlate.text:Tokenizer.decode",

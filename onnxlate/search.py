@@ -177,6 +177,25 @@ class Searches:
         """Whether a step asks for more than which token is the likeliest."""
         return self._k > 1 or self._num_scored > 0 or self._num_ruled > 0
 
+    @property
+    def steps_ahead(self) -> int:
+        """Steps of greedy search that need nothing but each row's likeliest token, if
+        no sentence ends before; 0 where somebody wants more than that."""
+        if self.needs_scores or self._num_patient or not self._sentences:
+            return 0
+        return int((self._state["max_length"] - self._state["length"]).min())
+
+    def take(self, tokens: Ints) -> Turn:
+        """As many steps of `advance`, of which only the last may end a sentence:
+        (steps, R)."""
+        state, num_steps = self._state, len(tokens)
+        first = state["length"].copy()
+        state["length"] += num_steps
+        self._make_room(int(state["length"].max()))
+        at = self._rows * self._history.shape[2] + first
+        self._history.reshape(-1)[at + np.arange(num_steps)[:, None]] = tokens
+        return self._ended_greedy(tokens[-1])
+
     def advance(self, logits: Floats, likeliest_of: LikeliestOf = highest) -> Turn:
         """One step of everyone: the logits (R, V) after each row's newest token.
 
@@ -223,8 +242,12 @@ class Searches:
                 scores -= taken_off[scored, None]
             state["log_probs"][scored] += scores
         self._write(tokens)
+        return self._ended_greedy(tokens)
+
+    def _ended_greedy(self, tokens: Ints) -> Turn:
+        """What follows from each row's newest token."""
         ended = tokens == self._eos_id
-        over = ended | (state["length"] >= state["max_length"])
+        over = ended | (self._state["length"] >= self._state["max_length"])
         finished = {
             place: self._finish_greedy(place, bool(ended[place]))
             for place in np.flatnonzero(over).tolist()

@@ -99,11 +99,12 @@ ALWAYS fours dot4_plain(fours sums, int32_t four, const int8_t *columns)
 typedef struct {
     const char *name;
     int (*run)(const Op *, int64_t, const Batch *, const int64_t *, Team *);
+    int64_t (*highest)(const float *, int64_t, float, const float *, const float *, int64_t);
     void (*likeliest)(const float *, int64_t, int64_t, int64_t *);
     float (*log_total)(const float *, int64_t, float);
 } Processor;
 
-#define PROCESSOR(x) {#x, run_##x, likeliest_##x, log_total_##x}
+#define PROCESSOR(x) {#x, run_##x, highest_##x, likeliest_##x, log_total_##x}
 
 static const Processor processors[] = {
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
@@ -163,6 +164,36 @@ int onnxlate_run(const void *processor, const Op *ops, int64_t num_ops, const Ba
             for (int64_t i = 0; i < batch->source_lengths[p]; i++)
                 positions[row++] = i;
     return ((const Processor *)processor)->run(ops, num_ops, batch, positions, team);
+}
+
+/* The likeliest token of each row: (R,) */
+void onnxlate_choose(const void *processor, const Choice *choice, int64_t rows, int64_t *tokens)
+{
+    for (int64_t r = 0; r < rows; r++)
+        tokens[r] = ((const Processor *)processor)->highest(
+            choice->logits + r * choice->vocabulary, choice->vocabulary, choice->error ? choice->error[r] : 0,
+            choice->error ? choice->decoded + r * choice->width : NULL, choice->generator, choice->width);
+}
+
+/* Steps of greedy search until a sentence ends, `most` are done or somebody wants it to
+   stop. How many there were; 0 as of onnxlate_run. */
+int64_t onnxlate_ahead(const void *processor, const Op *ops, int64_t num_ops, const Batch *batch,
+                       int64_t *positions, Team *team, const Choice *choice, const Ahead *ahead)
+{
+    for (int64_t step = 0;;) {
+        int64_t *tokens = ahead->tokens + step * batch->rows;
+        if (!onnxlate_run(processor, ops, num_ops, batch, positions, team))
+            return 0;
+        onnxlate_choose(processor, choice, batch->rows, tokens);
+        memcpy(ahead->ids, tokens, batch->rows * sizeof *tokens);
+        int over = ++step == ahead->most || *ahead->stop;
+        for (int64_t r = 0; r < batch->rows; r++)
+            over |= tokens[r] == ahead->end;
+        if (over)
+            return step;
+        for (int64_t r = 0; r < batch->rows; r++)
+            ahead->target_lengths[r]++;
+    }
 }
 
 /* logits (rows, size) -> tokens (rows, width) */

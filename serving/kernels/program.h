@@ -63,4 +63,24 @@ typedef struct {
     float *weights;                /* room for as many numbers as S or C, and 16 more */
 } Batch;
 
+/* How the likeliest token is chosen. */
+typedef struct {
+    const float *logits;    /* (R, V) */
+    int64_t vocabulary;
+    const float *error;     /* (R,) how far they may be off; NULL: not at all */
+    const float *decoded;   /* (R, D) what the exact ones are scores of */
+    const float *generator; /* (V, D) */
+    int64_t width;
+} Choice;
+
+/* Greedy search by itself. */
+typedef struct {
+    int64_t most;                  /* steps */
+    int64_t end;                   /* the token that ends a sentence */
+    int64_t *ids;                  /* (R,) of the batch; the newest tokens afterwards */
+    int64_t *target_lengths;       /* (R,) of the batch; grow, but for the last step */
+    const volatile int32_t *stop;  /* not 0: somebody is waiting for the step to end */
+    int64_t *tokens;               /* (most, R) */
+} Ahead;
+
 #endif

@@ -3,20 +3,26 @@
 Axes: R rows, V vocabulary.
 """
 
+import ctypes
 from typing import Protocol
 
 import numpy as np
 import onnxruntime as ort
 
-from onnxlate.bundle import ModelInfo
+from onnxlate.bundle import Manifest
 from onnxlate.search import Floats, Ints, highest
 
+from .bell import Bell
 from .binding import bind_array_output
 from .bindings import Bindings
 from .decoder_state import DecoderState
-from .native.library import Team
-from .native.program import Memory, Program
+from .native.library import Ahead, Choice, Op, Team
+from .native.program import Memory
+from .native.programs import Programs
 from .screen import Screen
+
+MOST_AHEAD = 16
+"""Steps of greedy search that are done without looking up from it."""
 
 
 class Decoder(Protocol):
@@ -29,27 +35,18 @@ class Decoder(Protocol):
     def highest(self, logits: Floats) -> Ints:
         """The token with the highest exact score of what `run` gave: (R, V) -> (R,)."""
 
-
-class _Screened:
-    """Chooses by rough scores and a few exact ones, where there are both."""
-
-    def __init__(self, screen: Screen | None) -> None:
-        self._screen = screen
-        self._rough = False
-        """Whether the last scores are."""
-
-    def highest(self, logits: Floats) -> Ints:
-        if self._screen is None:
-            return highest(logits)
-        return self._screen.highest(logits, self._rough)
+    def run_ahead(self, state: DecoderState, most: int, bell: Bell) -> Ints | None:
+        """Steps of greedy search, until a sentence has ended, the bell rings or `most`
+        are done: the tokens of each, (steps, R). None where single steps do as well."""
 
 
-class OrtDecoder(_Screened):
+class OrtDecoder:
     def __init__(
         self, session: ort.InferenceSession, max_rows: int, screen: Screen | None
     ) -> None:
         """`screen` is for a decoder that scores roughly too."""
-        super().__init__(screen)
+        self._screen = screen
+        self._rough = False
         self._bindings = Bindings(session)
         vocabulary = session.get_outputs()[0].shape[1]
         self._logits = np.zeros((max_rows, vocabulary), np.float32)
@@ -61,6 +58,14 @@ class OrtDecoder(_Screened):
         self._bindings.run(addresses, lambda binding: self._bind(binding, state))
         return self._logits[: state.num_rows]
 
+    def highest(self, logits: Floats) -> Ints:
+        if self._screen is None:
+            return highest(logits)
+        return self._screen.highest(logits, self._rough)
+
+    def run_ahead(self, state: DecoderState, most: int, bell: Bell) -> Ints | None:
+        return None
+
     def _bind(self, binding: ort.IOBinding, state: DecoderState) -> None:
         state.bind(binding)
         bind_array_output(binding, "logits", self._logits[: state.num_rows])
@@ -68,28 +73,61 @@ class OrtDecoder(_Screened):
             self._screen.bind(binding, state.num_rows, self._rough)
 
 
-class NativeDecoder(_Screened):
+class NativeDecoder:
     def __init__(
         self,
-        program: Program,
-        model: ModelInfo,
+        programs: Programs,
+        manifest: Manifest,
         max_rows: int,
-        screen: Screen | None,
+        generator: Floats | None = None,
         team: Team | None = None,
     ) -> None:
-        """`screen` is for a program that scores roughly too, which always pays."""
-        super().__init__(screen)
-        self._program = program
-        self._memory = Memory(program, model, team)
+        """With the `generator` (V, D) of a program that scores roughly too, few of the
+        scores need be exact."""
+        model = manifest.model
+        self._program, self._library = programs.decoder, programs.library
+        self._memory = Memory(programs.decoder, model, team)
         self._logits = np.zeros((max_rows, model.target_vocabulary), np.float32)
-        self._outside = [int(self._logits.ctypes.data)]
-        if screen:
-            self._outside += screen.addresses
+        self._error = np.zeros(max_rows, np.float32)
+        self._decoded = np.zeros((max_rows, model.width), np.float32)
+        self._tokens = np.zeros(MOST_AHEAD * max_rows, np.int64)
+        self._generator = generator
+        addresses = [
+            int(each.ctypes.data) for each in (self._logits, self._error, self._decoded)
+        ]
+        self._choice = Choice(logits=addresses[0], vocabulary=model.target_vocabulary)
+        self._outside = addresses[:1]
+        if generator is not None:
+            self._outside = addresses
+            self._choice.error, self._choice.decoded = addresses[1:]
+            self._choice.generator = generator.ctypes.data
+            self._choice.width = model.width
+        self._ahead = Ahead(
+            end=manifest.special_ids.eos, tokens=self._tokens.ctypes.data
+        )
 
     def run(self, state: DecoderState, exact: bool) -> Floats:
         state.fill(self._memory.batch)
-        program = self._program
-        ops = program.exact if self._screen else program.plain
-        self._rough = not exact and self._screen is not None
-        self._memory.run(program.rough if self._rough else ops, self._outside)
+        self._memory.run(self._ops(exact), self._outside)
         return self._logits[: state.num_rows]
+
+    def highest(self, logits: Floats) -> Ints:
+        return self._library.choose(self._choice, len(logits))
+
+    def run_ahead(self, state: DecoderState, most: int, bell: Bell) -> Ints | None:
+        batch, ahead = self._memory.batch, self._ahead
+        state.fill(batch)
+        ahead.most = min(most, MOST_AHEAD, state.room)
+        ahead.ids, ahead.target_lengths = batch.ids, batch.target_lengths
+        ahead.stop = bell.address
+        steps = self._memory.run_ahead(
+            *(self._ops(exact=False), self._outside),
+            *(self._choice, ahead),
+        )
+        return self._tokens[: steps * state.num_rows].reshape(steps, -1)
+
+    def _ops(self, exact: bool) -> "ctypes.Array[Op]":
+        program = self._program
+        if self._generator is None:
+            return program.plain
+        return program.exact if exact else program.rough

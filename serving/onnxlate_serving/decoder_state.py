@@ -149,6 +149,12 @@ class DecoderState:
         if needed > self._past.length:
             self._past.resize(roomy(needed), self.num_rows)
 
+    @property
+    def room(self) -> int:
+        """Steps that there is room for, the one that `advance` prepared included."""
+        longest = int(self._target_lengths[: self._num_places].max())
+        return 1 + self._past.length - longest
+
     def masked(self) -> Addresses:
         """Prepares the masks of a step; what `bind` would bind, as a value."""
         lengths = self._target_lengths[: self._num_places]

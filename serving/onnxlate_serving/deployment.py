@@ -9,6 +9,7 @@ from onnxlate.bundle import Bundle, Manifest
 from onnxlate.errors import BundleError, ConfigError, InvalidRequest, OnnxlateError
 from onnxlate.search import SearchOptions
 
+from .bell import Bell
 from .calls import Calls
 from .config import RequestLimits, SchedulerConfig, ServerConfig
 from .crew import Crew
@@ -174,12 +175,10 @@ def build_engines(
     width = bundle.manifest.model.width
     eos = bundle.manifest.special_ids.eos
     probe = Request((eos,), SearchOptions(max_target_tokens=1))
-    return [
-        Engine(
-            Scheduler(config, width),
-            OnnxRunner(bundle, sessions, config.rows(width)),
-            f"{bundle.manifest.name} {number}",
-            probe,
-        )
-        for number in range(sessions.workers)
-    ]
+    engines = []
+    for number in range(sessions.workers):
+        bell = Bell()
+        runner = OnnxRunner(bundle, sessions, config.rows(width), bell=bell)
+        name = f"{bundle.manifest.name} {number}"
+        engines.append(Engine(Scheduler(config, width), runner, name, probe, bell))
+    return engines

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from onnxlate.errors import DeadlineExceeded, ServerFailure, Unavailable
 
+from .bell import Bell
 from .caller import ANYBODY, Caller
 from .outbox import Outbox
 from .piece import Piece
@@ -67,11 +68,14 @@ class Engine:
         runner: Runner,
         name: str = "",
         probe: Request | None = None,
+        bell: Bell | None = None,
     ) -> None:
-        """`probe` is a request that a sound runner answers; asked after a failure."""
+        """`probe` is a request that a sound runner answers; asked after a failure.
+        `bell` rings when somebody comes or goes, for a runner that listens."""
         self._scheduler = scheduler
         self._runner = runner
         self._probe = probe
+        self._bell = bell or Bell()
         self._step_began: float | None = None
         self._joined: dict[Request, float] = {}
         self._seconds_on_rows = 0.0
@@ -129,6 +133,7 @@ class Engine:
         self._loop = None
         with self._changed:
             self._running = False
+            self._bell.ring()
             self._changed.notify()
         await asyncio.to_thread(self._thread.join, STEP_LIMIT_S)
         if self._thread.is_alive():
@@ -160,6 +165,7 @@ class Engine:
         try:
             with self._changed:
                 self._scheduler.add(requests, caller.name, self._seconds_on_rows)
+                self._bell.ring()
                 self._changed.notify()
             yield outboxes
         finally:  # refused, finished, failed or cancelled, all alike
@@ -167,6 +173,7 @@ class Engine:
                 for request in requests:
                     self._scheduler.finish(request)
                     self._joined.pop(request, None)
+                self._bell.ring()
             self._load -= num_rows
             for request in requests:
                 del self._outboxes[request]
@@ -197,6 +204,7 @@ class Engine:
         """The next step, as soon as there is one; None at the end."""
         with self._changed:
             while self._running:
+                self._bell.silence()  # whoever has come until now is in the step
                 if step := self._scheduler.schedule():
                     now = time.monotonic()
                     self._joined.update(dict.fromkeys(step.encode, now))

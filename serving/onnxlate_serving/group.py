@@ -7,8 +7,9 @@ there are.
 
 from collections.abc import Collection, Sequence
 
-from onnxlate.search import Hypothesis, Searches
+from onnxlate.search import Hypothesis, Searches, Turn
 
+from .bell import Bell
 from .block import Block
 from .decoder import Decoder
 from .decoder_state import DecoderState
@@ -48,18 +49,30 @@ class Group:
         ours = enumerate(self._requests)
         self._remove([place for place, each in ours if each not in staying])
 
-    def step(self) -> list[Piece]:
-        """One token for everyone; pieces where there is news."""
+    def step(self, bell: Bell | None = None) -> list[Piece]:
+        """One token for everyone; pieces where there is news.
+
+        With a `bell` that will ring if somebody comes or goes, several tokens, where
+        nobody could tell until then.
+        """
         if not self._requests:
             return []
         self._state.advance()
-        logits = self._decoder.run(self._state, exact=self._searches.needs_scores)
-        turn = self._searches.advance(logits, self._decoder.highest)
+        turn = self._several(bell) if bell and not self._num_said else None
+        if turn is None:
+            logits = self._decoder.run(self._state, exact=self._searches.needs_scores)
+            turn = self._searches.advance(logits, self._decoder.highest)
         self._state.branch(turn.parents)
         self._state.target_ids[: self.num_rows] = turn.tokens
         pieces = self._news(turn.finished)
         self._remove(turn.finished)
         return pieces
+
+    def _several(self, bell: Bell) -> Turn | None:
+        if (most := self._searches.steps_ahead) < 2:
+            return None
+        tokens = self._decoder.run_ahead(self._state, most, bell)
+        return None if tokens is None else self._searches.take(tokens)
 
     def _news(self, finished: dict[int, list[Hypothesis]]) -> list[Piece]:
         pieces = []

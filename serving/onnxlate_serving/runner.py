@@ -10,6 +10,7 @@ from onnxlate.bundle import Bundle
 from onnxlate.candidates import LogProbs, likeliest
 from onnxlate.search import Searches
 
+from .bell import Bell
 from .binding import CacheBinder
 from .block import HostStorage, Storage
 from .decoder import Decoder, NativeDecoder, OrtDecoder
@@ -33,15 +34,18 @@ class OnnxRunner:
         sessions: Sessions,
         max_rows: int,
         storage: Storage | None = None,
+        bell: Bell | None = None,
     ) -> None:
-        """`storage` says where caches live; by default where the sessions run."""
+        """`storage` says where caches live; by default where the sessions run. With a
+        `bell` that rings when somebody comes or goes, one step may become several."""
         manifest = bundle.manifest
         self._ids = manifest.special_ids
-        self._model = manifest.model
+        self._manifest = manifest
         dtype = {each.name: each.dtype for each in manifest.encoder.outputs}
         caches = np.dtype(dtype["cross_keys_0"])
         self._sessions = sessions
         self._max_rows = max_rows
+        self._bell = bell
         self._binder = CacheBinder(manifest.model, caches)
         self._storage = storage or (
             HostStorage(manifest.model, caches)
@@ -61,7 +65,9 @@ class OnnxRunner:
         )
         self._find = self._native.library.likeliest if self._native else likeliest
         self._screen = (
-            None if sessions.generator is None else Screen(sessions.generator, max_rows)
+            Screen(sessions.generator, max_rows)
+            if sessions.generator is not None and not self._native
+            else None
         )
         axes = {each.name: each.axes for each in manifest.decoder.inputs}
         self._shares_sources = axes["cross_keys_0"][0] == "sentences"
@@ -83,7 +89,9 @@ class OnnxRunner:
             theirs = [each for each in step.encode if each.num_rows == beam_size]
             for batch in self._encoder.batches(theirs):
                 group.join(batch, self._encoder.encode(batch), self._ids.bos)
-        return [piece for group in self._groups.values() for piece in group.step()]
+        groups = [group for group in self._groups.values() if group]
+        bell = self._bell if len(groups) == 1 and not step.hurried else None
+        return [piece for group in groups for piece in group.step(bell)]
 
     def _drop_all_but(self, step: Step) -> None:
         """Frees the rows of those who were cancelled since the last step.
@@ -109,19 +117,21 @@ class OnnxRunner:
                 source_copies=1 if self._shares_sources else beam_size,
             )
             searches = Searches(beam_size, self._ids.eos, self._log_probs, self._find)
-            decoder = self._decoder(self._screen if beam_size == 1 else None)
+            decoder = self._decoder(greedy=beam_size == 1)
             self._groups[beam_size] = Group(searches, state, decoder)
         return self._groups[beam_size]
 
     def _reader(self) -> Reader:
         if self._native:
-            return NativeReader(self._native.encoder, self._model, self._team)
+            return NativeReader(self._native.encoder, self._manifest.model, self._team)
         return OrtReader(self._sessions.encoder, self._binder, self._ids.pad)
 
-    def _decoder(self, screen: Screen | None) -> Decoder:
+    def _decoder(self, greedy: bool) -> Decoder:
+        sessions, rows = self._sessions, self._max_rows
         if self._native:
-            program = self._native.decoder
+            generator = sessions.generator if greedy else None
             return NativeDecoder(
-                program, self._model, self._max_rows, screen, self._team
+                self._native, self._manifest, rows, generator, self._team
             )
-        return OrtDecoder(self._sessions.decoder, self._max_rows, screen)
+        screen = self._screen if greedy else None
+        return OrtDecoder(sessions.decoder, rows, screen)

@@ -93,11 +93,12 @@ class Scheduler:
     def schedule(self) -> Step:
         """Everyone running decodes; whoever fits joins them, by turns."""
         joining = self._next_suspects() if self._suspects or self._apart else []
+        hurried = False
         if not self._apart:
-            joining = self._admit()
+            joining, hurried = self._admit()
         self._running.update(dict.fromkeys(joining))
         self._num_rows += sum(request.num_rows for request in joining)
-        return Step(encode=tuple(joining), decode=tuple(self._running))
+        return Step(tuple(joining), tuple(self._running), hurried)
 
     def finish(self, request: Request) -> None:
         """Takes a request out, done or cancelled, waiting or running."""
@@ -133,7 +134,8 @@ class Scheduler:
         self._apart = False
         return []
 
-    def _admit(self) -> list[Request]:
+    def _admit(self) -> tuple[list[Request], bool]:
+        """Who joins, and whether others have rows but must wait for the next step."""
         joining: list[Request] = []
         free_rows = self._max_rows - self._num_rows
         # Who decodes already waits for the encoder too, so newcomers join bit by bit.
@@ -145,9 +147,11 @@ class Scheduler:
         while self._waiting:
             request = self._waiting.next()
             room -= len(request.source_ids)
-            # A lone source always fits, or it would wait for ever.
-            if request.num_rows > free_rows or (room < 0 and joining):
+            if request.num_rows > free_rows:
                 break  # nobody overtakes, so nobody starves
+            # A lone source always fits, or it would wait for ever.
+            if room < 0 and joining:
+                return joining, True
             joining.append(self._waiting.take())
             free_rows -= request.num_rows
-        return joining
+        return joining, False

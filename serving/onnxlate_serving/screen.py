@@ -35,10 +35,6 @@ class Screen:
         self._weight = generator
         self._error = np.zeros(max_rows, np.float32)
         self._decoded = np.zeros((max_rows, generator.shape[1]), np.float32)
-        self.addresses = [
-            int(each.ctypes.data) for each in (self._error, self._decoded)
-        ]
-        """Where a step leaves how far its scores are off, and of what they are."""
 
     def pays(self, num_rows: int) -> bool:
         """Whether the scores of so many rows had better be rough."""

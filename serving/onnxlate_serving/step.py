@@ -14,5 +14,8 @@ class Step:
     """Everyone on rows, newcomers included: one target token each. Who stood on rows
     and is not in here has left; that is how the runner hears of a cancellation."""
 
+    hurried: bool = False
+    """Whether others would join at the next step, who should not wait for long."""
+
     def __bool__(self) -> bool:
         return bool(self.decode)

@@ -150,8 +150,9 @@ def test_rough_scores_choose_what_exact_ones_do(
     monkeypatch.setattr(Screen, "highest", highest)
 
     assert decoded(bundle, requests) == exact
-    assert asked
-    assert min(asked) >= rows_worth_it
+    if by == "onnxruntime":
+        assert asked
+        assert min(asked) >= rows_worth_it
 
 
 def test_a_generator_of_another_size_is_refused(

@@ -16,8 +16,12 @@ from onnxlate.candidates import NumpyLogProbs, likeliest
 from onnxlate.errors import ConfigError
 from onnxlate.search import SearchOptions
 from onnxlate_export.export import export_bundle
+from onnxlate_serving.bell import Bell
+from onnxlate_serving.binding import CacheBinder
 from onnxlate_serving.block import HostBlock, HostStorage
 from onnxlate_serving.config import RuntimeConfig, SchedulerConfig
+from onnxlate_serving.decoder import NativeDecoder
+from onnxlate_serving.decoder_state import DecoderState
 from onnxlate_serving.encoder import NativeReader
 from onnxlate_serving.native import library as compiled
 from onnxlate_serving.native.library import Batch, Library, Team
@@ -268,7 +272,9 @@ def test_sources_are_read_as_onnxruntime_reads_them(
         np.testing.assert_array_equal(block.array[:, place, :, : len(ids)], alone)
 
 
-def answers(bundle: Bundle, sessions: Sessions, seed: int) -> list[object]:
+def answers(
+    bundle: Bundle, sessions: Sessions, seed: int, bell: Bell | None = None
+) -> list[object]:
     """Of requests of all kinds, in the order of asking."""
     draw = random.Random(seed)
     requests = [
@@ -283,10 +289,15 @@ def answers(bundle: Bundle, sessions: Sessions, seed: int) -> list[object]:
         for _ in range(40)
     ]
     scheduler = Scheduler(SchedulerConfig(max_rows=16))
-    runner = OnnxRunner(bundle, sessions, 16)
-    scheduler.add(requests)
-    outcomes = {}
-    while step := scheduler.schedule():
+    runner = OnnxRunner(bundle, sessions, 16, bell=bell)
+    outcomes: dict[Request, object] = {}
+    coming = list(requests)
+    while len(outcomes) < len(requests):
+        if coming:  # five at a time, and then one
+            scheduler.add(
+                [coming.pop() for _ in range(min(5, max(1, len(coming) - 9)))]
+            )
+        step = scheduler.schedule()
         for piece in runner.run(step):
             if piece.hypotheses:
                 scheduler.finish(piece.request)
@@ -306,6 +317,51 @@ def test_answers_in_fp32_are_those_of_onnxruntime(
     monkeypatch.setattr(Programs, "of", lambda _: None)
 
     assert found == answers(bundle, Sessions(bundle, CPU), seed=1)
+
+
+@pytest.mark.parametrize("name", ["small fp32", "wider fp32", "wider int8"])
+@pytest.mark.parametrize("rung", [False, True])
+def test_several_steps_at_once_are_those_one_by_one(
+    bundles: dict[str, Bundle], name: str, rung: bool
+) -> None:
+    bundle, bell = bundles[name], Bell()
+    if rung:
+        bell.ring()
+
+    several = answers(bundle, Sessions(bundle, CPU), seed=2, bell=bell)
+
+    assert several == answers(bundle, Sessions(bundle, CPU), seed=2)
+
+
+def test_several_steps_end_with_the_first_sentence_or_the_bell(
+    bundles: dict[str, Bundle],
+) -> None:
+    bundle = bundles["small int8"]
+    programs = Programs.of(bundle)
+    assert programs
+    eos, model = bundle.manifest.special_ids.eos, bundle.manifest.model
+
+    def steps(most: int, bell: Bell) -> list[list[int]]:
+        storage = HostStorage(model, np.float32)
+        state = DecoderState(CacheBinder(model, np.float32), storage, 2)
+        cross = storage.zeros(2, SOURCE_ROOM)
+        sources = [[9, 8, 7, 3], [5, 3]]
+        NativeReader(programs.encoder, model).read(sources, cross)
+        state.join(cross, [4, 2], begin_id=2)
+        state.advance()
+        decoder = NativeDecoder(programs, bundle.manifest, 2)
+        tokens = decoder.run_ahead(state, most, bell)
+        assert tokens is not None
+        return tokens.tolist()
+
+    quiet, rung = Bell(), Bell()
+    rung.ring()
+    whole = steps(16, quiet)
+
+    assert [eos in row for row in whole[:-1]] == [False] * (len(whole) - 1)
+    assert len(whole) == 16 or eos in whole[-1]
+    assert steps(3, quiet) == whole[:3]
+    assert steps(16, rung) == whole[:1]
 
 
 def drawn_logits() -> Iterator[np.ndarray[tuple[int, int], np.dtype[np.float32]]]:

@@ -34,6 +34,9 @@ PROCESSOR = "ONNXLATE_PROCESSOR"
 "none" is to leave all to onnxruntime. By default the best that this processor can."""
 
 
+MISSING = "the model has no such token, or no such position"
+
+
 class Kind(IntEnum):
     """As in program.h, which says what each does."""
 
@@ -103,6 +106,32 @@ class Batch(Structure):
     ]
 
 
+class Choice(Structure):
+    """As in program.h."""
+
+    _fields_ = [
+        ("logits", c_void_p),
+        ("vocabulary", c_int64),
+        ("error", c_void_p),
+        ("decoded", c_void_p),
+        ("generator", c_void_p),
+        ("width", c_int64),
+    ]
+
+
+class Ahead(Structure):
+    """As in program.h."""
+
+    _fields_ = [
+        ("most", c_int64),
+        ("end", c_int64),
+        ("ids", c_void_p),
+        ("target_lengths", c_void_p),
+        ("stop", c_void_p),
+        ("tokens", c_void_p),
+    ]
+
+
 class Team:
     """Helpers, as long as it is there."""
 
@@ -132,6 +161,14 @@ class Library:
             *(c_void_p, POINTER(Op), c_int64, POINTER(Batch)),
             *(c_void_p, c_void_p),
         ]
+        self._choose = loaded.onnxlate_choose
+        self._choose.argtypes = [c_void_p, POINTER(Choice), c_int64, c_void_p]
+        self._ahead = loaded.onnxlate_ahead
+        self._ahead.argtypes = [
+            *self._run.argtypes,
+            *(POINTER(Choice), POINTER(Ahead)),
+        ]
+        self._ahead.restype = c_int64
         self._team = loaded.onnxlate_team
         self._team.argtypes, self._team.restype = [c_int64], c_void_p
         self._disband = loaded.onnxlate_disband
@@ -153,7 +190,7 @@ class Library:
         for each in (self._pack_floats, self._pack_bytes):
             each.argtypes = [c_void_p, c_int64, c_int64, c_void_p]
         self._run.restype = c_int
-        for each in (self._likeliest, self._log_probs):
+        for each in (self._choose, self._likeliest, self._log_probs):
             each.restype = None
 
     def run(
@@ -165,7 +202,34 @@ class Library:
             *(positions, team and team.address),
         )
         if not done:
-            raise IndexError("the model has no such token, or no such position")
+            raise IndexError(MISSING)
+
+    def choose(self, choice: Choice, rows: int) -> Ints:
+        """The likeliest token of each row, the smaller of equals: (R,)."""
+        tokens = np.empty(rows, np.int64)
+        self._choose(
+            *(self._processor, ctypes.byref(choice), rows, tokens.ctypes.data),
+        )
+        return tokens
+
+    def run_ahead(
+        self,
+        ops: "ctypes.Array[Op]",
+        batch: Batch,
+        positions: int,
+        team: "Team | None",
+        choice: Choice,
+        ahead: Ahead,
+    ) -> int:
+        """How many steps of greedy search were done; raises IndexError as `run`."""
+        done: int = self._ahead(
+            *(self._processor, ops, len(ops), ctypes.byref(batch)),
+            *(positions, team and team.address),
+            *(ctypes.byref(choice), ctypes.byref(ahead)),
+        )
+        if not done:
+            raise IndexError(MISSING)
+        return done
 
     def team(self, helpers: int) -> "Team | None":
         """Threads that help one that runs; None if there are to be none."""
@@ -223,7 +287,5 @@ def library() -> Library | None:
             ) from cause
         log.info("this processor is left to onnxruntime")
     except OSError as reason:
-        log.warning(
-            "%s cannot be loaded; onnxruntime does it all: %s", spec.name, reason
-        )
+        log.warning("%s is left out, it cannot be loaded: %s", spec.name, reason)
     return None

@@ -13,7 +13,7 @@ from ..config import FEW
 from .checks import check
 from .compiler import Compiler
 from .graph import Array, GraphFile
-from .library import Batch, Kind, Library, Op, Team
+from .library import Ahead, Batch, Choice, Kind, Library, Op, Team
 from .steps import DECODED, ERROR, NUM_OUTSIDE, Numbers, Step, Unknown
 
 log = logging.getLogger(__name__)
@@ -156,6 +156,28 @@ class Memory:
     def run(self, ops: "ctypes.Array[Op]", outside: Sequence[int] = ()) -> None:
         """Writes to the addresses of logits, error and decoded, as far as the steps
         make them. All else they need stands in `batch`."""
+        self._prepare(outside)
+        self._program.library.run(ops, self.batch, self._positions_at, self._helpers)
+
+    def run_ahead(
+        self,
+        ops: "ctypes.Array[Op]",
+        outside: Sequence[int],
+        choice: Choice,
+        ahead: Ahead,
+    ) -> int:
+        """As `run`, again and again; how often."""
+        self._prepare(outside)
+        return self._program.library.run_ahead(
+            *(ops, self.batch, self._positions_at, self._helpers),
+            *(choice, ahead),
+        )
+
+    @property
+    def _helpers(self) -> Team | None:
+        return self._team if self.batch.rows <= self._few else None
+
+    def _prepare(self, outside: Sequence[int]) -> None:
         batch = self.batch
         if batch.rows > self._rows:
             self._make_rows(batch.rows)
@@ -166,8 +188,6 @@ class Memory:
             self._room = room
         for slot, address in enumerate(outside):
             self._slots[slot] = address
-        team = self._team if batch.rows <= self._few else None
-        self._program.library.run(ops, batch, self._positions_at, team)
 
     def _make_rows(self, rows: int) -> None:
         sizes = self._program.row_bytes
