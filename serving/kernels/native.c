@@ -21,6 +21,7 @@
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
 #include <immintrin.h>
 
+#define ANY(compared) (_mm512_movepi32_mask((__m512i)(compared)) != 0)
 #define NAME(x) x##_vnni
 #define LANES 16
 #define ROWS 12
@@ -57,6 +58,8 @@ ALWAYS __m512i dot4_avx512(__m512i sums, int32_t four, const int8_t *columns)
 #undef ROWS
 #undef BLOCK
 
+#undef ANY
+#define ANY(compared) (_mm256_movemask_ps((__m256)(compared)) != 0)
 #define NAME(x) x##_avx2
 #define LANES 8
 #define ROWS 6
@@ -77,13 +80,19 @@ ALWAYS __m256i dot4_avx2(__m256i sums, int32_t four, const int8_t *columns)
 #undef LANES
 #undef ROWS
 #undef BLOCK
+#undef ANY
 #endif
 
+#define ANY(compared) any_plain(compared)
 #define NAME(x) x##_plain
 #define LANES 4
 #define ROWS 3
 #define BLOCK 12
 typedef int32_t fours __attribute__((vector_size(16), may_alias));
+ALWAYS int any_plain(fours compared)
+{
+    return (compared[0] | compared[1] | compared[2] | compared[3]) != 0;
+}
 ALWAYS fours dot4_plain(fours sums, int32_t four, const int8_t *columns)
 {
     uint8_t x[4];
