@@ -27,7 +27,9 @@ class Ours:
         runtime = RuntimeConfig(
             device="cpu", workers=settings.workers, threads=settings.threads
         )
-        scheduler = SchedulerConfig(max_rows=settings.max_rows)
+        scheduler = SchedulerConfig()
+        if settings.max_rows:
+            scheduler = SchedulerConfig(max_rows=settings.max_rows)
         sessions = Sessions(bundle, runtime)
         self._engines = build_engines(bundle, sessions, scheduler)
         self._crew = Crew(self._engines)

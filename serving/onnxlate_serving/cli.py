@@ -125,13 +125,11 @@ def serve(
         ),
     ] = None,
     max_rows: Annotated[
-        int | None,
+        int,
         typer.Option(
-            min=1,
-            help="Rows that each worker decodes at once; a beam of k takes k.",
-            show_default="64 for narrow models, else 32",
+            min=1, help="Rows that each worker decodes at once; a beam of k takes k."
         ),
-    ] = None,
+    ] = 32,
     max_waiting: Annotated[
         int, typer.Option(min=1, help="Texts that may wait before calls are refused.")
     ] = 1024,
@@ -246,7 +244,7 @@ def serve(
                 max_texts=max_texts,
                 max_sentences=max_sentences,
                 max_text_bytes=max_text_bytes,
-                max_beam_size=max_beam_size or min(16, max_rows or 16),
+                max_beam_size=max_beam_size or min(16, max_rows),
             ),
             runtime=RuntimeConfig(
                 device=device.value, workers=workers, threads=threads

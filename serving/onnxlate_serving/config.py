@@ -24,8 +24,6 @@ FEW = 8
 """Rows that one engine decodes in hardly more time than one. As long as it has no more,
 a second engine would do the same steps again, and take the CPU from the event loop."""
 
-MOST_ROWS, MOST_WIDE_ROWS = 64, 32
-
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s?#@]+")
 
 
@@ -38,10 +36,10 @@ class _Settings(BaseModel):
 class SchedulerConfig(_Settings):
     """How much is decoded at once, and how much may wait for it."""
 
-    max_rows: PositiveInt | None = None
-    """Rows in the decode batch of each worker; a beam of k takes k of them. None is 64,
-    or 32 for wide models, which are no quicker with more and need much memory for
-    each."""
+    max_rows: PositiveInt = 32
+    """Rows in the decode batch of each worker; a beam of k takes k of them. With more,
+    what is remembered of them no longer fits the processor's caches, and a step takes
+    longer than they are worth."""
 
     max_waiting: PositiveInt = 1024
     """Texts that may wait for rows before new calls are refused. A call is taken or
@@ -64,10 +62,6 @@ class SchedulerConfig(_Settings):
     """Source tokens that join in one step beside others. All wait for the encoder, so
     smaller values make answers that are under way more even, and the first token of
     newcomers in a crowd later."""
-
-    def rows(self, width: int) -> int:
-        """Of each worker, for a model of that width."""
-        return self.max_rows or (MOST_ROWS if width < WIDE else MOST_WIDE_ROWS)
 
 
 class RequestLimits(_Settings):
@@ -214,7 +208,7 @@ class ServerConfig(_Settings):
 
     @model_validator(mode="after")
     def _beams_fit_the_batch(self) -> "ServerConfig":
-        max_rows = self.scheduler.rows(WIDE)
+        max_rows = self.scheduler.max_rows
         if self.admin and not (self.models and self.tokens):
             raise ValueError(
                 "admin needs a folder of models and tokens: --models and --tokens"

@@ -172,13 +172,12 @@ def build_engines(
         for name in ("max_waiting", "max_waiting_tokens")
     }
     config = config.model_copy(update=shares)
-    width = bundle.manifest.model.width
     eos = bundle.manifest.special_ids.eos
     probe = Request((eos,), SearchOptions(max_target_tokens=1))
     engines = []
     for number in range(sessions.workers):
         bell = Bell()
-        runner = OnnxRunner(bundle, sessions, config.rows(width), bell=bell)
+        runner = OnnxRunner(bundle, sessions, config.max_rows, bell=bell)
         name = f"{bundle.manifest.name} {number}"
-        engines.append(Engine(Scheduler(config, width), runner, name, probe, bell))
+        engines.append(Engine(Scheduler(config), runner, name, probe, bell))
     return engines

@@ -17,10 +17,9 @@ from .waiting import Waiting
 class Scheduler:
     """Continuous batching: the batch is decided anew before every token."""
 
-    def __init__(self, config: SchedulerConfig, width: int = 0) -> None:
-        """`width` is the model's; the number of rows depends on it if nobody says."""
+    def __init__(self, config: SchedulerConfig) -> None:
         self._config = config
-        self._max_rows = config.rows(width)
+        self._max_rows = config.max_rows
         self._waiting = Waiting()
         # Dictionaries as ordered sets: leaving must not cost a search.
         self._running: dict[Request, None] = {}

@@ -142,9 +142,11 @@ async def test_a_long_text_keeps_nobody_else_waiting(exact: Bundle) -> None:
     )
     short = pb.TranslateRequest(texts=["one"])
 
-    async with served_by(Echo(), exact) as address, connected(address) as stub:
+    runner = Echo()
+    async with served_by(runner, exact) as address, connected(address) as stub:
         document = asyncio.ensure_future(stub.Translate(long))
-        await asyncio.sleep(0.2)
+        while not runner.steps:
+            await asyncio.sleep(0)
         for _ in range(3):
             await stub.Translate(short)
         others_first = not document.done()

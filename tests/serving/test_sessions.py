@@ -4,7 +4,7 @@ import pytest
 
 from onnxlate.bundle import Bundle
 from onnxlate.errors import ConfigError
-from onnxlate_serving.config import RuntimeConfig, SchedulerConfig
+from onnxlate_serving.config import RuntimeConfig
 from onnxlate_serving.sessions import Sessions, layout
 
 NARROW, WIDE = 128, 512
@@ -42,11 +42,6 @@ def test_what_the_operator_says_goes_and_the_rest_follows(
     given: RuntimeConfig, width: int, expected: tuple[int, int]
 ) -> None:
     assert layout(given, width, cpus=8) == expected
-
-
-def test_wide_models_decode_fewer_rows_unless_told() -> None:
-    assert SchedulerConfig().rows(NARROW) > SchedulerConfig().rows(WIDE)
-    assert SchedulerConfig(max_rows=7).rows(WIDE) == 7
 
 
 def test_graphs_made_for_cpus_are_not_put_on_a_gpu(bundle: Bundle) -> None:
