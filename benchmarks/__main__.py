@@ -9,6 +9,7 @@ from onnxlate.errors import OnnxlateError
 
 from .alignment import alignment
 from .commands import add_side_by_side
+from .corpus import corpus
 from .endurance.commands import chaos, fuzz, overload, soak, storm
 from .glossary import glossary
 from .protection.command import protection
@@ -30,6 +31,7 @@ app.command()(report)
 app.command()(protection)
 app.command()(alignment)
 app.command()(glossary)
+app.command()(corpus)
 for command in (fuzz, storm, overload, chaos, soak):
     app.command()(command)
 
