@@ -13,6 +13,7 @@ from .corpus import corpus
 from .endurance.commands import chaos, fuzz, overload, soak, storm
 from .glossary import glossary
 from .protection.command import protection
+from .ray_command import ray
 from .report import report
 from .server import server
 from .training_command import training
@@ -32,6 +33,7 @@ app.command()(protection)
 app.command()(alignment)
 app.command()(glossary)
 app.command()(corpus)
+app.command()(ray)
 for command in (fuzz, storm, overload, chaos, soak):
     app.command()(command)
 

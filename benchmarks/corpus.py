@@ -16,6 +16,7 @@ import typer
 
 from onnxlate.client import Client
 from onnxlate.local_server import ServerProcess
+from onnxlate.parallel_text import one_line
 
 from .endurance.target import Unfit, command, free_port, show
 from .sentences import sentences
@@ -149,7 +150,7 @@ def _compared(address: str, source: Path, out: Path, seed: int) -> dict[str, obj
     with Client(address) as client:
         answers = client.translate([sources[at] for at in places])
     pairs = zip(places, answers, strict=True)
-    wrong = [at for at, answer in pairs if lines[at] != answer.text]
+    wrong = [at for at, answer in pairs if lines[at] != one_line(answer.text)]
     if wrong:
         raise Unfit(f"{len(wrong)} lines are not what the server says: {wrong[:5]}")
     left = [path.name for path in out.iterdir() if path.name.startswith(".")]

@@ -13,7 +13,7 @@ import socket
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -43,14 +43,6 @@ class Place:
     source: int
     shard: int
     """Among those of its source."""
-
-
-@dataclass(slots=True)
-class Content:
-    """What an output has in it."""
-
-    lines: int = 0
-    warning_counts: Counter[str] = field(default_factory=Counter)
 
 
 class Shelf:
@@ -112,11 +104,10 @@ class Shelf:
             for left in self.folder.glob(f".{glob.escape(name)}.*"):
                 left.unlink(missing_ok=True)
 
-    def content(self, source: int) -> Content:
-        """Of an output that is there."""
+    def warning_counts(self, source: int) -> Counter[str]:
+        """How many of each kind are in an output that is there."""
         with self.warnings(source).open(encoding="utf-8") as file:
-            counts = Counter(str(json.loads(line)["kind"]) for line in file)
-        return Content(self._job.sources[source].lines, counts)
+            return Counter(str(json.loads(line)["kind"]) for line in file)
 
     def _path(self, number: int) -> Path:
         return self._shards / f"{number:07}.jsonl"

@@ -28,7 +28,8 @@ class Summary:
     """Translated by this process."""
     lines_before: int = 0
     """That were there when it began."""
-    warning_counts: Counter[str] = field(default_factory=Counter)
+    warning_counts: dict[str, int] = field(default_factory=dict)
+    """Of all lines, by kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +91,10 @@ class Work:
                     time.sleep(POLL_S)  # others have them, or die and leave them
             for source in range(len(self._job.sources)):
                 self._put_together(source)
+        counts: Counter[str] = Counter()
         for source in range(len(self._job.sources)):
-            self._summary.warning_counts += self._shelf.content(source).warning_counts
+            counts += self._shelf.warning_counts(source)
+        self._summary.warning_counts = dict(counts)
         self._shelf.clear()
         return self._summary
 

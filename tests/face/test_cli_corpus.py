@@ -84,6 +84,8 @@ def test_a_line_that_is_refused_is_empty_and_told(server: str, tmp_path: Path) -
         "details": "it has 12 tokens; the model reads 10",
     }
     assert b"1 not translated" in done.stderr
+    again = corpus(server, tmp_path / "out", "--json", source)
+    assert json.loads(again.stdout)["warning_counts"] == {"not translated": 1}
 
 
 @pytest.mark.parametrize(
