@@ -1,9 +1,11 @@
 """What a call costs over Ray Serve and over our own server, by turns."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import cycle, islice
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import cycle, islice, product
 from statistics import median
 
 from onnxlate.client import Client
@@ -29,40 +31,47 @@ def of_32_texts(client: Client, text: str) -> object:
 
 
 KINDS: dict[str, Kind] = {
-    "unary_ms": unary,
-    "stream_ms": stream,
-    "call_of_32_texts_ms": of_32_texts,
+    "unary": unary,
+    "stream": stream,
+    "call_of_32_texts": of_32_texts,
 }
 
 
-def overhead(
-    servers: dict[str, str], texts: tuple[str, ...], rounds: int
-) -> dict[str, object]:
-    """Medians of a caller alone, and of eight at a time calls in a second, of each.
+@dataclass(frozen=True)
+class Side:
+    """One of the two."""
 
-    `servers` are addresses by name.
-    """
+    name: str
+    address: str
+    cpu_s: Callable[[], float]
+    """CPU seconds that it has spent so far, all its processes together."""
+
+
+def overhead(
+    sides: Sequence[Side], texts: tuple[str, ...], rounds: int
+) -> dict[str, object]:
+    """Medians of a caller alone, CPU for each of its calls, and calls in a second of
+    eight callers at a time."""
     times: dict[str, list[float]] = {}
-    rates: dict[str, list[float]] = {}
-    clients = {name: Client(address) for name, address in servers.items()}
-    for client in clients.values():
-        client.wait_until_ready()
-        _alone(client, unary, texts)
-    for _ in range(rounds):
-        for name, client in clients.items():
+    with ExitStack() as stack:
+        clients = {
+            side.name: stack.enter_context(Client(side.address)) for side in sides
+        }
+        for client in clients.values():
+            client.wait_until_ready()
+            _alone(client, unary, texts)
+        for _, side in product(range(rounds), sides):
+            client = clients[side.name]
             for kind, ask in KINDS.items():
-                times.setdefault(f"{name}_{kind}", []).extend(
-                    _alone(client, ask, texts)
-                )
-            rates.setdefault(f"{name}_calls_a_second_of_{CALLERS}_callers", []).append(
+                cpu_s = side.cpu_s()
+                seconds = _alone(client, ask, texts)
+                cpu = (side.cpu_s() - cpu_s) / len(seconds)
+                times.setdefault(f"{side.name}_{kind}_ms", []).extend(seconds)
+                times.setdefault(f"{side.name}_{kind}_cpu_ms", []).append(cpu)
+            times.setdefault(f"{side.name}_call_of_{CALLERS}_callers_ms", []).append(
                 _together(client, texts)
             )
-    for client in clients.values():
-        client.close()
-    figures: dict[str, object] = {
-        name: round(1000 * median(each), 2) for name, each in times.items()
-    }
-    return figures | {name: round(median(each), 1) for name, each in rates.items()}
+    return {name: round(1000 * median(each), 2) for name, each in times.items()}
 
 
 def _alone(client: Client, ask: Kind, texts: tuple[str, ...]) -> list[float]:
@@ -75,8 +84,9 @@ def _alone(client: Client, ask: Kind, texts: tuple[str, ...]) -> list[float]:
 
 
 def _together(client: Client, texts: tuple[str, ...]) -> float:
+    """Seconds for each call."""
     calls = list(islice(cycle(texts), 4 * NUM_CALLS))
     began = time.perf_counter()
     with ThreadPoolExecutor(CALLERS) as pool:
         list(pool.map(lambda text: unary(client, text), calls))
-    return len(calls) / (time.perf_counter() - began)
+    return (time.perf_counter() - began) / len(calls)
