@@ -33,6 +33,9 @@ HEAD, WORKER = 19000, 19001
 SETTLE_S = 2.0
 """Between a node's coming and its end."""
 
+START_S = 300.0
+"""For a node and its replica to come up."""
+
 PAUSE_S = 0.01
 """Of each caller behind each answer, so that a small machine can start a node."""
 
@@ -108,6 +111,8 @@ def cluster(folder: Path, servicer: str) -> Iterator[Any]:
     os.environ |= {
         "RAY_SERVE_WORKER_PROXY_GRPC_PORT": str(WORKER),
         "RAY_SERVE_WORKER_PROXY_HTTP_PORT": "18001",
+        # So that each proxy has calls at both replicas, and not at its own node's.
+        "RAY_SERVE_PROXY_PREFER_LOCAL_NODE_ROUTING": "0",
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_TMPDIR": str(folder),
         "RAY_AUTH_MODE": "token",
@@ -144,10 +149,10 @@ def cluster(folder: Path, servicer: str) -> Iterator[Any]:
 def joined(nodes: Any) -> Any:
     """Another node, once its replica and its proxy answer."""
     node = _another_node(nodes)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + START_S
     while _running() < 2:
         if time.monotonic() > deadline:
-            raise Unfit("a second replica did not come up within 120 s")
+            raise Unfit(f"a second replica did not come up within {START_S:g} s")
         time.sleep(0.2)
     with Client(f"127.0.0.1:{WORKER}") as client:
         client.wait_until_ready(60)

@@ -54,11 +54,13 @@ class Work:
         asking: Asking,
         num_calls: int,
     ) -> None:
-        """`paths` are where the job's sources are; raises CorpusError."""
+        """`paths` are where the job's sources are."""
         self._job = job
         self._shelf = Shelf(folder, job)
         self._claims = Claims(folder / "claims")
-        self._texts = [Text(path) for path in paths]
+        self._paths = paths
+        self._text: tuple[int, Text] | None = None
+        """The source that is being read: a corpus may have more than can be open."""
         self._asking = asking
         self._num_calls = num_calls
         self._places = self._shelf.places()
@@ -71,7 +73,7 @@ class Work:
         """Of sources, to be translated by this process or others."""
         return sum(
             self._job.sources[place.source].shards[place.shard].size
-            for place in self._pending()
+            for place in self._left_of(self._places)
         )
 
     def run(self, done: Callable[[list[str]], None] = lambda texts: None) -> Summary:
@@ -79,14 +81,11 @@ class Work:
 
         Raises OnnxlateErrors; what is done then stays.
         """
-        before = {place.number for place in self._pending()}
-        self._summary.lines_before = sum(
-            self._num_lines(place)
-            for place in self._places
-            if place.number not in before
-        )
+        pending = self._left_of(self._places)
+        left = sum(map(self._num_lines, pending))
+        self._summary.lines_before = self._summary.lines - left
         with self._claims:
-            while pending := self._pending():
+            while pending := self._left_of(pending):
                 if not self._translate(pending, done):
                     time.sleep(POLL_S)  # others have them, or die and leave them
             for source in range(len(self._job.sources)):
@@ -99,11 +98,12 @@ class Work:
         return self._summary
 
     def close(self) -> None:
-        for text in self._texts:
-            text.close()
+        if self._text:
+            self._text[1].close()
+            self._text = None
 
-    def _pending(self) -> list[Place]:
-        return [place for place in self._places if not self._shelf.has(place)]
+    def _left_of(self, places: Iterable[Place]) -> list[Place]:
+        return [place for place in places if not self._shelf.has(place)]
 
     def _num_lines(self, place: Place) -> int:
         return self._job.sources[place.source].shards[place.shard].lines
@@ -141,10 +141,16 @@ class Work:
 
     def _begun(self, place: Place, pool: ThreadPoolExecutor) -> _UnderWay:
         shard = self._job.sources[place.source].shards[place.shard]
-        texts = self._texts[place.source].lines(shard)
+        texts = self._text_of(place.source).lines(shard)
         calls = [texts[at : at + MAX_TEXTS] for at in range(0, len(texts), MAX_TEXTS)]
         futures = [pool.submit(self._asking.lines, call) for call in calls]
         return _UnderWay(place, texts, futures)
+
+    def _text_of(self, source: int) -> Text:
+        if self._text is None or self._text[0] != source:
+            self.close()
+            self._text = source, Text(self._paths[source])
+        return self._text[1]
 
     def _finish(self, one: _UnderWay) -> list[str]:
         lines = [line for future in one.lines for line in future.result()]

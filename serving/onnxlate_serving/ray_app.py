@@ -183,8 +183,8 @@ class Replica:
         self, request: pb.TranslateRequest, grpc_context: Any
     ) -> pb.TranslateResponse:
         with self._answering("Translate", request, grpc_context) as context:
-            return await self._service.Translate(request, context)
-        raise AssertionError  # for the type checker: what is raised above goes on
+            response = await self._service.Translate(request, context)
+        return response
 
     async def TranslateStream(
         self, request: pb.TranslateStreamRequest, grpc_context: Any
@@ -208,15 +208,15 @@ class Replica:
         self, request: pb.ListModelsRequest, grpc_context: Any
     ) -> pb.ListModelsResponse:
         with self._answering("ListModels", request, grpc_context) as context:
-            return await self._service.ListModels(request, context)
-        raise AssertionError
+            response = await self._service.ListModels(request, context)
+        return response
 
     async def GetModel(
         self, request: pb.GetModelRequest, grpc_context: Any
     ) -> pb.Model:
         with self._answering("GetModel", request, grpc_context) as context:
-            return await self._service.GetModel(request, context)
-        raise AssertionError
+            model = await self._service.GetModel(request, context)
+        return model
 
     async def check_health(self) -> None:
         """Asked by Ray; what it raises ends the replica."""
@@ -249,7 +249,12 @@ class Replica:
                 details = failure_of_ours(error, context)
             grpc_context.set_code(code)
             grpc_context.set_details(details)
-            raise
+            # Ray logs what is raised, and an error may repeat a caller's words.
+            raise Refused(code.name) from None
+
+
+class Refused(Exception):
+    """What Ray hears of a call that ends with a status other than OK."""
 
 
 class _Context:

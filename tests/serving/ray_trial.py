@@ -54,12 +54,19 @@ def ray_serve(folder: Path, args: RayArgs) -> Iterator[None]:
     import ray
     from ray import serve
 
-    ray.init(
-        num_cpus=1,
-        include_dashboard=False,
-        log_to_driver=False,
-        object_store_memory=80_000_000,
-    )
+    for attempt in range(3):
+        try:
+            ray.init(
+                num_cpus=1,
+                include_dashboard=False,
+                log_to_driver=False,
+                object_store_memory=80_000_000,
+            )
+            break
+        except Exception:  # as Ray has it, where a machine is too busy for its 30 s
+            if attempt == 2:
+                raise
+            ray.shutdown()
     try:
         serve.start(
             http_options={"host": "127.0.0.1", "port": 18000},
