@@ -1,6 +1,7 @@
 """`python -m benchmarks ray`: Ray Serve beside our own server, and without a node."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +49,8 @@ def ray(
     require("ray", "this benchmark", extra="ray")
     if not (which("unshare") and which("ip")):
         raise ConfigError("this needs unshare (util-linux) and ip (iproute2)")
+    # By way of an exception, which ends what is started here.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     with TemporaryDirectory() as folder:
         figures_file = Path(folder) / "figures.json"
         settings = {

@@ -87,7 +87,7 @@ class Asking:
             with self._lock:
                 self._failures += 1
             if self._failures >= MOST_FAILURES:
-                raise ConfigError(
+                raise ServerFailure(
                     f"{error}, and so it did with {self._failures} texts in a row; "
                     "see to the server, and the same command goes on"
                 ) from error

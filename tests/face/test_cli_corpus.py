@@ -4,13 +4,16 @@ import gzip
 import json
 import subprocess
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 import grpc
 import pytest
+
+from onnxlate.v1 import translation_pb2 as pb
 
 from .parrot import MODEL, Parrot, serving
 from .test_cli import onnxlate
@@ -88,6 +91,39 @@ def test_a_line_that_is_refused_is_empty_and_told(server: str, tmp_path: Path) -
     assert json.loads(again.stdout)["warning_counts"] == {"not translated": 1}
 
 
+class Poisoned(Parrot):
+    """Breaks on some texts."""
+
+    def _say(self, text: str, *rest: Any) -> pb.Result:
+        if "poison" in text:
+            rest[-1].abort(grpc.StatusCode.INTERNAL, "internal error; request id 7")
+        return super()._say(text, *rest)
+
+
+def test_a_line_that_breaks_the_server_fails_alone(tmp_path: Path) -> None:
+    source = tmp_path / "a.txt"
+    source.write_text("one\npoison\nthree\n")
+
+    with serving(Poisoned()) as server:
+        done = corpus(server, tmp_path / "out", "--json", source)
+
+    assert (tmp_path / "out/a.xx.txt").read_text() == "ONE\n\nTHREE\n"
+    assert json.loads(done.stdout)["warning_counts"] == {"not translated": 1}
+
+
+def test_a_server_that_is_broken_ends_it(tmp_path: Path) -> None:
+    source, out = tmp_path / "a.txt", tmp_path / "out"
+    source.write_text("poison\n" * 200)
+
+    with serving(Poisoned()) as server:
+        done = corpus(server, out, source)
+
+    assert done.returncode == 2
+    assert b"texts in a row; see to the server" in done.stderr
+    assert not (out / "a.xx.txt").exists()
+    assert not list(out.glob("shards/[0-9]*"))
+
+
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
@@ -147,35 +183,59 @@ def test_what_is_not_of_a_job_is_not_overwritten(server: str, tmp_path: Path) ->
     assert b"is there already" in done.stderr
 
 
-def test_a_server_that_does_not_answer_for_a_while_is_waited_for(
-    parrot: Parrot, server: str, tmp_path: Path
-) -> None:
-    source = tmp_path / "a.txt"
-    source.write_text("".join(f"line {number}\n" for number in range(800)))
-    parrot.pauses_s = {f"line {number}": 0.02 for number in range(800)}
-    command = [sys.executable, "-m", "onnxlate", "corpus", "--server", server]
-    with subprocess.Popen(
-        [*command, "-o", tmp_path / "out", source], stderr=subprocess.PIPE
-    ) as job:
-        until(lambda: len(parrot.requests) > 10)
-        parrot.refusals += [grpc.StatusCode.DEADLINE_EXCEEDED] * 8
-        _, said = job.communicate(timeout=60)
+class Away(Parrot):
+    """Takes eight calls in the middle for too much."""
 
-    assert job.returncode == 0, said
-    assert not parrot.refusals
+    num_calls = 0
+
+    def _refuse(self, context: Any) -> None:
+        self.num_calls += 1
+        if 10 < self.num_calls <= 18:
+            context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "not now")
+
+
+def test_a_server_that_does_not_answer_for_a_while_is_waited_for(
+    tmp_path: Path,
+) -> None:
+    source, parrot = tmp_path / "a.txt", Away()
+    source.write_text("".join(f"line {number}\n" for number in range(800)))
+
+    with serving(parrot) as server:
+        done = corpus(server, tmp_path / "out", source)
+
+    assert done.returncode == 0, done.stderr
+    assert parrot.num_calls > 18
     assert (tmp_path / "out/a.xx.txt").read_text() == source.read_text().upper()
 
 
-def test_several_processes_share_the_shards(
-    parrot: Parrot, server: str, tmp_path: Path
-) -> None:
-    source = tmp_path / "a.txt"
+class Waiting(Parrot):
+    """Answers nobody's lines before two have asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._peers: set[str] = set()
+        self._two = Event()
+
+    def Translate(self, request: pb.TranslateRequest, context: Any) -> Any:
+        if request.texts[0].strip():
+            self._peers.add(context.peer())
+            if len(self._peers) > 1:
+                self._two.set()
+            self._two.wait(60)
+        return super().Translate(request, context)
+
+
+def test_several_processes_share_the_shards(tmp_path: Path) -> None:
+    source, parrot = tmp_path / "a.txt", Waiting()
     source.write_text("".join(f"line {number}\n" for number in range(1000)))
-    parrot.pauses_s = {f"line {number}": 0.02 for number in range(1000)}
-    command = [sys.executable, "-m", "onnxlate", "corpus", "--server", server, "--json"]
-    command += ["-o", str(tmp_path / "out"), "--shard-lines", "50", str(source)]
-    workers = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(3)]
-    records = [json.loads(worker.communicate(timeout=60)[0]) for worker in workers]
+    with serving(parrot) as server:
+        command = [sys.executable, "-m", "onnxlate", "corpus", "--server", server]
+        command += ["--json", "-o", str(tmp_path / "out"), "--shard-lines", "50"]
+        workers = [
+            subprocess.Popen([*command, str(source)], stdout=subprocess.PIPE)
+            for _ in range(3)
+        ]
+        records = [json.loads(each.communicate(timeout=120)[0]) for each in workers]
 
     assert (tmp_path / "out/a.xx.txt").read_text() == source.read_text().upper()
     asked = Counter(text for each in parrot.requests for text in each.texts)
@@ -195,10 +255,3 @@ def test_another_model_in_the_middle_ends_it(
 
     assert done.returncode == 2
     assert b"the same command goes on when all servers have that again" in done.stderr
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
