@@ -5,6 +5,7 @@ bytes, so that a source that was changed since is noticed when it is read.
 """
 
 import gzip
+import zlib
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -16,6 +17,9 @@ from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt
 from onnxlate.errors import CorpusError
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+_UNREADABLE = (OSError, EOFError, zlib.error)
+"""What a file says that is not there, or a .gz file that is damaged."""
 
 
 class Shard(BaseModel):
@@ -100,14 +104,14 @@ class _Bytes:
     def lines(self) -> Iterator[bytes]:
         try:
             yield from self._file
-        except (OSError, EOFError) as cause:
+        except _UNREADABLE as cause:
             raise self._error(cause) from cause
 
     def at(self, start: int, size: int) -> bytes:
         try:
             self._file.seek(start)
             return self._file.read(size)
-        except (OSError, EOFError) as cause:
+        except _UNREADABLE as cause:
             raise self._error(cause) from cause
 
     def close(self) -> None:
@@ -124,7 +128,7 @@ class _Bytes:
     ) -> None:
         self.close()
 
-    def _error(self, cause: OSError | EOFError) -> CorpusError:
+    def _error(self, cause: Exception) -> CorpusError:
         reason = getattr(cause, "strerror", None) or cause
         return CorpusError(f"cannot read {self._path}: {reason}")
 

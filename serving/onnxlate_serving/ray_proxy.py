@@ -67,7 +67,7 @@ class _Between:
         self._server.add_generic_rpc_handlers((routed,))
         if routed._method_handlers is own:
             raise RuntimeError(
-                "this version of Ray does not route calls by _method_handlers; name "
+                "this Ray does not route calls by _method_handlers; name "
                 "onnxlate.v1.translation_pb2_grpc."
                 "add_TranslationServiceServicer_to_server instead of add_to_proxy"
             )

@@ -171,6 +171,16 @@ def test_a_line_that_has_changed_meanwhile_is_noticed(
     assert b"is not what it was when the job began" in done.stderr
 
 
+def test_a_damaged_archive_is_refused(server: str, tmp_path: Path) -> None:
+    source = tmp_path / "a.txt.gz"
+    source.write_bytes(gzip.compress(b"one\n" * 1000)[:-9])
+
+    done = corpus(server, tmp_path / "out", source)
+
+    assert done.returncode == 2
+    assert b"a.txt.gz" in done.stderr
+
+
 def test_what_is_not_of_a_job_is_not_overwritten(server: str, tmp_path: Path) -> None:
     source = tmp_path / "a.txt"
     source.write_text("one\n")

@@ -1,13 +1,16 @@
 """What a stream's caller has already is not said twice, however it is cut anew."""
 
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
+import grpc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from onnxlate.v1 import translation_pb2 as pb
-from onnxlate_serving.ray_proxy import _Said
+from onnxlate.v1 import translation_pb2_grpc as pb_grpc
+from onnxlate_serving.ray_proxy import _Said, add_to_proxy
 
 
 def response(piece: str, last: bool = False) -> bytes:
@@ -23,6 +26,12 @@ def heard(said: _Said, pieces: list[str], last: bool) -> str:
         new = said.new(response(piece, last and number == len(pieces)))
         text += pb.TranslateStreamResponse.FromString(new or b"").piece
     return text
+
+
+def test_a_ray_that_routes_otherwise_is_refused() -> None:
+    # gRPC's own server leaves handlers as they are.
+    with ThreadPoolExecutor(1) as pool, pytest.raises(RuntimeError, match="this Ray"):
+        add_to_proxy(pb_grpc.TranslationServiceServicer(), grpc.server(pool))
 
 
 @given(st.text(max_size=30), st.lists(st.integers(0, 30)), st.integers(0, 30))
