@@ -9,9 +9,11 @@ from onnxlate.errors import OnnxlateError
 
 from .alignment import alignment
 from .commands import add_side_by_side
+from .corpus import corpus
 from .endurance.commands import chaos, fuzz, overload, soak, storm
 from .glossary import glossary
 from .protection.command import protection
+from .ray_command import ray
 from .report import report
 from .rolling.command import rolling
 from .server import server
@@ -31,7 +33,7 @@ app.command()(report)
 app.command()(protection)
 app.command()(alignment)
 app.command()(glossary)
-for command in (fuzz, storm, overload, chaos, soak, rolling):
+for command in (corpus, ray, fuzz, storm, overload, chaos, soak, rolling):
     app.command()(command)
 
 

@@ -147,12 +147,12 @@ def _peers(given: str) -> tuple[str, ...]:
     return peers
 
 
-def require(package: str, what: str) -> None:
+def require(package: str, what: str, extra: str = "bench") -> None:
     """Raises ConfigError if the package that something needs is not installed."""
     if not find_spec(package):
         raise ConfigError(
             f"{what} needs {package}, which is not installed; "
-            "pip install -c constraints.txt -e '.[bench]'"
+            f"pip install -c constraints.txt -e '.[{extra}]'"
         )
 
 

@@ -1,11 +1,15 @@
 """Text files, line by line, as every part of onnxlate counts their lines."""
 
 import gzip
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from .errors import CorpusError
+
+# All that some reader, Python's splitlines at the fore, takes for the end of a line.
+_LINE_ENDS = re.compile("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")
 
 
 def read_lines(path: Path) -> Iterator[str]:
@@ -48,3 +52,8 @@ def read_parallel(source: Path, target: Path) -> tuple[list[str], list[str]]:
             "line n of one must translate line n of the other"
         )
     return sources, targets
+
+
+def one_line(text: str) -> str:
+    """The text with a blank for whatever somebody may take for the end of a line."""
+    return _LINE_ENDS.sub(" ", text)

@@ -124,6 +124,11 @@ COMMANDS = (
         "onnxlate.cli.translate",
     ),
     Command(
+        "corpus",
+        "Translate files of any size line by line, in shards, and go on after a kill.",
+        "onnxlate.cli.corpus",
+    ),
+    Command(
         "evaluate",
         "Translate test sets and score them, one system or several side by side.",
         "onnxlate.cli.evaluate",

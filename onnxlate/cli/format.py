@@ -9,8 +9,7 @@ from typing import Any
 
 from onnxlate.answer import Span
 from onnxlate.messages import Hypothesis, Translation
-
-from .lines import one_line
+from onnxlate.parallel_text import one_line
 
 Format = Callable[[Translation, str], str]
 """Told a translation and what was translated."""

@@ -1,15 +1,11 @@
 """Lines in, lines out: what goes in as one line comes out as one line."""
 
-import re
 from collections.abc import Callable, Iterator
 
 from onnxlate.channel import MAX_MESSAGE_BYTES
 from onnxlate.errors import InvalidRequest
 
 READ_BYTES = 64 * 1024
-
-# All that some reader, Python's splitlines at the fore, takes for the end of a line.
-_LINE_ENDS = re.compile("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -49,10 +45,6 @@ def read_whole(read: Callable[[int], bytes | None]) -> str:
                 "several parts"
             )
     return data.decode("utf-8", "replace")
-
-
-def one_line(text: str) -> str:
-    return _LINE_ENDS.sub(" ", text)
 
 
 def _decode(line: bytes) -> str:

@@ -14,8 +14,8 @@ from onnxlate.evaluation.report import Decoding, SystemOutput
 from onnxlate.evaluation.test_set import TestSet, read_hypotheses
 from onnxlate.finish import FinishReason
 from onnxlate.messages import CallOptions, Translation
+from onnxlate.parallel_text import one_line
 
-from .lines import one_line
 from .pipeline import translated
 from .progress import Counter
 from .servers import asked

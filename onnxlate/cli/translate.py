@@ -15,13 +15,14 @@ from onnxlate.credentials import Credentials
 from onnxlate.documents import Settings
 from onnxlate.errors import ConfigError
 from onnxlate.messages import CallOptions, Translation
+from onnxlate.parallel_text import one_line
 
 from . import format, wishes
 from . import options as shared
 from .credentials import with_credentials
 from .document import translate_file
 from .files import input_file, output_file
-from .lines import one_line, read_lines, read_whole
+from .lines import read_lines, read_whole
 from .pipeline import translated
 from .progress import Counter
 

@@ -175,10 +175,10 @@ class Work:
 
 def _record(translation: Translation) -> Record:
     links = translation.hypotheses[0].alignment
-    return Record(translation.text, links, _doubts(translation))
+    return Record(translation.text, links, doubts_of(translation))
 
 
-def _doubts(translation: Translation) -> tuple[Doubt, ...]:
+def doubts_of(translation: Translation) -> tuple[Doubt, ...]:
     """The server's warnings, and what an older server says without any."""
     doubts = [
         Doubt(each.kind.value, each.details, each.source.start)

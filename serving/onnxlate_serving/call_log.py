@@ -19,6 +19,9 @@ log = logging.getLogger(__name__)
 REQUEST_ID = "x-request-id"
 """In a call's metadata: what its caller calls it."""
 
+INTERNAL = "internal error; request id"
+"""How a caller is told of a failure of ours."""
+
 _REQUEST_ID = re.compile(r"[\w.:/+=-]{1,64}", re.ASCII)
 
 
@@ -89,7 +92,7 @@ def failure_of_ours(error: Exception, context: Any) -> str:
         exc_info=error,
         extra={"request_id": request_id},
     )
-    return f"internal error; request id {request_id}"
+    return f"{INTERNAL} {request_id}"
 
 
 class Recording:

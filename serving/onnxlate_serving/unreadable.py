@@ -7,6 +7,10 @@ from google.protobuf.message import DecodeError
 
 from onnxlate.errors import InvalidRequest
 
+UNREADABLE = (
+    "the request is not a message of this method, or has text that is not UTF-8"
+)
+
 
 class Unreadable:
     """Stands for a message that could not be parsed."""
@@ -29,6 +33,4 @@ def readable(parse: Callable[[bytes], Any] | None) -> Callable[[bytes], Any] | N
 def refuse_unreadable(request: object) -> None:
     """Raises InvalidRequest for a message that could not be parsed."""
     if isinstance(request, Unreadable):
-        raise InvalidRequest(
-            "the request is not a message of this method, or has text that is not UTF-8"
-        )
+        raise InvalidRequest(UNREADABLE)

@@ -39,6 +39,8 @@ class Parrot(pb_grpc.TranslationServiceServicer):
         self.pauses_s: dict[str, float] = {}
         """Seconds that a call takes in which this text stands first."""
         self.forgets_the_result = False
+        self.digest = MODEL.digest
+        """Of the bundle that answers."""
 
     def Translate(self, request: pb.TranslateRequest, context: Any) -> Any:
         self.requests.append(request)
@@ -50,7 +52,9 @@ class Parrot(pb_grpc.TranslationServiceServicer):
         ]
         if self.forgets_the_result:
             del results[-1]
-        return pb.TranslateResponse(results=results, model=request.model or "parrot")
+        return pb.TranslateResponse(
+            results=results, model=request.model or "parrot", digest=self.digest
+        )
 
     def TranslateStream(self, request: pb.TranslateStreamRequest, context: Any) -> Any:
         self.streamed.append(request)
@@ -73,7 +77,7 @@ class Parrot(pb_grpc.TranslationServiceServicer):
 
     def GetModel(self, request: pb.GetModelRequest, context: Any) -> Any:
         self._refuse(context)
-        if request.name not in ("", MODEL.name):
+        if request.name not in ("", MODEL.name, f"{MODEL.name}@{MODEL.version}"):
             context.abort(grpc.StatusCode.NOT_FOUND, f"no model {request.name!r}")
         return MODEL
 

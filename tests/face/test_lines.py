@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onnxlate.channel import MAX_MESSAGE_BYTES
-from onnxlate.cli.lines import one_line, read_lines
+from onnxlate.cli.lines import read_lines
 from onnxlate.errors import InvalidRequest
+from onnxlate.parallel_text import one_line
 
 
 class Drip:

@@ -20,11 +20,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from onnxlate.cli.files import output_file
-from onnxlate.cli.lines import one_line
 from onnxlate.errors import ConfigError, TrainingError
 from onnxlate.evaluation.metrics import Metric, MetricName, metric
 from onnxlate.finish import FinishReason
-from onnxlate.parallel_text import read_parallel, read_text
+from onnxlate.parallel_text import one_line, read_parallel, read_text
 from onnxlate.text import Tokenizer
 
 from .checkpoint import LoadedModel, load_model
