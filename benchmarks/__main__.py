@@ -11,6 +11,7 @@ from .alignment import alignment
 from .commands import add_side_by_side
 from .endurance.commands import chaos, fuzz, overload, soak, storm
 from .glossary import glossary
+from .importing import importing
 from .protection.command import protection
 from .report import report
 from .server import server
@@ -27,6 +28,7 @@ add_side_by_side(app)
 app.command()(server)
 app.command()(training)
 app.command()(report)
+app.command("import")(importing)
 app.command()(protection)
 app.command()(alignment)
 app.command()(glossary)

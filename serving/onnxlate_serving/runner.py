@@ -49,7 +49,9 @@ class OnnxRunner:
         # One for all groups, which come and go: to open its session takes a while.
         self._log_probs = OrtLogProbs(max_rows, manifest.model.target_vocabulary)
         self._screen = (
-            None if sessions.generator is None else Screen(sessions.generator, max_rows)
+            None
+            if sessions.generator is None
+            else Screen(sessions.generator, max_rows, sessions.generator_bias)
         )
         axes = {each.name: each.axes for each in manifest.decoder.inputs}
         self._shares_sources = axes["cross_keys_0"][0] == "sentences"
