@@ -11,6 +11,7 @@ import resource
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -46,6 +47,8 @@ class Ratio:
     beam_size: int
     ours: float
     theirs: float
+    cpu: float
+    """Their seconds of CPU over ours; the machine's other work is not in it."""
     equal: int
     sentences: int
 
@@ -54,7 +57,9 @@ def importing(
     text: Annotated[
         Path | None, typer.Option(help="Source sentences; number words without.")
     ] = None,
-    sentences: Annotated[int, typer.Option(min=1, help="Of the gate.")] = 64,
+    sentences: Annotated[
+        int, typer.Option(min=0, help="Of the gate; 0 takes the bundle in --folder.")
+    ] = 64,
     served: Annotated[int, typer.Option(min=8, help="Sentences in a round.")] = 32,
     rounds: Annotated[int, typer.Option(min=1)] = 3,
     threads: Annotated[int, typer.Option(min=1, help="Cores of either side.")] = 2,
@@ -73,13 +78,15 @@ def importing(
             marian_folder.write_marian(
                 original, (texts, texts), PIECES, VOCABULARY, **marian_folder.OPUS
             )
-        _import(original, bundle, texts[:sentences], threads, console)
+        if sentences:
+            _import(original, bundle, texts[:sentences], threads, console)
         sources = _sources(bundle, texts, served)
         for beam_size in BEAMS:
             ratio = _side_by_side(original, bundle, sources, beam_size, rounds, threads)
             console.print(
                 f"beam {beam_size}: {ratio.ours:.0f} tokens/s against "
-                f"{ratio.theirs:.0f}, {ratio.ours / ratio.theirs:.2f} times; "
+                f"{ratio.theirs:.0f}, {ratio.ours / ratio.theirs:.2f} times, by CPU time "
+                f"{ratio.cpu:.2f}; "
                 f"{ratio.equal} of {ratio.sentences} sentences equal"
             )
 
@@ -121,8 +128,21 @@ def _sources(path: Path, texts: list[str], count: int) -> list[list[int]]:
     bundle = Bundle.open(path)
     tokenizer = Tokenizer(bundle.source_tokenizer, bundle.manifest.source_prefix)
     most = bundle.manifest.limits.max_source_tokens
-    found = [ids for text in texts if 1 < len(ids := tokenizer.encode(text)) <= most]
-    return found[:count]
+    groups: dict[int, list[list[int]]] = defaultdict(list)
+    for ids in map(tokenizer.encode, texts):
+        if 1 < len(ids) <= most:
+            groups[forced_length(len(ids))].append(ids)
+    # `generate` forces one length on a whole call: as many of each as fill calls.
+    whole = [
+        group[at : at + AT_ONCE]
+        for _, group in sorted(groups.items())
+        for at in range(0, len(group) - AT_ONCE + 1, AT_ONCE)
+    ]
+    return [
+        ids
+        for group in whole[:: max(1, len(whole) * AT_ONCE // count)]
+        for ids in group
+    ]
 
 
 def _side_by_side(
@@ -150,7 +170,13 @@ def _side_by_side(
             each.round()  # the first one makes room, and does not count
             each.prepare(job)
         found = in_turn((us, them), WorkerProcess.round, rounds)
-        pairs = zip(us.targets(), them.targets(), strict=True)
-        equal = sum(one == other for one, other in pairs)
+        # It puts an end at the last place, and we what comes next.
+        equal = sum(
+            one[: length - 1] == other[: length - 1]
+            for one, other, length in zip(
+                us.targets(), them.targets(), job.forced, strict=True
+            )
+        )
     speeds = [median([each.tokens / each.seconds for each in side]) for side in found]
-    return Ratio(beam_size, speeds[0], speeds[1], equal, len(sources))
+    cpu = [median([each.cpu_seconds for each in side]) for side in found]
+    return Ratio(beam_size, speeds[0], speeds[1], cpu[1] / cpu[0], equal, len(sources))

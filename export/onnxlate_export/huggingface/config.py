@@ -14,7 +14,7 @@ ACTIVATIONS = {"relu": "relu", "gelu": "gelu", "swish": "silu", "silu": "silu"}
 
 CONFIG, GENERATION = "config.json", "generation_config.json"
 
-MARIAN, M2M100 = "marian", "m2m_100"
+MARIAN = "marian"
 
 FIXED: dict[str, bool] = {
     "normalize_before": False,
@@ -34,7 +34,7 @@ class Config(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    model_type: Literal["marian", "m2m_100"]
+    model_type: Literal["marian"]
     d_model: PositiveInt
     encoder_layers: PositiveInt
     decoder_layers: PositiveInt
@@ -65,7 +65,7 @@ class Config(BaseModel):
             feed_forward=self.encoder_ffn_dim,
             encoder_layers=self.encoder_layers,
             decoder_layers=self.decoder_layers,
-            norm="post" if self.model_type == MARIAN else "pre",
+            norm="post",
             activation=ACTIVATIONS[self.activation_function],
             dropout=0.0,
             tying=tying,
@@ -81,7 +81,8 @@ class Generation(BaseModel):
     num_beams: PositiveInt = 1
     length_penalty: float = 1.0
     bad_words_ids: list[list[int]] | None = None
-    forced_bos_token_id: int | None = None
+    forced_bos_token_id: None = None
+    """Of models that are told the target language by their first token."""
 
 
 def read_config(folder: Path) -> Config:

@@ -23,8 +23,6 @@ class Sides:
     target: Vocabulary
     source_spm: Path
     target_spm: Path
-    source_prefix: tuple[int, ...] = ()
-    target_prefix: tuple[int, ...] = ()
 
 
 def marian_sides(folder: Path, config: Config) -> Sides:
