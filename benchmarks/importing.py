@@ -85,8 +85,8 @@ def importing(
             ratio = _side_by_side(original, bundle, sources, beam_size, rounds, threads)
             console.print(
                 f"beam {beam_size}: {ratio.ours:.0f} tokens/s against "
-                f"{ratio.theirs:.0f}, {ratio.ours / ratio.theirs:.2f} times, by CPU time "
-                f"{ratio.cpu:.2f}; "
+                f"{ratio.theirs:.0f}, {ratio.ours / ratio.theirs:.2f} times, by CPU "
+                f"time {ratio.cpu:.2f}; "
                 f"{ratio.equal} of {ratio.sentences} sentences equal"
             )
 
@@ -138,11 +138,8 @@ def _sources(path: Path, texts: list[str], count: int) -> list[list[int]]:
         for _, group in sorted(groups.items())
         for at in range(0, len(group) - AT_ONCE + 1, AT_ONCE)
     ]
-    return [
-        ids
-        for group in whole[:: max(1, len(whole) * AT_ONCE // count)]
-        for ids in group
-    ]
+    apart = max(1, len(whole) * AT_ONCE // count)
+    return [ids for group in whole[::apart] for ids in group][:count]
 
 
 def _side_by_side(

@@ -11,7 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import MarianConfig, MarianMTModel
+from transformers import (
+    M2M100Config,
+    M2M100ForConditionalGeneration,
+    MarianConfig,
+    MarianMTModel,
+)
 from transformers.utils import logging
 
 from onnxlate.text import Tokenizer
@@ -87,14 +92,39 @@ def write_model(folder: Path, size: int, seed: int, config: dict[str, Any]) -> N
         "activation_function": "swish",
     }
     model = MarianMTModel(MarianConfig(**(settings | config)))
+    draw_weights(model)
+    model.final_logits_bias.normal_(std=0.5)
+    model.generation_config.bad_words_ids = [[pad]]
+    model.generation_config.num_beams = 4
+    model.save_pretrained(folder)
+
+
+def draw_weights(model: Any) -> None:
+    """So large that tokens vary, and that one of them stands out."""
     width = model.config.d_model
     for name, parameter in model.named_parameters():
         if "embed_positions" in name or "norm" in name:
             continue
-        # So large that tokens vary, and that one of them stands out.
         deviation = 0.3 if name.endswith("bias") else 2 * width**-0.5
         torch.nn.init.normal_(parameter, std=deviation)
-    model.final_logits_bias.normal_(std=0.5)
-    model.generation_config.bad_words_ids = [[pad]]
-    model.generation_config.num_beams = 4
+
+
+def write_m2m100(folder: Path, texts: Sequence[str], pieces: int) -> None:
+    """A small M2M100 with random weights: one vocabulary, and all its languages."""
+    folder.mkdir(parents=True, exist_ok=True)
+    logging.disable_progress_bar()
+    spm = folder / "sentencepiece.bpe.model"
+    train_padded_subwords(texts, spm, pieces)
+    tokenizer = Tokenizer(spm)
+    learnt = [tokenizer.piece(each) for each in range(4, len(tokenizer) - 3)]
+    random.Random(1).shuffle(learnt)
+    names = ["<s>", "<pad>", "</s>", "<unk>", *learnt]
+    write_vocabulary(folder / "vocab.json", names)
+    config = SMALL | {"activation_function": "relu", "scale_embedding": True}
+    torch.manual_seed(1)
+    # 100 languages, and 8 words that fairseq made up to have a round number.
+    model = M2M100ForConditionalGeneration(
+        M2M100Config(vocab_size=len(names) + 108, **config)
+    )
+    draw_weights(model)
     model.save_pretrained(folder)

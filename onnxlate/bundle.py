@@ -176,6 +176,8 @@ class Manifest(_Record):
     if nothing is."""
     source_prefix: tuple[NonNegativeInt, ...] = ()
     """Ids that stand before every source, such as the target language's."""
+    target_prefix: tuple[NonNegativeInt, ...] = ()
+    """Ids that every target begins with."""
     attention: AttentionInfo | None = None
     """None in bundles whose translations cannot be aligned."""
     provenance: dict[str, str | int | float]
@@ -202,7 +204,7 @@ class Manifest(_Record):
 
     def _unused(self) -> set[str]:
         """Fields that bundles of before do not have; those keep their names."""
-        later = "attention", "generator_bias", "source_prefix"
+        later = "attention", "generator_bias", "source_prefix", "target_prefix"
         return {name for name in later if not getattr(self, name)}
 
 

@@ -98,11 +98,17 @@ def export(
     target_language: Annotated[
         str | None, typer.Option(help="BCP 47, as zh.", rich_help_panel=IMPORT)
     ] = None,
-    language_token: Annotated[
+    source_token: Annotated[
         str | None,
         typer.Option(
-            help="Of a model with several target languages, as zho for >>zho<<; the "
-            "target language if it is missing.",
+            help="What a model of many languages calls the source's, as eng_Latn.",
+            rich_help_panel=IMPORT,
+        ),
+    ] = None,
+    target_token: Annotated[
+        str | None,
+        typer.Option(
+            help="What a model of several targets calls it, as cmn_Hans.",
             rich_help_panel=IMPORT,
         ),
     ] = None,
@@ -124,7 +130,13 @@ def export(
         require_free(output)
     most = sentences or (MAX_SENTENCES if from_hf is None else MAX_OUTSIDE)
     wishes = Wishes(
-        source_language, target_language, language_token, name, text, references
+        source_language,
+        target_language,
+        source_token,
+        target_token,
+        name,
+        text,
+        references,
     )
     with opened(run, data, from_hf, wishes) as origin, _Reported(console) as progress:
         if to is Destination.ctranslate2:

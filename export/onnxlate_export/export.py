@@ -279,6 +279,7 @@ def _manifest(
         generator=_if_there(folder, GENERATOR),
         generator_bias=_if_there(folder, GENERATOR_BIAS),
         source_prefix=loaded.source_prefix,
+        target_prefix=loaded.target_prefix,
         provenance=loaded.provenance
         | {"onnx": onnx.__version__, "onnxruntime": onnxruntime.__version__},
         attention=AttentionInfo(

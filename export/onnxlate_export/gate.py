@@ -164,6 +164,7 @@ def _options(
             max_target_tokens=defaults.max_target_tokens(len(source), limits),
             beam_size=beam_size,
             length_penalty=loaded.length_penalty,
+            begin=loaded.target_prefix,
             with_scores=True,  # to tell a near tie from a mistake
         )
         for source in sample.sources

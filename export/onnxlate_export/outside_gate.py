@@ -106,6 +106,7 @@ class _Batches:
                 beam_size=beam_size,
                 num_hypotheses=beam_size,
                 length_penalty=self.loaded.length_penalty,
+                begin=self.loaded.target_prefix,
                 with_scores=True,
             )
             found = decode_batch(stepper, sources, [options] * len(sources))

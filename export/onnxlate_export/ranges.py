@@ -42,7 +42,10 @@ def calibration(
     texts = sample.references + [other for _, other in with_symbols]
     return (
         [each[: loaded.max_source_tokens] for each in sources],
-        [target.encode(each)[: loaded.max_target_tokens] for each in texts],
+        [
+            [*loaded.target_prefix, *target.encode(each)][: loaded.max_target_tokens]
+            for each in texts
+        ],
     )
 
 

@@ -339,7 +339,14 @@ class Translator:
         return [
             Question(
                 source.ids,
-                options.search(defaults, limits, len(source.ids), demands, draw),
+                options.search(
+                    defaults,
+                    limits,
+                    len(source.ids),
+                    demands,
+                    draw,
+                    self.manifest.target_prefix,
+                ),
             )
             for draw in range(options.num_draws)
         ]

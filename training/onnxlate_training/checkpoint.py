@@ -264,6 +264,8 @@ class LoadedModel:
     validation_name: str = "the validation text"
     source_prefix: tuple[int, ...] = ()
     """Ids that stand before every source, such as the target language's."""
+    target_prefix: tuple[int, ...] = ()
+    """Ids that every target begins with."""
 
     def read_tokenizers(self) -> tuple[Tokenizer, Tokenizer]:
         """The source's and the target's."""

@@ -52,6 +52,11 @@ def export_ctranslate2(
     """
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise ExportError(f"{path} exists and is not empty; choose another --output")
+    if loaded.target_prefix:
+        raise ExportError(
+            f"{loaded.name} is told the target language by its first token, which is "
+            "not written for CTranslate2; its own ct2-transformers-converter does that"
+        )
     sample = draw_sample(loaded, "fp32", max_sentences)
     tokenizers = loaded.read_tokenizers()
     source, target = names = [spellings(each) for each in tokenizers]

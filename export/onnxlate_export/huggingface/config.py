@@ -14,7 +14,7 @@ ACTIVATIONS = {"relu": "relu", "gelu": "gelu", "swish": "silu", "silu": "silu"}
 
 CONFIG, GENERATION = "config.json", "generation_config.json"
 
-MARIAN = "marian"
+MARIAN, M2M100 = "marian", "m2m_100"
 
 FIXED: dict[str, bool] = {
     "normalize_before": False,
@@ -34,7 +34,7 @@ class Config(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    model_type: Literal["marian"]
+    model_type: Literal["marian", "m2m_100"]
     d_model: PositiveInt
     encoder_layers: PositiveInt
     decoder_layers: PositiveInt
@@ -65,7 +65,7 @@ class Config(BaseModel):
             feed_forward=self.encoder_ffn_dim,
             encoder_layers=self.encoder_layers,
             decoder_layers=self.decoder_layers,
-            norm="post",
+            norm="post" if self.model_type == MARIAN else "pre",
             activation=ACTIVATIONS[self.activation_function],
             dropout=0.0,
             tying=tying,
@@ -81,8 +81,6 @@ class Generation(BaseModel):
     num_beams: PositiveInt = 1
     length_penalty: float = 1.0
     bad_words_ids: list[list[int]] | None = None
-    forced_bos_token_id: None = None
-    """Of models that are told the target language by their first token."""
 
 
 def read_config(folder: Path) -> Config:
@@ -90,10 +88,10 @@ def read_config(folder: Path) -> Config:
     path = folder / CONFIG
     data = read_json(path)
     kind = data.get("model_type")
-    if kind != MARIAN:
+    if kind not in (MARIAN, M2M100):
         raise ExportError(
             f"{path}: model_type is {kind!r:.40}; what can be imported is "
-            f"{MARIAN!r} (MarianMT, OPUS-MT)"
+            f"{MARIAN!r} (MarianMT, OPUS-MT) and {M2M100!r} (M2M100, NLLB)"
         )
     config = _parsed(Config, data, path)
     if config.activation_function not in ACTIVATIONS:

@@ -11,10 +11,23 @@ from typing import Any
 
 import torch
 
-from onnxlate.text import EOS_ID
+from onnxlate.text import EOS_ID, UNK_ID
 from onnxlate_training.decode import pad
 
 from .importing import Imported
+from .vocabulary import Vocabulary
+
+
+def _unsaid(target: Vocabulary) -> list[list[int]] | None:
+    """Theirs, of what stands for nothing: padding, and rows without a piece."""
+    end, unknown = target.theirs[EOS_ID], target.theirs[UNK_ID]
+    found = {target.theirs[each] for each in target.unsaid} - {end, unknown}
+    return [[each] for each in sorted(found)] or None
+
+
+def _first(imported: Imported) -> int | None:
+    prefix = imported.loaded.target_prefix
+    return imported.target.theirs[prefix[0]] if prefix else None
 
 
 class Generate:
@@ -37,7 +50,8 @@ class Generate:
             pad_token_id=given.pad_token_id,
             eos_token_id=given.eos_token_id,
             decoder_start_token_id=given.decoder_start_token_id,
-            bad_words_ids=given.bad_words_ids,
+            bad_words_ids=_unsaid(imported.target),
+            forced_bos_token_id=_first(imported),
         )
         self._source = torch.tensor(imported.source.theirs)
         self._target = imported.target.ours

@@ -10,11 +10,12 @@ from onnxlate.parallel_text import read_parallel, read_text
 from onnxlate.text import EOS_ID, Tokenizer
 from onnxlate_training.checkpoint import LoadedModel
 
-from .config import read_config, read_generation
+from .config import MARIAN, read_config, read_generation
 from .files import SAFETENSORS, find, read_json, read_weights
-from .languages import language_token, languages_of
-from .marian import Sides, marian_sides
-from .vocabulary import Vocabulary, write_tokenizer
+from .languages import languages_of
+from .m2m100 import m2m100_sides
+from .marian import marian_sides
+from .vocabulary import Sides, Vocabulary, write_tokenizer
 from .weights import Weights, transformer
 
 TOKENIZER_CONFIG = "tokenizer_config.json"
@@ -29,12 +30,24 @@ class Wishes:
 
     source_language: str | None = None
     target_language: str | None = None
-    language_token: str | None = None
+    source_token: str | None = None
+    target_token: str | None = None
+    """What the model calls the languages, where that is another name."""
     name: str | None = None
     text: Path | None = None
     """Sentences of the source language, for the gate."""
     references: Path | None = None
     """Their translations."""
+
+    def languages(self) -> dict[str, str]:
+        """What was said of them, by the fields of Languages."""
+        said = {
+            "source": self.source_language,
+            "target": self.target_language,
+            "source_token": self.source_token,
+            "target_token": self.target_token,
+        }
+        return {name: each for name, each in said.items() if each}
 
 
 @dataclass(frozen=True)
@@ -57,12 +70,9 @@ def load_imported(path_or_id: str, work: Path, wishes: Wishes) -> Imported:
     config, generation = read_config(folder), read_generation(folder)
     path = folder / TOKENIZER_CONFIG
     said = read_json(path) if path.is_file() else {}
-    languages = languages_of(name, said, wishes.source_language, wishes.target_language)
-    sides = marian_sides(folder, config)
-    token = language_token(
-        sides.source.names, wishes.language_token, languages.target, folder
-    )
-    prefix = () if token is None else (sides.source.id_of(token),)
+    languages = languages_of(name, said, wishes.languages())
+    read_sides = marian_sides if config.model_type == MARIAN else m2m100_sides
+    sides = read_sides(folder, config, languages)
     weights = Weights(folder / SAFETENSORS, read_weights(folder))
     model = transformer(config, weights, sides.source, sides.target)
     source, target = _write_tokenizers(sides, work)
@@ -78,24 +88,31 @@ def load_imported(path_or_id: str, work: Path, wishes: Wishes) -> Imported:
         max_target_tokens=config.max_position_embeddings,
         beam_size=generation.num_beams,
         length_penalty=generation.length_penalty,
-        provenance=_provenance(name, config.model_type, token),
+        provenance=_provenance(name, config.model_type, sides),
         validation_source=texts[0],
         validation_reference=texts[1],
         validation_name=wishes.text.name if wishes.text else "made-up text",
-        source_prefix=prefix,
+        source_prefix=sides.source_prefix,
+        target_prefix=sides.target_prefix,
     )
     return Imported(loaded, folder, sides.source, sides.target)
 
 
 def _provenance(
-    name: str, model_type: str, token: str | None
+    name: str, model_type: str, sides: Sides
 ) -> dict[str, str | int | float]:
     found: dict[str, str | int | float] = {
         "imported_from": name,
         "model_type": model_type,
         "torch": torch.__version__,
     }
-    return found | ({"language_token": token} if token else {})
+    for key, side, prefix in (
+        ("source_token", sides.source, sides.source_prefix),
+        ("target_token", sides.target, sides.target_prefix),
+    ):
+        if prefix:
+            found[key] = " ".join(side.names[each] for each in prefix)
+    return found
 
 
 def _write_tokenizers(sides: Sides, work: Path) -> tuple[Path, Path]:

@@ -20,6 +20,7 @@ from typing import Any
 from onnxlate.errors import ExportError
 from onnxlate.text import BOS_ID, EOS_ID, PAD_ID, UNK_ID
 
+from .files import read_json
 from .pieces import Kind, kind_of, read_pieces
 
 BYTES = 256
@@ -57,6 +58,33 @@ class Vocabulary:
 
     def id_of(self, name: str) -> int:
         return self.names.index(name)
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Both vocabularies, what cuts texts into their pieces, and what goes before."""
+
+    source: Vocabulary
+    target: Vocabulary
+    source_spm: Path
+    target_spm: Path
+    source_prefix: tuple[int, ...] = ()
+    target_prefix: tuple[int, ...] = ()
+
+
+def read_ids(path: Path) -> dict[str, int]:
+    """A vocab.json; raises ExportError."""
+    ids = read_json(path)
+    if not all(isinstance(each, int) for each in ids.values()):
+        raise ExportError(f"{path} has entries that are no numbers")
+    return ids
+
+
+def id_of(ids: Mapping[str, int], name: str, path: Path) -> int:
+    """Raises ExportError if it has none."""
+    if name not in ids:
+        raise ExportError(f"{path} has no {name!r}")
+    return ids[name]
 
 
 def renumbered(

@@ -1,5 +1,6 @@
 """Their weights under our names. Layers are the same ones; only names differ."""
 
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from torch import Tensor
 from onnxlate.errors import ExportError
 from onnxlate_training.model import NEVER, Transformer, Tying, positional_encoding
 
-from .config import Config
+from .config import M2M100, Config
 from .vocabulary import Vocabulary
 
 ATTENTION = {"q_proj": "query", "k_proj": "key", "v_proj": "value", "out_proj": "out"}
@@ -110,6 +111,10 @@ def _layers(config: Config, weights: Weights) -> Iterator[tuple[str, Tensor]]:
                 for part in ("weight", "bias"):
                     found = weights.any_of(f"model.{place}.{theirs}.{part}")
                     yield f"{place}.{ours}.{part}", found
+        if config.model_type == M2M100:
+            for part in ("weight", "bias"):
+                found = weights.any_of(f"model.{side}.layer_norm.{part}")
+                yield f"{side}.norm.{part}", found
 
 
 def _rows(table: Tensor, vocabulary: Vocabulary) -> Tensor:
@@ -126,19 +131,32 @@ def _bias(config: Config, weights: Weights, target: Vocabulary) -> Tensor:
 
 def _positions(config: Config, weights: Weights) -> Tensor:
     """(positions, D)."""
+    size, width = config.max_position_embeddings, config.d_model
+    if config.model_type == M2M100:
+        return m2m100_positions(size, width)
     stored = "model.encoder.embed_positions.weight"
     found = weights.get(stored)
     if found is not None and not torch.allclose(
         found, marian_positions(*found.shape), atol=1e-4
     ):
         raise ExportError(
-            f"{stored} are not the sinusoids of Marian's; learnt positions "
-            "are not supported"
+            f"{stored} are not Marian's sinusoids; learnt positions are not supported"
         )
-    return marian_positions(config.max_position_embeddings, config.d_model)
+    return marian_positions(size, width)
 
 
 def marian_positions(size: int, width: int) -> Tensor:
     """Ours with all sines before all cosines."""
     ours = positional_encoding(size, width)
     return torch.cat([ours[:, 0::2], ours[:, 1::2]], dim=1)
+
+
+def m2m100_positions(size: int, width: int) -> Tensor:
+    """As tensor2tensor has them, where the last frequency is 1/10000 itself; and as
+    fairseq counts, whose first position is 2."""
+    half = width // 2
+    step = math.log(10000) / (half - 1)
+    frequency = torch.exp(torch.arange(half, dtype=torch.int64).float() * -step)
+    position = torch.arange(2, size + 2, dtype=torch.int64).float()
+    angle = position[:, None] * frequency
+    return torch.cat([angle.sin(), angle.cos()], dim=1)

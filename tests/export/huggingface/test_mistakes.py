@@ -112,7 +112,7 @@ def test_a_language_token_must_be_one_of_the_models(
 ) -> None:
     bundle = tmp_path / "bundle"
 
-    found = mistake("--from-hf", copied, "-o", bundle, "--language-token", "zho")
+    found = mistake("--from-hf", copied, "-o", bundle, "--target-token", "zho")
 
     assert "no language token for 'zho'" in found
 

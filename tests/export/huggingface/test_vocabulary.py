@@ -79,7 +79,7 @@ def test_a_model_of_several_targets_is_told_one_before_every_source(
     work = tmp_path / "work"
     work.mkdir()
 
-    wishes = Wishes(target_language="zh", language_token="zho")
+    wishes = Wishes(target_language="zh", target_token="zho")
     imported = load_imported(str(folder), work, wishes)
 
     theirs = MarianTokenizer.from_pretrained(folder)
