@@ -63,6 +63,9 @@ def importing(
     served: Annotated[int, typer.Option(min=8, help="Sentences in a round.")] = 32,
     rounds: Annotated[int, typer.Option(min=1)] = 3,
     threads: Annotated[int, typer.Option(min=1, help="Cores of either side.")] = 2,
+    precision: Annotated[
+        str, typer.Option(help="fp32 or int8, of the bundle that is served.")
+    ] = "fp32",
     folder: Annotated[
         Path | None, typer.Option(help="Keeps the model, and takes it if it is there.")
     ] = None,
@@ -72,14 +75,14 @@ def importing(
     console.print(machine(), markup=False)
     with TemporaryDirectory() as temporary:
         work = folder or Path(temporary)
-        original, bundle = work / "opus-mt-en-de", work / "bundle"
+        original, bundle = work / "opus-mt-en-de", work / precision
         texts = texts_of(text)
         if not original.exists():
             marian_folder.write_marian(
                 original, (texts, texts), PIECES, VOCABULARY, **marian_folder.OPUS
             )
         if sentences:
-            _import(original, bundle, texts[:sentences], threads, console)
+            _import(original, bundle, texts[:sentences], threads, console, precision)
         sources = _sources(bundle, texts, served)
         for beam_size in BEAMS:
             ratio = _side_by_side(original, bundle, sources, beam_size, rounds, threads)
@@ -92,14 +95,21 @@ def importing(
 
 
 def _import(
-    original: Path, bundle: Path, texts: list[str], threads: int, console: Console
+    original: Path,
+    bundle: Path,
+    texts: list[str],
+    threads: int,
+    console: Console,
+    precision: str,
 ) -> None:
     """In a process of its own, as a user does it."""
     lines = original.parent / "text"
     lines.write_text("".join(f"{each}\n" for each in texts), encoding="utf-8")
     command = [sys.executable, "-m", "onnxlate", "export", "--from-hf", str(original)]
     command += ["-o", str(bundle), "--text", str(lines), "--json"]
-    command += ["--sentences", str(len(texts))]
+    command += ["--sentences", str(len(texts)), "--precision", precision]
+    # Random weights are no worse than others by any references.
+    command += ["--references", str(lines)]
     start, spent = time.perf_counter(), _cpu()
     done = subprocess.run(
         command, capture_output=True, text=True, env=_with_threads(threads)

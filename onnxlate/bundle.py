@@ -17,6 +17,7 @@ from pydantic import (
     NonNegativeInt,
     PositiveInt,
     ValidationError,
+    model_validator,
 )
 
 from .errors import BundleError
@@ -184,6 +185,18 @@ class Manifest(_Record):
     """Where the weights come from: recipe, seed, updates, corpus, versions."""
     gate: GateReport
     files: dict[str, FileInfo]
+
+    @model_validator(mode="after")
+    def _prefixes_are_in_the_vocabularies(self) -> "Manifest":
+        for side, prefix, size in (
+            ("source", self.source_prefix, self.model.source_vocabulary),
+            ("target", self.target_prefix, self.model.target_vocabulary),
+        ):
+            if max(prefix, default=0) >= size:
+                raise ValueError(
+                    f"{side}_prefix has id {max(prefix)} of {size} {side} tokens"
+                )
+        return self
 
     @property
     def full_name(self) -> str:

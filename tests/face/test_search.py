@@ -322,13 +322,10 @@ def test_what_every_target_begins_with_costs_nothing_and_is_counted(
     if beam_size == 1:
         assert found.tokens[2:] == alone.tokens
         assert found.log_prob == pytest.approx(alone.log_prob)
-    num_tokens = len(found.tokens) + (found.finish_reason is FinishReason.EOS)
-    assert found.log_prob == pytest.approx(
-        Continued(3).log_prob(
-            (*found.tokens[2:], *[EOS] * (num_tokens - len(found.tokens)))
-        )
-    )
-    assert found.score == pytest.approx(found.log_prob / num_tokens)
+    end = (EOS,) if found.finish_reason is FinishReason.EOS else ()
+    said = (*found.tokens[2:], *end)
+    assert found.log_prob == pytest.approx(Continued(3).log_prob(said))
+    assert found.score == pytest.approx(found.log_prob / (2 + len(said)))
     words = unlike.tokens[2:]
     assert len(set(words)) == len(words)
 

@@ -65,6 +65,19 @@ def test_it_is_served_and_says_what_generate_says(
             [UNSEEN[0]], target_prefix="Wir haben", max_target_tokens=LONGEST
         )
         assert begun.text.startswith("Wir haben")
+        [looked] = client.translate(
+            [UNSEEN[0]],
+            beam_size=1,
+            max_target_tokens=LONGEST,
+            return_tokens=True,
+            return_attention=True,
+        )
+        said = looked.hypotheses[0]
+        assert said.tokens[0].piece == "__de__"
+        assert looked.text == "".join(
+            looked.text[each.target.start : each.target.end] for each in said.tokens
+        )
+        assert len(said.attention) == 1
 
 
 def test_nllb_counts_its_pieces_from_one_and_its_languages_from_a_file(
