@@ -21,7 +21,6 @@ FIXED: dict[str, bool] = {
     "normalize_embedding": False,
     "add_final_layer_norm": False,
     "static_position_embeddings": True,
-    "extra_pos_embeddings": False,
 }
 """What old files of Marian's say beside, and what of it there is."""
 
