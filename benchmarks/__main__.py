@@ -12,6 +12,7 @@ from .commands import add_side_by_side
 from .corpus import corpus
 from .endurance.commands import chaos, fuzz, overload, soak, storm
 from .glossary import glossary
+from .importing import importing
 from .protection.command import protection
 from .ray_command import ray
 from .report import report
@@ -30,6 +31,7 @@ add_side_by_side(app)
 app.command()(server)
 app.command()(training)
 app.command()(report)
+app.command("import")(importing)
 app.command()(protection)
 app.command()(alignment)
 app.command()(glossary)

@@ -7,11 +7,12 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from onnxlate.text import EOS_ID, Tokenizer
+from onnxlate_export.elsewhere.ctranslate2_export import spellings
+from onnxlate_export.elsewhere.ctranslate2_model import write_model
 from onnxlate_export.export import export_bundle
 from onnxlate_training.checkpoint import LoadedModel
 from onnxlate_training.model import SIZES, ModelConfig, Transformer
 
-from .ctranslate2_model import write_model
 from .padded_subwords import train_padded_subwords
 from .timing_models import MAX_TOKENS, Notice, Precision, TimingModel
 
@@ -53,11 +54,6 @@ def build(
         write_model(
             loaded.model, source, target, model.ctranslate2(precision), precision
         )
-
-
-def spellings(tokenizer: Tokenizer) -> list[str]:
-    """Every token as SentencePiece spells it, by id."""
-    return [tokenizer.piece(i) for i in range(len(tokenizer))]
 
 
 def loaded_random(

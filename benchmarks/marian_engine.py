@@ -2,9 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
+from torch import Tensor
 
+from onnxlate.search import Ints
 from onnxlate.text import EOS_ID
 from onnxlate_training.decode import pad
 
@@ -17,7 +20,19 @@ class Marian:
     def __init__(self, settings: MarianSettings) -> None:
         torch.set_num_threads(settings.threads)
         self._settings = settings
-        self._model = converted(load_weights(settings.model))
+        self._model = self._open(settings)
+
+    def _open(self, settings: MarianSettings) -> Any:
+        return converted(load_weights(settings.model))
+
+    def _theirs(self, ids: Ints) -> Tensor:
+        """Source ids as the model has them."""
+        return torch.from_numpy(ids)
+
+    def _ours(self, row: list[int]) -> list[int]:
+        """Without the beginning, and without the end and the padding behind it."""
+        end = row.index(EOS_ID) if EOS_ID in row else len(row)
+        return row[1:end]
 
     def prepare(self, job: Job) -> None:
         self._sources = job.sources
@@ -53,7 +68,7 @@ class Marian:
         ids, visible = pad([self._sources[i] for i in batch])
         least, longest = self._limits[batch[0]]
         rows = self._model.generate(
-            torch.from_numpy(ids),
+            self._theirs(ids),
             attention_mask=torch.from_numpy(visible),
             num_beams=self._beam_size,
             length_penalty=1.0,
@@ -62,10 +77,4 @@ class Marian:
             max_new_tokens=longest,
         )
         for index, row in zip(batch, rows.tolist(), strict=True):
-            self._found[index] = _tokens(row)
-
-
-def _tokens(row: list[int]) -> list[int]:
-    """Without the beginning, and without the end and the padding behind it."""
-    end = row.index(EOS_ID) if EOS_ID in row else len(row)
-    return row[1:end]
+            self._found[index] = self._ours(row)

@@ -43,7 +43,7 @@ class OursSettings(Record):
 class CTranslate2Settings(Record):
     engine: Literal["ctranslate2"] = "ctranslate2"
     model: Path
-    """A directory as ctranslate2_model.py writes it."""
+    """A directory as onnxlate_export writes it."""
 
     compute_type: str = "default"
     inter_threads: PositiveInt = 1
@@ -120,8 +120,14 @@ class MarianSettings(Record):
         return {"OMP_NUM_THREADS": str(self.threads)}
 
 
+class HuggingFaceSettings(MarianSettings):
+    engine: Literal["huggingface"] = "huggingface"  # type: ignore[assignment]
+    model: Path
+    """A folder of Hugging Face's, of what a bundle was imported from."""
+
+
 TheirSettings = Annotated[
-    CTranslate2Settings | PyTorchSettings | MarianSettings,
+    CTranslate2Settings | PyTorchSettings | MarianSettings | HuggingFaceSettings,
     Field(discriminator="engine"),
 ]
 

@@ -20,6 +20,7 @@ from .process_memory import memory
 from .settings import (
     Command,
     CTranslate2Settings,
+    HuggingFaceSettings,
     Job,
     Latencies,
     MarianSettings,
@@ -99,6 +100,10 @@ def open_engine(settings: Settings) -> Engine:
         from .ctranslate2_engine import CTranslate2
 
         return CTranslate2(settings)
+    if isinstance(settings, HuggingFaceSettings):
+        from .huggingface_engine import HuggingFace
+
+        return HuggingFace(settings)
     if isinstance(settings, MarianSettings):
         from .marian_engine import Marian
 

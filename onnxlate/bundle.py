@@ -17,6 +17,7 @@ from pydantic import (
     NonNegativeInt,
     PositiveInt,
     ValidationError,
+    model_validator,
 )
 
 from .errors import BundleError
@@ -171,12 +172,31 @@ class Manifest(_Record):
     generator: str | None = None
     """File name of the decoder's last weights, (target_vocabulary, width) as float32;
     given where the decoder scores roughly too, and in no other case."""
+    generator_bias: str | None = None
+    """File name of what is added to those scores, (target_vocabulary,) as float32; None
+    if nothing is."""
+    source_prefix: tuple[NonNegativeInt, ...] = ()
+    """Ids that stand before every source, such as the target language's."""
+    target_prefix: tuple[NonNegativeInt, ...] = ()
+    """Ids that every target begins with."""
     attention: AttentionInfo | None = None
     """None in bundles whose translations cannot be aligned."""
     provenance: dict[str, str | int | float]
     """Where the weights come from: recipe, seed, updates, corpus, versions."""
     gate: GateReport
     files: dict[str, FileInfo]
+
+    @model_validator(mode="after")
+    def _prefixes_are_in_the_vocabularies(self) -> "Manifest":
+        for side, prefix, size in (
+            ("source", self.source_prefix, self.model.source_vocabulary),
+            ("target", self.target_prefix, self.model.target_vocabulary),
+        ):
+            if max(prefix, default=0) >= size:
+                raise ValueError(
+                    f"{side}_prefix has id {max(prefix)} of {size} {side} tokens"
+                )
+        return self
 
     @property
     def full_name(self) -> str:
@@ -185,11 +205,20 @@ class Manifest(_Record):
 
     def digest(self) -> str:
         """Sixteen hexadecimal digits that name this very bundle."""
-        data = self.model_dump(mode="json")
-        if self.attention is None:
-            del data["attention"]  # bundles that are older than it keep their names
+        data = self.model_dump(mode="json", exclude=self._unused())
         text = json.dumps(data, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def text(self) -> str:
+        """What MANIFEST_NAME holds. Without what is not used and came later, so that
+        older programs read it too."""
+        unused = self._unused() - {"attention"}
+        return self.model_dump_json(indent=2, exclude=unused) + "\n"
+
+    def _unused(self) -> set[str]:
+        """Fields that bundles of before do not have; those keep their names."""
+        later = "attention", "generator_bias", "source_prefix", "target_prefix"
+        return {name for name in later if not getattr(self, name)}
 
 
 class Bundle:
@@ -215,6 +244,7 @@ class Bundle:
             manifest.source_tokenizer,
             manifest.target_tokenizer,
             *([manifest.generator] if manifest.generator else []),
+            *([manifest.generator_bias] if manifest.generator_bias else []),
             *([manifest.attention.graph.file] if manifest.attention else []),
         }
         if missing := sorted(named - set(manifest.files)):
@@ -232,6 +262,11 @@ class Bundle:
     @property
     def generator(self) -> Path | None:
         name = self.manifest.generator
+        return self.path / name if name else None
+
+    @property
+    def generator_bias(self) -> Path | None:
+        name = self.manifest.generator_bias
         return self.path / name if name else None
 
     @property

@@ -92,6 +92,7 @@ class Searches:
                 ("length", np.int64),  # tokens so far, of every hypothesis alike
                 ("min_length", np.int64),
                 ("max_length", np.int64),
+                ("begin_length", np.int64),
                 ("num_ended", np.int64),
                 ("scored", np.bool_),
                 ("ruled", np.bool_),
@@ -102,6 +103,7 @@ class Searches:
         self._history = np.zeros((0, beam_size, MIN_ROOM), np.int32)  # (P, k, T)
         self._rows = np.arange(0)  # (R,)
         # How many there are of what is rare, so that a step need not look.
+        self._num_begun = 0  # begin with something given
         self._num_patient = 0  # may not end before so many tokens
         self._num_scored = 0
         self._num_ruled = 0  # have more to say than the likeliest token
@@ -123,6 +125,7 @@ class Searches:
         new = np.zeros(len(options), self._state.dtype)
         new["min_length"] = [each.min_target_tokens for each in options]
         new["max_length"] = [each.max_target_tokens for each in options]
+        new["begin_length"] = [len(each.begin) for each in options]
         new["scored"] = [
             each.with_scores or each.with_tokens or self._k > 1 for each in options
         ]
@@ -164,6 +167,7 @@ class Searches:
         return list(zip(movers, gaps, strict=True))
 
     def _count(self) -> None:
+        self._num_begun = int(np.count_nonzero(self._state["begin_length"]))
         self._num_patient = int(np.count_nonzero(self._state["min_length"]))
         self._num_scored = int(np.count_nonzero(self._state["scored"]))
         self._num_ruled = int(np.count_nonzero(self._state["ruled"]))
@@ -181,7 +185,8 @@ class Searches:
     def steps_ahead(self) -> int:
         """Steps of greedy search that need nothing but each row's likeliest token, if
         no sentence ends before; 0 where somebody wants more than that."""
-        if self.needs_scores or self._num_patient or not self._sentences:
+        held = self._num_patient or self._num_begun
+        if self.needs_scores or held or not self._sentences:
             return 0
         return int((self._state["max_length"] - self._state["length"]).min())
 
@@ -200,9 +205,9 @@ class Searches:
         """One step of everyone: the logits (R, V) after each row's newest token.
 
         Finished sentences keep their places, and have to be removed before the next
-        step. Where a sentence may not end yet, its end is set to -inf in `logits`.
-        As long as nobody needs_scores, `logits` may be rough, if `likeliest_of` knows
-        what to make of them.
+        step. Where a sentence may not end yet, its end is set to -inf in `logits`;
+        where what comes is given, all else is. As long as nobody needs_scores, `logits`
+        may be rough, if `likeliest_of` knows what to make of them.
         """
         length = self._state["length"]
         length += 1
@@ -210,9 +215,20 @@ class Searches:
         if self._num_patient:
             early = length < self._state["min_length"]
             logits[np.repeat(early, self._k), self._eos_id] = -np.inf
+        if self._num_begun:
+            self._begin(logits)
         if self._k > 1:
             return self._step_beams(logits)
         return self._step_greedy(logits, likeliest_of)
+
+    def _begin(self, logits: Floats) -> None:
+        """Leaves what is given the only choice, and a certain one."""
+        length = self._state["length"]
+        for place in np.flatnonzero(length <= self._state["begin_length"]).tolist():
+            rows = slice(place * self._k, (place + 1) * self._k)
+            token = self._sentences[place].options.begin[length[place] - 1]
+            logits[rows] = -np.inf
+            logits[rows, token] = 0
 
     def stable_prefix(self, place: int) -> tuple[int, ...]:
         """The tokens that every possible outcome begins with; the best one at last."""

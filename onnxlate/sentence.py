@@ -59,6 +59,10 @@ class SearchOptions:
     rules: tuple[Rule, ...] = ()
     """More that has a say in which token is next, in order."""
 
+    begin: tuple[int, ...] = ()
+    """What every target of this model begins with, such as its language's token. It
+    counts in lengths and costs nothing, and no rule or demand has a say in it."""
+
     with_tokens: bool = False
     """Whether to keep the log-probability of every token."""
 
@@ -115,15 +119,22 @@ class Sentence:
         )
         self.required = Required(options.required, options.terms)
 
+    def begins(self, said: History) -> bool:
+        """Whether what comes next is given: `options.begin` is not over."""
+        return len(said) < len(self.options.begin)
+
     def edit(self, row: Floats, said: History, eos_id: int) -> Progress | None:
         """Applies all rules to the logits after what was said: (V,), (T,).
 
         None where nothing is required, or has no say yet.
         """
+        if self.begins(said):
+            return None
         end = float(row[eos_id])
         progress = None
+        room = self.options.max_target_tokens - len(said)
+        said = said[len(self.options.begin) :]
         if not any(rule.edit(row, said) for rule in self.rules) and self.required:
-            room = self.options.max_target_tokens - len(said)
             progress = self.required.edit(row, said.tolist(), room, eos_id)
         if row.max() == -np.inf:  # demands that cannot all be met end here
             row[eos_id] = end
@@ -135,6 +146,8 @@ class Sentence:
         What is required and was not said by the end is said there. Greedy search
         cannot look ahead to a better place; beams can.
         """
+        if self.begins(said):
+            return int(row.argmax())
         if self.pressed:
             return self.pressed.pop(0)
         end = float(row[eos_id])

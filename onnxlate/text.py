@@ -21,8 +21,12 @@ _REPLACEMENT = "\ufffd"
 class Tokenizer:
     """One SentencePiece model: the source's, the target's, or both at once."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises BundleError if `path` is not a SentencePiece model."""
+    def __init__(self, path: Path, prefix: Sequence[int] = ()) -> None:
+        """`prefix` are ids that stand before every text that is read.
+
+        Raises BundleError if `path` is not a SentencePiece model.
+        """
+        self._prefix = list(prefix)
         try:
             self._model = sentencepiece.SentencePieceProcessor(model_file=str(path))
         except (OSError, RuntimeError) as cause:
@@ -36,7 +40,7 @@ class Tokenizer:
 
     def encode(self, text: str) -> list[int]:
         """Ids of the text with the end-of-sentence id behind; [] for blank text."""
-        return _ended(self._model.encode(_clean(text)))
+        return self._framed(self._model.encode(_clean(text)))
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of the ids; special ids are silent, unknown ones become U+2047."""
@@ -52,7 +56,10 @@ class Tokenizer:
         cleaned = _clean(text)
         read = self._model.encode(cleaned, out_type="serialized_proto")
         ids, spans = _read(read, cleaned)
-        return _ended(ids), [*spans, Span(len(text), len(text))] if ids else []
+        if not ids:
+            return [], []
+        before = [Span(0, 0)] * len(self._prefix)
+        return self._framed(ids), [*before, *spans, Span(len(text), len(text))]
 
     def decode_with_spans(self, ids: Sequence[int]) -> tuple[str, list[Span]]:
         """`decode`, and for each id which part of that text it stands for.
@@ -72,6 +79,9 @@ class Tokenizer:
                 found.append(next(follow))
                 end = found[-1].end
         return text, found
+
+    def _framed(self, ids: Sequence[int]) -> list[int]:
+        return [*self._prefix, *ids, EOS_ID] if ids else []
 
     def is_special(self, token_id: int) -> bool:
         """Whether the id stands for no text of its own, as padding and the end do."""
@@ -142,10 +152,6 @@ def _read(serialized: bytes, text: str) -> tuple[list[int], list[Span]]:
 def _clean(text: str) -> str:
     # A lone surrogate cannot be encoded; it reads as "not a character".
     return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _ended(ids: Sequence[int]) -> list[int]:
-    return [*ids, EOS_ID] if ids else []
 
 
 class Detokenizer:

@@ -44,7 +44,7 @@ def look(
     targets = [each.tokens[:most] for each in verdict.translations]
     pairs = list(zip(sample.sources, targets, strict=True))
     seen = pass_attention_gate(loaded.model, sessions, precision, pairs, on_progress)
-    source, target = map(Tokenizer, (loaded.source_tokenizer, loaded.target_tokenizer))
+    source, target = loaded.read_tokenizers()
     sentences = [
         read((source, ids), (target, said), attention)
         for (ids, said), attention in zip(pairs, seen.attention, strict=True)

@@ -3,7 +3,7 @@
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -12,6 +12,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from onnxlate.bundle import MANIFEST_NAME, Bundle
 from onnxlate.errors import ConfigError
 
+if TYPE_CHECKING:
+    from .origins import Origin
+
 
 class PrecisionName(StrEnum):
     fp32 = "fp32"
@@ -19,11 +22,20 @@ class PrecisionName(StrEnum):
     int8 = "int8"
 
 
+class Destination(StrEnum):
+    bundle = "bundle"
+    onnx = "onnx"
+    ctranslate2 = "ctranslate2"
+
+
+IMPORT = "Import"
+
+
 def export(
-    run: Annotated[Path, typer.Argument(help="A training run's folder.")],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The bundle, a new directory.")
     ],
+    run: Annotated[Path | None, typer.Argument(help="A training run's folder.")] = None,
     precision: Annotated[
         PrecisionName,
         typer.Option(help="fp32 is exact; int8 is small; fp16 is for GPUs."),
@@ -42,25 +54,111 @@ def export(
     as_json: Annotated[
         bool, typer.Option("--json", help="The gate's figures as one line of JSON.")
     ] = False,
+    to: Annotated[
+        Destination,
+        typer.Option(
+            help="bundle is for our server; onnx is one of standard operators only; "
+            "ctranslate2 is a directory for CTranslate2."
+        ),
+    ] = Destination.bundle,
+    from_hf: Annotated[
+        str | None,
+        typer.Option(
+            "--from-hf",
+            help="A Hugging Face model in a run's place: its folder, or OWNER/NAME.",
+            rich_help_panel=IMPORT,
+        ),
+    ] = None,
+    text: Annotated[
+        Path | None,
+        typer.Option(
+            help="Sentences of the source language, for the gate; without, it makes "
+            "some up.",
+            rich_help_panel=IMPORT,
+        ),
+    ] = None,
+    references: Annotated[
+        Path | None,
+        typer.Option(
+            help="Translations of --text; int8 and fp16 are judged by them.",
+            rich_help_panel=IMPORT,
+        ),
+    ] = None,
+    sentences: Annotated[
+        int | None,
+        typer.Option(
+            help="At most so many for the gate; by default 256 of a run's, 64 of an "
+            "import's.",
+            min=1,
+        ),
+    ] = None,
+    source_language: Annotated[
+        str | None, typer.Option(help="BCP 47, as en.", rich_help_panel=IMPORT)
+    ] = None,
+    target_language: Annotated[
+        str | None, typer.Option(help="BCP 47, as zh.", rich_help_panel=IMPORT)
+    ] = None,
+    source_token: Annotated[
+        str | None,
+        typer.Option(
+            help="What a model of many languages calls the source's, as eng_Latn.",
+            rich_help_panel=IMPORT,
+        ),
+    ] = None,
+    target_token: Annotated[
+        str | None,
+        typer.Option(
+            help="What a model of several targets calls it, as cmn_Hans.",
+            rich_help_panel=IMPORT,
+        ),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Of the model.", rich_help_panel=IMPORT)
+    ] = None,
 ) -> None:
-    """Turn a trained run into a bundle, if onnxruntime decodes it alike."""
+    """Turn a trained run, or somebody else's model, into a bundle, if onnxruntime
+    decodes it alike."""
     # torch takes its time; --help and a mistyped option need not wait for it.
-    from onnxlate_training.checkpoint import load_model
-
     from .export import export_bundle, require_free
+    from .gate import MAX_SENTENCES
+    from .huggingface.importing import Wishes
+    from .origins import opened
+    from .outside_gate import MAX_OUTSIDE
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    require_free(output)
-    loaded = load_model(run, data)
-    with _Reported(console) as progress:
+    if to is not Destination.ctranslate2:
+        require_free(output)
+    most = sentences or (MAX_SENTENCES if from_hf is None else MAX_OUTSIDE)
+    wishes = Wishes(
+        source_language,
+        target_language,
+        source_token,
+        target_token,
+        name,
+        text,
+        references,
+    )
+    with opened(run, data, from_hf, wishes) as origin, _Reported(console) as progress:
+        if to is Destination.ctranslate2:
+            _to_ctranslate2(origin, output, precision, most, progress, console)
+            return
         bundle = export_bundle(
-            loaded, output, precision.value, version, progress.tell, card=card
+            origin.loaded,
+            output,
+            precision.value,
+            version,
+            progress.tell,
+            max_sentences=most,
+            card=card,
+            outside=origin.outside,
+            standard=to is Destination.onnx,
         )
     gate = bundle.manifest.gate
+    original = "PyTorch" if from_hf is None else "transformers' generate"
     size = sum(info.bytes for info in bundle.manifest.files.values())
     console.print(
         f"{output}: {precision.value}, {size / 1e6:.1f} MB, digest "
-        f"{bundle.manifest.digest()}; as PyTorch: {gate.greedy_equal} of "
+        f"{bundle.manifest.digest()}; as {original}: {gate.greedy_equal} of "
         f"{gate.sentences} sentences greedy, {gate.beam_equal} with beam "
         f"{gate.beam_size}, logits within {gate.max_logit_difference:.1g}",
         markup=False,
@@ -117,6 +215,36 @@ def _describe(bundle: Bundle, as_json: bool) -> None:
         print(json.dumps(describe(bundle)))
     else:
         Console(highlight=False).print(tables(bundle))
+
+
+def _to_ctranslate2(
+    origin: "Origin",
+    output: Path,
+    precision: PrecisionName,
+    sentences: int,
+    progress: "_Reported",
+    console: Console,
+) -> None:
+    if precision is not PrecisionName.fp32:
+        raise ConfigError(
+            f"--to ctranslate2 writes fp32, not {precision}; CTranslate2 rounds while "
+            "it loads: Translator(…, compute_type='int8')"
+        )
+    try:
+        from .elsewhere.ctranslate2_export import export_ctranslate2
+    except ModuleNotFoundError as cause:
+        if cause.name != "ctranslate2":
+            raise
+        raise ConfigError(
+            "--to ctranslate2 needs ctranslate2, which is not installed; "
+            "pip install ctranslate2"
+        ) from cause
+    found = export_ctranslate2(origin.loaded, output, progress.tell, sentences)
+    console.print(
+        f"{output}: for CTranslate2; as PyTorch: {found.equal} of {found.sentences} "
+        "sentences greedy, the others near ties",
+        markup=False,
+    )
 
 
 class _Reported:

@@ -45,6 +45,7 @@ from .gate import (
     limits_of,
     pass_gate,
 )
+from .outside_gate import Outside, pass_outside_gate
 from .products import FloatProducts, Int8Products, Products
 from .ranges import calibration, measure_ranges
 from .sharing import share_weights
@@ -52,7 +53,7 @@ from .stepper import OrtStepper, open_session
 
 ENCODER, DECODER, ATTENTION = "encoder.onnx", "decoder.onnx", "attention.onnx"
 CARD = "README.md"
-GENERATOR = "generator.float32"
+GENERATOR, GENERATOR_BIAS = "generator.float32", "generator_bias.float32"
 
 
 def export_bundle(
@@ -63,25 +64,38 @@ def export_bundle(
     on_progress: Progress = lambda what, done, total: None,
     max_sentences: int = MAX_SENTENCES,
     card: Path | None = None,
+    outside: Outside | None = None,
+    standard: bool = False,
 ) -> Bundle:
     """Writes the bundle, all of it or nothing, and opens it.
 
-    `card` is a text about the model that goes with it. A bundle that is there already
-    is replaced. Raises ExportError if something else is, if the gate refuses, or if
-    the disk does; ConfigError if there is no card.
+    `card` is a text about the model that goes with it; `outside` is the program that
+    the model comes from, and what it is then compared with; `standard` graphs have no
+    operators of onnxruntime's own, which those of fp16 never have. A bundle that is
+    there already is replaced. Raises ExportError if something else is, if the gate
+    refuses, or if the disk does; ConfigError if there is no card.
     """
     require_free(path)
+    if standard and precision == "int8":
+        raise ConfigError("graphs of standard operators are fp32 or fp16, not int8")
+    standard = standard or precision == "fp16"
     about = read_card(card)
     sample = draw_sample(loaded, precision, max_sentences)
-    built = build_graphs(loaded, precision, sample, on_progress)
+    built = build_graphs(loaded, precision, sample, on_progress, standard)
     content = {name: graph.SerializeToString() for name, graph in built.items()}
     stepper = OrtStepper(content[ENCODER], content[DECODER])
-    verdict = pass_gate(loaded, stepper, precision, sample, on_progress)
+    if outside:
+        verdict = pass_outside_gate(
+            loaded, stepper, outside, precision, sample, on_progress
+        )
+    else:
+        verdict = pass_gate(loaded, stepper, precision, sample, on_progress)
     sessions = AttentionSessions(
         stepper.encoder, open_session(content[ATTENTION], threads=0)
     )
     looked = look(loaded, sessions, precision, sample, verdict, on_progress)
-    content = _shared(loaded, built, precision)
+    rough = precision == "fp32" and not standard
+    content = _shared(loaded, built, with_generator=rough)
     with new_folder(path) as folder:
         for name, data in content.items():
             (folder / name).write_bytes(data)
@@ -91,8 +105,7 @@ def export_bundle(
             (folder / CARD).write_bytes(about)
         reports = verdict.report, *looked
         manifest = _manifest(loaded, built, reports, precision, version, folder)
-        text = manifest.model_dump_json(indent=2) + "\n"
-        (folder / MANIFEST_NAME).write_text(text, encoding="utf-8")
+        (folder / MANIFEST_NAME).write_text(manifest.text(), encoding="utf-8")
     return Bundle.open(path)
 
 
@@ -107,16 +120,22 @@ def read_card(path: Path | None) -> bytes | None:
 
 
 def build_graphs(
-    loaded: LoadedModel, precision: Precision, sample: Sample, on_progress: Progress
+    loaded: LoadedModel,
+    precision: Precision,
+    sample: Sample,
+    on_progress: Progress,
+    standard: bool = False,
 ) -> dict[str, onnx.ModelProto]:
     """encoder.onnx, decoder.onnx and attention.onnx in the given precision.
 
-    fp16 is for GPUs and keeps to standard operators; the others are for CPUs, and
-    use what onnxruntime has there.
+    fp16 is for GPUs and, like `standard` graphs, keeps to standard operators; the
+    others are for CPUs, and use what onnxruntime has there.
     """
     on_progress("writing the graphs", 0, 3)
-    if precision == "fp16":
-        model = copy.deepcopy(loaded.model).half()
+    if standard or precision == "fp16":
+        model = loaded.model
+        if precision == "fp16":
+            model = copy.deepcopy(model).half()
         built = {ENCODER: graphs.encoder_graph(model)}
         on_progress("writing the graphs", 1, 3)
         built[DECODER] = graphs.decoder_graph(model)
@@ -134,12 +153,15 @@ def build_graphs(
 
 
 def _shared(
-    loaded: LoadedModel, built: dict[str, onnx.ModelProto], precision: Precision
+    loaded: LoadedModel, built: dict[str, onnx.ModelProto], with_generator: bool
 ) -> dict[str, bytes]:
     """The files of the graphs, with what they have in common in one of them."""
     content: dict[str, bytes] = {}
-    if precision == "fp32":
-        content[GENERATOR] = move_out(loaded.model.generator.weight, built, GENERATOR)
+    if with_generator:
+        generator = loaded.model.generator
+        content[GENERATOR] = move_out(generator.weight, built, GENERATOR)
+        if generator.bias is not None:
+            content[GENERATOR_BIAS] = generator.bias.numpy().tobytes()
     for name in (ENCODER, DECODER):
         content[name] = built[name].SerializeToString()
     share_weights(built[ATTENTION], content)
@@ -236,7 +258,7 @@ def _manifest(
         source_language=loaded.source_language,
         target_language=loaded.target_language,
         precision=precision,
-        operators="standard" if precision == "fp16" else "onnxruntime",
+        operators="onnxruntime" if _is_special(built[DECODER]) else "standard",
         model=ModelInfo(
             width=config.width,
             heads=config.heads,
@@ -254,7 +276,10 @@ def _manifest(
         target_tokenizer=loaded.target_tokenizer.name,
         encoder=graph_info(ENCODER, built[ENCODER]),
         decoder=graph_info(DECODER, built[DECODER]),
-        generator=GENERATOR if precision == "fp32" else None,
+        generator=_if_there(folder, GENERATOR),
+        generator_bias=_if_there(folder, GENERATOR_BIAS),
+        source_prefix=loaded.source_prefix,
+        target_prefix=loaded.target_prefix,
         provenance=loaded.provenance
         | {"onnx": onnx.__version__, "onnxruntime": onnxruntime.__version__},
         attention=AttentionInfo(
@@ -266,6 +291,15 @@ def _manifest(
         gate=gate,
         files={each.name: file_info(each) for each in sorted(folder.iterdir())},
     )
+
+
+def _if_there(folder: Path, name: str) -> str | None:
+    return name if (folder / name).exists() else None
+
+
+def _is_special(graph: onnx.ModelProto) -> bool:
+    """Whether it has operators that the standard does not."""
+    return any(node.domain for node in graph.graph.node)
 
 
 def require_free(path: Path) -> None:

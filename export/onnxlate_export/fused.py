@@ -302,7 +302,7 @@ class _DecoderWriter(Writer):
             "Concat", sentences, graph.ints(-1, self._width), axis=0
         )
 
-        generator = Dense.table(table_name(model), model.generator.weight)
+        generator = Dense.scores(table_name(model), model.generator)
         last = self.point("generator", generator)
         stream = Stream(self, self._start(ids, generator, last), self._pre)
         for at, layer in enumerate(model.decoder.stack):

@@ -26,6 +26,8 @@ import numpy as np
 import numpy.typing as npt
 from torch import nn
 
+from onnxlate_training.model import Generator
+
 from .writer import CONTRIB, FLOAT, GraphWriter
 
 Floats = npt.NDArray[np.float32]
@@ -65,6 +67,16 @@ class Dense:
     def table(cls, name: str, embedding: nn.Parameter) -> "Dense":
         """Also the map from a vector to its product with each of its rows."""
         return cls(name, embedding.detach().numpy(), None)
+
+    @classmethod
+    def scores(cls, name: str, generator: Generator) -> "Dense":
+        """The last product, from a vector to a score for every token."""
+        bias = generator.bias
+        return cls(
+            name,
+            generator.weight.detach().numpy(),
+            None if bias is None else bias.numpy(),
+        )
 
     def divided(self, factors: Floats) -> "Dense":
         """The same map with each output divided by a factor (outputs,)."""

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from onnxlate.placeholder import count_placeholders
-from onnxlate.text import BOS_ID, Tokenizer
+from onnxlate.text import BOS_ID
 from onnxlate_training.augment import augment
 from onnxlate_training.checkpoint import LoadedModel
 from onnxlate_training.decode import pad
@@ -27,7 +27,7 @@ def calibration(
 
     Placeholder symbols stand in no real text, yet must not be met unprepared.
     """
-    source, target = map(Tokenizer, (loaded.source_tokenizer, loaded.target_tokenizer))
+    source, target = loaded.read_tokenizers()
     pairs = list(
         zip(loaded.validation_source, loaded.validation_reference, strict=True)
     )
@@ -42,7 +42,10 @@ def calibration(
     texts = sample.references + [other for _, other in with_symbols]
     return (
         [each[: loaded.max_source_tokens] for each in sources],
-        [target.encode(each)[: loaded.max_target_tokens] for each in texts],
+        [
+            [*loaded.target_prefix, *target.encode(each)][: loaded.max_target_tokens]
+            for each in texts
+        ],
     )
 
 

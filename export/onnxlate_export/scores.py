@@ -18,6 +18,8 @@ import numpy as np
 import onnx
 from torch import nn
 
+from onnxlate_training.model import NEVER
+
 from .products import Dense, Floats, Int8Products, Point
 from .writer import BOOL, FLOAT, GraphWriter
 
@@ -57,18 +59,24 @@ def write_scores(graph: GraphWriter, x: str, table: Dense, reached: Floats) -> N
 def _exact(whole: GraphWriter, x: str, table: Dense) -> onnx.GraphProto:
     weight = whole.weight(f"{table.name}.weight", table.weight)
     branch = GraphWriter("exact")
-    logits = branch.node("Gemm", x, weight, transB=1)
+    bias = []
+    if table.bias is not None:
+        bias = [whole.weight(f"{table.name}.bias", table.bias)]
+    logits = branch.node("Gemm", x, weight, *bias, transB=1)
     # A sum of so many products is that far off at worst, and so is another's.
     lengths = np.linalg.norm(table.weight.astype(np.float64), axis=1)
     rounding = 2 * table.weight.shape[1] * EPSILON * lengths.max()
     weighed = branch.weight("rounding", np.float32(rounding))
     error = branch.node("Mul", _norm(branch, x), weighed)
+    if table.bias is not None:
+        added = branch.weight("added", np.float32(2 * EPSILON * _said(table.bias)))
+        error = branch.node("Add", error, added)
     return _results(branch, len(table.weight), logits, error)
 
 
 def _rough(x: str, table: Dense, reached: Floats) -> onnx.GraphProto:
     branch = GraphWriter("rough")
-    dense = Dense("scores", table.weight, None)
+    dense = Dense("scores", table.weight, table.bias)
     products = Int8Products({dense.name: reached})
     point = products.point(dense.name, dense)
     divided = branch.node("Mul", x, branch.weight("inverse", 1 / point.factors))
@@ -96,6 +104,11 @@ def _largest_norms(
         ROUNDING * np.linalg.norm(each, axis=1).max() for each in (weight, gap)
     )
     return np.float32(length), np.float32(gap_length)
+
+
+def _said(bias: Floats) -> float:
+    """The largest of those of tokens that may be said."""
+    return float(np.abs(bias[bias > NEVER / 2]).max(initial=0))
 
 
 def _norm(branch: GraphWriter, x: str) -> str:

@@ -108,7 +108,8 @@ ALWAYS fours dot4_plain(fours sums, int32_t four, const int8_t *columns)
 typedef struct {
     const char *name;
     int (*run)(const Op *, int64_t, const Batch *, const int64_t *, Team *);
-    int64_t (*highest)(const float *, int64_t, float, const float *, const float *, int64_t);
+    int64_t (*highest)(const float *, int64_t, float, const float *, const float *, const float *,
+                       int64_t);
     void (*likeliest)(const float *, int64_t, int64_t, int64_t *);
     float (*log_total)(const float *, int64_t, float);
 } Processor;
@@ -181,7 +182,8 @@ void onnxlate_choose(const void *processor, const Choice *choice, int64_t rows, 
     for (int64_t r = 0; r < rows; r++)
         tokens[r] = ((const Processor *)processor)->highest(
             choice->logits + r * choice->vocabulary, choice->vocabulary, choice->error ? choice->error[r] : 0,
-            choice->error ? choice->decoded + r * choice->width : NULL, choice->generator, choice->width);
+            choice->error ? choice->decoded + r * choice->width : NULL, choice->generator, choice->bias,
+            choice->width);
 }
 
 /* Steps of greedy search until a sentence ends, `most` are done or somebody wants it to

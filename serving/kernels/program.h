@@ -27,7 +27,7 @@ enum Kind {
     LOOK_AROUND,     /* to = self-attention among the positions of a source */
     KEEP,            /* from, to entry `entry` of cross */
     REACH,           /* to (R,) = how far the scores of with, rounded from, may be off */
-    LENGTH,          /* to (R,) = the Euclidean length of from, times number */
+    LENGTH,          /* to (R,) = the Euclidean length of from, times number, plus weight */
     COPY,            /* to = from */
 };
 
@@ -70,6 +70,7 @@ typedef struct {
     const float *error;     /* (R,) how far they may be off; NULL: not at all */
     const float *decoded;   /* (R, D) what the exact ones are scores of */
     const float *generator; /* (V, D) */
+    const float *bias;      /* (V,) or NULL */
     int64_t width;
 } Choice;
 

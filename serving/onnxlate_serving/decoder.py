@@ -80,10 +80,11 @@ class NativeDecoder:
         manifest: Manifest,
         max_rows: int,
         generator: Floats | None = None,
+        bias: Floats | None = None,
         team: Team | None = None,
     ) -> None:
-        """With the `generator` (V, D) of a program that scores roughly too, few of the
-        scores need be exact."""
+        """With the `generator` (V, D) of a program that scores roughly too, and its
+        `bias` (V,), few of the scores need be exact."""
         model = manifest.model
         self._program, self._library = programs.decoder, programs.library
         self._memory = Memory(programs.decoder, model, team)
@@ -91,7 +92,7 @@ class NativeDecoder:
         self._error = np.zeros(max_rows, np.float32)
         self._decoded = np.zeros((max_rows, model.width), np.float32)
         self._tokens = np.zeros(MOST_AHEAD * max_rows, np.int64)
-        self._generator = generator
+        self._generator, self._bias = generator, bias
         addresses = [
             int(each.ctypes.data) for each in (self._logits, self._error, self._decoded)
         ]
@@ -102,6 +103,8 @@ class NativeDecoder:
             self._choice.error, self._choice.decoded = addresses[1:]
             self._choice.generator = generator.ctypes.data
             self._choice.width = model.width
+            if bias is not None:
+                self._choice.bias = bias.ctypes.data
         self._ahead = Ahead(
             end=manifest.special_ids.eos, tokens=self._tokens.ctypes.data
         )

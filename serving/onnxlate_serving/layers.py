@@ -39,7 +39,7 @@ class Layers:
             limits,
             glossaries.named,
         )
-        tokenizer = Tokenizer(bundle.source_tokenizer)
+        tokenizer = Tokenizer(bundle.source_tokenizer, manifest.source_prefix)
         documents = Documents(self.protecting, manifest, tokenizer, limits)
         self.top: Layer = Markup(
             documents, limits, length_penalty=manifest.defaults.length_penalty

@@ -136,11 +136,14 @@ class TranslateOptions:
         num_source_tokens: int,
         demands: "Demands | None" = None,
         draw: int = 0,
+        begin: tuple[int, ...] = (),
     ) -> SearchOptions:
-        """How a source of that many tokens is decoded."""
+        """How a source of that many tokens is decoded; `begin` is what every target of
+        the model begins with."""
         demands = demands or Demands()
         by_ratio = defaults.max_target_tokens(num_source_tokens, model)
-        by_ratio += demands.num_tokens  # which the source does not account for
+        # Which the source does not account for.
+        by_ratio += demands.num_tokens + len(begin)
         sampled = self.sampling is not None
         return SearchOptions(
             beam_size=self._beam_size(defaults),
@@ -159,6 +162,7 @@ class TranslateOptions:
             required=demands.required,
             terms=demands.terms,
             rules=demands.rules,
+            begin=begin,
             with_tokens=self.return_tokens,
         )
 

@@ -65,7 +65,7 @@ class OnnxRunner:
         )
         self._find = self._native.library.likeliest if self._native else likeliest
         self._screen = (
-            Screen(sessions.generator, max_rows)
+            Screen(sessions.generator, max_rows, sessions.generator_bias)
             if sessions.generator is not None and not self._native
             else None
         )
@@ -131,7 +131,8 @@ class OnnxRunner:
         if self._native:
             generator = sessions.generator if greedy else None
             return NativeDecoder(
-                self._native, self._manifest, rows, generator, self._team
+                *(self._native, self._manifest, rows),
+                *(generator, sessions.generator_bias, self._team),
             )
         screen = self._screen if greedy else None
         return OrtDecoder(sessions.decoder, rows, screen)

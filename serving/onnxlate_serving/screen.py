@@ -30,9 +30,13 @@ class Screen:
     decide in both cases.
     """
 
-    def __init__(self, generator: Floats, max_rows: int) -> None:
-        """`generator` is what the decoder multiplies with: (V, D)."""
+    def __init__(
+        self, generator: Floats, max_rows: int, bias: Floats | None = None
+    ) -> None:
+        """`generator` is what the decoder multiplies with, (V, D); `bias` (V,) is what
+        it adds."""
         self._weight = generator
+        self._bias = bias
         self._error = np.zeros(max_rows, np.float32)
         self._decoded = np.zeros((max_rows, generator.shape[1]), np.float32)
 
@@ -58,6 +62,8 @@ class Screen:
             return tokens
         # Not as one matrix product: a row's sums must not depend on its neighbours.
         exact = np.einsum("cd,cd->c", self._weight[tokens], self._decoded[rows])
+        if self._bias is not None:
+            exact += self._bias[tokens]
         # By row, the best first, the smaller of equals.
         order = np.lexsort((tokens, -exact, rows))
         firsts = np.searchsorted(rows, np.arange(len(logits)))

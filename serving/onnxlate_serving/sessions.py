@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import onnxruntime as ort
 
-from onnxlate.bundle import Bundle, GraphInfo, ModelInfo
+from onnxlate.bundle import Bundle, GraphInfo
 from onnxlate.errors import BundleError, ConfigError
 from onnxlate.search import Floats
 
@@ -48,10 +48,18 @@ class Sessions:
         """What the decoder scores with, (vocabulary, width), where the bundle has it as
         a file: not read but mapped, and where both graphs refer to, there they look."""
         if bundle.generator:
-            self.generator = _mapped(bundle.generator, manifest.model)
+            self.generator = _mapped(
+                bundle.generator, manifest.model.target_vocabulary, manifest.model.width
+            )
             self._shared = ort.OrtValue.ortvalue_from_numpy(self.generator)
             # In the graphs, whichever have it, it is called like its file.
             self._options.add_initializer(bundle.generator.name, self._shared)
+        self.generator_bias: Floats | None = None
+        """(vocabulary,)"""
+        if bundle.generator_bias:
+            self.generator_bias = _mapped(
+                bundle.generator_bias, manifest.model.target_vocabulary
+            )
         self._bundle = bundle
         self.native = Programs.of(bundle) if self.device == "cpu" else None
         """What runs the graphs instead, where there is a program of them."""
@@ -131,11 +139,11 @@ class Sessions:
         return session
 
 
-def _mapped(generator: Path, model: ModelInfo) -> Floats:
-    shape = (model.target_vocabulary, model.width)
-    if generator.stat().st_size != 4 * math.prod(shape):
-        raise BundleError(f"{generator} does not hold {shape[0]} x {shape[1]} numbers")
-    return np.asarray(np.memmap(generator, np.float32, mode="r", shape=shape))
+def _mapped(file: Path, *shape: int) -> Floats:
+    if file.stat().st_size != 4 * math.prod(shape):
+        expected = " x ".join(map(str, shape))
+        raise BundleError(f"{file} does not hold {expected} numbers")
+    return np.asarray(np.memmap(file, np.float32, mode="r", shape=shape))
 
 
 def session_options(threads: int) -> ort.SessionOptions:

@@ -87,7 +87,9 @@ class Translator:
         self._limits = limits
         self._cache = ResultCache(max_cached)
         self._glossaries = glossaries
-        self._source_tokenizer = Tokenizer(bundle.source_tokenizer)
+        self._source_tokenizer = Tokenizer(
+            bundle.source_tokenizer, bundle.manifest.source_prefix
+        )
         self._target_tokenizer = Tokenizer(bundle.target_tokenizer)
         model = bundle.manifest.model
         for side, tokenizer, size in (
@@ -337,7 +339,14 @@ class Translator:
         return [
             Question(
                 source.ids,
-                options.search(defaults, limits, len(source.ids), demands, draw),
+                options.search(
+                    defaults,
+                    limits,
+                    len(source.ids),
+                    demands,
+                    draw,
+                    self.manifest.target_prefix,
+                ),
             )
             for draw in range(options.num_draws)
         ]

@@ -7,8 +7,8 @@ import ctranslate2
 import pytest
 
 from benchmarks.ctranslate2_engine import CTranslate2
-from benchmarks.ctranslate2_model import ACTIVATIONS, write_model
 from benchmarks.settings import CTranslate2Settings, Job
+from onnxlate_export.elsewhere.ctranslate2_model import ACTIVATIONS, write_model
 from onnxlate_training.model import ModelConfig
 
 from .models import (

@@ -123,6 +123,26 @@ def test_a_file_that_is_cut_short_is_named_with_both_sizes(bundle: Path) -> None
     assert f"says {len(content)} " in str(refusal.value)
 
 
+@pytest.mark.parametrize("field", ["source_prefix", "target_prefix"])
+def test_ids_before_a_text_are_the_models_own(bundle: Path, field: str) -> None:
+    edit(bundle, lambda m: m.update({field: [5]}))
+    assert getattr(Bundle.open(bundle).manifest, field) == (5,)
+
+    edit(bundle, lambda m: m.update({field: [5, 10**6]}))
+    with pytest.raises(BundleError, match=f"{field} has id 1000000 of"):
+        Bundle.open(bundle)
+
+
+def test_what_is_not_used_and_came_later_is_not_written(bundle: Path) -> None:
+    """So that older programs, which know of no such fields, read it too."""
+    manifest = Bundle.open(bundle).manifest
+    assert not {"generator_bias", "source_prefix"} & set(json.loads(manifest.text()))
+
+    prefixed = manifest.model_copy(update={"source_prefix": (5,)})
+    assert json.loads(prefixed.text())["source_prefix"] == [5]
+    assert prefixed.digest() != manifest.digest()
+
+
 def test_the_digest_is_of_what_is_said_and_not_of_how_it_is_laid_out(
     bundle: Path,
 ) -> None:

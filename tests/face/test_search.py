@@ -301,6 +301,35 @@ def test_the_end_is_not_chosen_before_the_shortest_target(beam_size: int) -> Non
     ]
 
 
+@pytest.mark.parametrize("beam_size", [1, 4])
+def test_what_every_target_begins_with_costs_nothing_and_is_counted(
+    beam_size: int,
+) -> None:
+    """As if the model had been fed it before; beside others, and whatever the rules."""
+    table = Table(3)
+    plain = SearchOptions(8, beam_size, with_scores=True)
+    begun = replace(plain, max_target_tokens=10, begin=(5, 4))
+    ruled = replace(begun, no_repeat_ngram_size=1)
+
+    class Continued(Table):
+        def next(self, prefix: Prefix) -> Floats:
+            return super().next((5, 4, *prefix))
+
+    [[alone, *_]] = decode(Continued(3), plain)
+    [[_, *_], [found, *_], [unlike, *_]] = decode(table, plain, begun, ruled)
+
+    assert found.tokens[:2] == unlike.tokens[:2] == (5, 4)
+    if beam_size == 1:
+        assert found.tokens[2:] == alone.tokens
+        assert found.log_prob == pytest.approx(alone.log_prob)
+    end = (EOS,) if found.finish_reason is FinishReason.EOS else ()
+    said = (*found.tokens[2:], *end)
+    assert found.log_prob == pytest.approx(Continued(3).log_prob(said))
+    assert found.score == pytest.approx(found.log_prob / (2 + len(said)))
+    words = unlike.tokens[2:]
+    assert len(set(words)) == len(words)
+
+
 def test_scores_of_greedy_are_the_tokens_log_probabilities() -> None:
     table = Table(1)
 

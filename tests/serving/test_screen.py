@@ -123,3 +123,20 @@ def test_few_rows_of_a_small_vocabulary_are_scored_at_once() -> None:
 
     assert not ours.pays(1)
     assert ours.pays(WORTH_IT // weight.size)
+
+
+@given(rough_scores(), st.floats(-8, 8, width=16))
+def test_what_is_added_to_scores_is_added_to_the_few_exact_ones_too(
+    case: tuple[Floats, Floats, Floats], largest: float
+) -> None:
+    """A token far ahead by its bias alone, and one that is never said."""
+    _, rough, error = case
+    vocabulary = rough.shape[1]
+    bias = np.zeros(vocabulary, np.float32)
+    bias[-1], bias[0] = 20 + abs(largest), -1e4
+    weight, decoded = np.ones((vocabulary, WIDTH)), np.ones((len(rough), WIDTH))
+    made = Screen(weight.astype(np.float32), len(decoded), bias)
+    made._error[:] = np.maximum(error, 1e5)
+    made._decoded[:] = decoded
+
+    assert (made.highest(rough + bias, rough=True) == vocabulary - 1).all()

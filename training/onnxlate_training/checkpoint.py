@@ -261,6 +261,18 @@ class LoadedModel:
     validation_source: list[str]
     """Real sentences; empty if the corpus is not at hand."""
     validation_reference: list[str]
+    validation_name: str = "the validation text"
+    source_prefix: tuple[int, ...] = ()
+    """Ids that stand before every source, such as the target language's."""
+    target_prefix: tuple[int, ...] = ()
+    """Ids that every target begins with."""
+
+    def read_tokenizers(self) -> tuple[Tokenizer, Tokenizer]:
+        """The source's and the target's."""
+        return (
+            Tokenizer(self.source_tokenizer, self.source_prefix),
+            Tokenizer(self.target_tokenizer),
+        )
 
 
 def load_model(path: Path, folder: Path | None = None) -> LoadedModel:

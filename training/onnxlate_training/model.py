@@ -445,15 +445,23 @@ class Decoder(nn.Module):
         return self.norm(x) if self.norm else x
 
 
+NEVER = -1e4
+"""A bias so low that a token is not chosen. Finite, for infinities do not compare; and
+not beyond float16."""
+
+
 class Generator(nn.Module):
     """From the decoder's last vector to a score for every token of the target."""
 
-    def __init__(self, weight: nn.Parameter) -> None:
+    def __init__(self, weight: nn.Parameter, bias: Tensor | None = None) -> None:
+        """`bias` (V,) is for other people's models; ours are trained without."""
         super().__init__()
         self.weight = weight  # (V, D), often the target embedding's own
+        self.bias: Tensor | None
+        self.register_buffer("bias", bias, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.linear(x, self.weight)  # (., V)
+        return functional.linear(x, self.weight, self.bias)  # (., V)
 
 
 class Transformer(nn.Module):

@@ -124,8 +124,12 @@ class Compiler(Lookups):
         self._gemm(product)
         source = self._numbers(product.inputs[0])
         rounding = self._scalar(_only(branch, "Mul").inputs[1])
-        error = Numbers(ERROR, 1)
-        self.steps.append(Step(Kind.LENGTH, error, source, number=rounding))
+        sums = [each for each in branch.nodes if each.kind == "Add"]
+        added = np.float32(self._scalar(sums[0].inputs[1]) if sums else 0)
+        error, more = Numbers(ERROR, 1), added.reshape(1)
+        self.steps.append(
+            Step(Kind.LENGTH, error, source, number=rounding, weight=more)
+        )
 
     def _roughly(self, branch: Graph) -> None:
         makers = {each.outputs[0]: each for each in branch.nodes}

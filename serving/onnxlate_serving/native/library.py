@@ -115,6 +115,7 @@ class Choice(Structure):
         ("error", c_void_p),
         ("decoded", c_void_p),
         ("generator", c_void_p),
+        ("bias", c_void_p),
         ("width", c_int64),
     ]
 

@@ -69,6 +69,8 @@ def specification(model: Transformer) -> Spec:
     _set_embedding(source_embeddings, model.source_embedding)
     _set_embedding(spec.decoder.embeddings, model.target_embedding)
     spec.decoder.projection.weight = _numbers(model.generator.weight)
+    if model.generator.bias is not None:
+        spec.decoder.projection.bias = _numbers(model.generator.bias)
     for side in (spec.encoder, spec.decoder):
         side.position_encodings.encodings = _numbers(model.positions)
     for theirs, encoder_layer in zip(

@@ -1,0 +1,1 @@
+"""Export elsewhere: our models for other people's engines."""

@@ -1,0 +1,82 @@
+"""A folder of a Hugging Face model: its JSON files and weights, nothing unpickled."""
+
+import json
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from onnxlate.errors import ExportError
+
+SAFETENSORS, PICKLED = "model.safetensors", "pytorch_model.bin"
+INDEX = f"{SAFETENSORS}.index.json"
+
+WANTED = (*("*.json", "*.spm", "*.model", SAFETENSORS, PICKLED, "model-*.safetensors"),)
+
+
+def find(path_or_id: str) -> Path:
+    """The folder, or what the hub has under this name.
+
+    Raises ExportError if there is neither.
+    """
+    path = Path(path_or_id)
+    if path.is_dir():
+        return path
+    if path.exists() or path_or_id.count("/") != 1 or path_or_id[0] in "./~":
+        raise ExportError(
+            f"{path_or_id} is not a directory with a config.json, nor the name of a "
+            "model on the hub (OWNER/NAME)"
+        )
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(path_or_id, allow_patterns=list(WANTED)))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as cause:
+        reason = str(cause).partition("\n")[0]
+        raise ExportError(
+            f"{path_or_id} is no directory here and was not downloaded ({reason}); "
+            "fetch it where there is a network and give its folder"
+        ) from cause
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Raises ExportError if it is missing or no JSON object."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as cause:
+        raise ExportError(f"{path} is missing or no JSON") from cause
+    if not isinstance(data, dict):
+        raise ExportError(f"{path} is no JSON object")
+    return data
+
+
+def read_weights(folder: Path) -> dict[str, Tensor]:
+    """All of them, as float32; raises ExportError."""
+    if (folder / INDEX).is_file():
+        files = sorted(set(read_json(folder / INDEX).get("weight_map", {}).values()))
+    else:
+        files = [name for name in (SAFETENSORS, PICKLED) if (folder / name).is_file()]
+        files = files[:1]
+    if not files:
+        raise ExportError(f"{folder} has no {SAFETENSORS} and no {PICKLED}")
+    found: dict[str, Tensor] = {}
+    for name in files:
+        found |= _load(folder / Path(name).name)
+    return {name: each.float() for name, each in found.items()}
+
+
+def _load(path: Path) -> dict[str, Tensor]:
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        loaded: dict[str, Tensor] = torch.load(
+            path, map_location="cpu", weights_only=True
+        )
+        return loaded
+    except (OSError, SafetensorError, RuntimeError, UnpicklingError) as cause:
+        raise ExportError(f"{path} is not a readable file of weights") from cause
