@@ -8,6 +8,7 @@ from onnxlate.cli import MISTAKE, complain
 from onnxlate.errors import OnnxlateError
 
 from .alignment import alignment
+from .capacity.command import capacity
 from .commands import add_side_by_side
 from .endurance.commands import chaos, fuzz, overload, soak, storm
 from .glossary import glossary
@@ -32,6 +33,7 @@ app.command()(protection)
 app.command()(alignment)
 app.command()(glossary)
 app.command()(image)
+app.command()(capacity)
 for command in (fuzz, storm, overload, chaos, soak):
     app.command()(command)
 
