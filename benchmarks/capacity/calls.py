@@ -50,7 +50,7 @@ def call_costs(
 
 
 def engine_seconds(spent: Spent, costs: Costs, calls: int, tokens: float) -> float:
-    """By the steps that were made, as if all had been equally full."""
+    """Of the steps that were made by themselves, as if all had been equally full."""
     sentences = spent.rows / spent.steps / costs.beam_size
     joined = costs.join * min(calls, spent.steps) + costs.source_token * tokens * calls
     return spent.steps * costs.seconds(round(sentences)) + joined

@@ -44,7 +44,8 @@ class CallCost(Record):
     """Of it, in the thread that decodes."""
 
     expected_ms: float
-    """What that should be, by the costs of the steps that were made."""
+    """What that would be, if the steps that were made cost what they do by
+    themselves."""
 
     word_us: float
     """CPU for each word of the source."""
@@ -58,7 +59,7 @@ class CallCost(Record):
 
 
 class LoadFigure(Record):
-    """A load on some replicas, three times over."""
+    """A load on some replicas, measured, simulated and calculated."""
 
     replicas: int
     share: float
@@ -98,6 +99,11 @@ class SearchFigures(Record):
 
     steps: float
     costs: Costs
+    """In a server."""
+
+    dearer: float
+    """Times what the engine's steps cost by themselves."""
+
     capacity: float
     """Calls a second that a replica cannot exceed, by the model."""
 

@@ -18,13 +18,14 @@ def tables(figures: CapacityFigures) -> Iterator[Rows]:
         yield Rows(
             title=f"{name}: CPU of one replica for a call",
             headings=[
-                *("callers", "calls/s", "CPU ms a call", "of it engine", "expected"),
+                *("callers", "calls/s", "CPU ms a call", "of it engine", "by itself"),
                 *("CPU µs a word", "sentences a step", "cores"),
             ],
             rows=[_call(each) for each in search.calls],
             foot=(
-                f"{search.words:.1f} words and {search.steps:.1f} steps a sentence. A "
-                f"step takes, in ms by sentences in it, {steps}; when somebody joins "
+                f"{search.words:.1f} words and {search.steps:.1f} steps a sentence. In "
+                f"a server, {search.dearer:.2f} times as dear as by itself, a step "
+                f"takes, in ms by sentences in it, {steps}; when somebody joins "
                 f"{1000 * costs.join:.2f} more and {1e6 * costs.source_token:.0f} µs a "
                 f"source token; a call beside the engine {1000 * costs.call:.2f} ms."
             ),
