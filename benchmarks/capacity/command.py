@@ -11,11 +11,11 @@ from onnxlate_serving.server import default_bundle
 from ..commands import numbers, wide_console
 from ..endurance.commands import Bundle, Json, Text
 from ..machine import machine
-from ..tables import markdown_table, rich_table
+from ..tables import rich_table
 from ..workload import texts_of
 from .figures import CapacityFigures
 from .picture import draw
-from .shown import tables
+from .shown import page, tables
 from .trial import Setting, tried
 
 NUM_TEXTS = 500
@@ -60,6 +60,6 @@ def capacity(
             file.write(f"{figures.model_dump_json(indent=2)}\n".encode())
     if markdown:
         with output_file(markdown) as file:
-            file.write("\n\n".join(map(markdown_table, shown)).encode())
+            file.write(page(shown).encode())
     if picture:
         draw(figures, picture)

@@ -5,6 +5,7 @@ from pathlib import Path
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import ScalarFormatter
 
 from onnxlate.errors import ConfigError
 
@@ -21,10 +22,19 @@ SALT = "capacity"
 def draw(figures: CapacityFigures, path: Path) -> None:
     """Raises ConfigError if the file cannot be written."""
     panels = len(figures.searches)
-    figure = Figure(figsize=(5.2 * panels, 4.2), layout="constrained")
+    figure = Figure(figsize=(max(7.0, 4.6 * panels), 4.6), layout="constrained")
     grid = figure.subplots(1, panels, squeeze=False)
     for axes, search in zip(grid.flat, figures.searches, strict=True):
         _panel(axes, search)
+    handles, labels = grid.flat[0].get_legend_handles_labels()
+    figure.legend(
+        handles,
+        labels,
+        loc="outside lower center",
+        ncols=len(COLOURS),
+        frameon=False,
+        fontsize=8,
+    )
     grid.flat[0].set_ylabel("ms from when a call was due to its answer")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -41,15 +51,14 @@ def _panel(axes: Axes, search: SearchFigures) -> None:
         _lines(axes, loads, colour)
     axes.axhline(search.limit_ms, color="grey", linewidth=0.8, linestyle=":")
     axes.set_yscale("log")
-    axes.set_ylim(top=20 * search.limit_ms)
+    axes.yaxis.set_major_formatter(ScalarFormatter())
     axes.set_xlabel("calls a second")
     axes.set_title(
-        f"{search_name(search.beam_size)}: dotted, {search.limit_ms:.0f} ms",
+        f"{search_name(search.beam_size)}; dotted: {search.limit_ms:.0f} ms",
         size=10,
         loc="left",
     )
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=7)
 
 
 def _lines(axes: Axes, loads: list[LoadFigure], colour: str) -> None:

@@ -1,9 +1,9 @@
 """The figures as tables, for a terminal and for a page alike."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ..figures import search_name
-from ..tables import Rows
+from ..tables import Rows, markdown_table
 from .figures import CallCost, CapacityFigures, LoadFigure, PlanRow, Waits
 
 
@@ -31,7 +31,7 @@ def tables(figures: CapacityFigures) -> Iterator[Rows]:
             ),
         )
         yield Rows(
-            title=f"{name}: waits in ms, measured | simulated | model",
+            title=f"{name}: waits in ms, measured / simulated / by the model",
             headings=[
                 *("replicas", "load", "calls/s", "mean", "p50", "p99"),
                 *(f"within {search.limit_ms:.0f} ms", "others' cores"),
@@ -55,6 +55,11 @@ def tables(figures: CapacityFigures) -> Iterator[Rows]:
                 "bytes."
             ),
         )
+
+
+def page(shown: Sequence[Rows]) -> str:
+    """The tables with their titles, in Markdown."""
+    return "\n\n".join(f"{each.title}:\n\n{markdown_table(each)}" for each in shown)
 
 
 def _call(cost: CallCost) -> list[str]:

@@ -26,10 +26,9 @@ from benchmarks.capacity.picture import draw
 from benchmarks.capacity.plan import best_rate, plan_row
 from benchmarks.capacity.queue_model import QueueModel
 from benchmarks.capacity.replicas import Callers, Spent, replicas
-from benchmarks.capacity.shown import tables
+from benchmarks.capacity.shown import page, tables
 from benchmarks.capacity.simulation import simulate
 from benchmarks.load import poisson_arrivals
-from benchmarks.tables import markdown_table
 from onnxlate.demo import EXAMPLES
 from onnxlate.errors import ConfigError
 from onnxlate_serving.config import SchedulerConfig
@@ -245,7 +244,7 @@ def test_figures_become_tables_and_a_plot(tmp_path: Path) -> None:
         machine="A processor", text="x.en", model="m", searches=[search]
     )
 
-    text = "\n".join(map(markdown_table, tables(figures)))
+    text = page(list(tables(figures)))
     for name in ("plot.svg", "plot.png", "again.svg"):
         draw(figures, tmp_path / name)
 
