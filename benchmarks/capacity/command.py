@@ -1,11 +1,13 @@
 """`python -m benchmarks capacity`: how many replicas a load takes."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from onnxlate.cli.files import output_file
+from onnxlate.errors import ConfigError
 from onnxlate_serving.server import default_bundle
 
 from ..commands import numbers, wide_console
@@ -41,6 +43,8 @@ def capacity(
     json_file: Json = None,
 ) -> None:
     """Costs of a replica, a queueing model, a simulation, one and two replicas."""
+    if not hasattr(os, "sched_setaffinity"):
+        raise ConfigError("capacity gives each replica a core, which needs Linux")
     path = bundle or default_bundle()
     texts = texts_of(text)[:NUM_TEXTS]
     setting = Setting(path, texts, seconds, rounds, limit_ms)

@@ -1,9 +1,7 @@
 """One load after the other on some replicas, measured, simulated and calculated."""
 
-import os
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +13,7 @@ from .calls import QUIET_S
 from .costs import Costs, Sentence
 from .figures import LoadFigure, Waits
 from .queue_model import QueueModel
-from .replicas import Callers, Spent, replicas
+from .replicas import Callers, Spent, on_cores, replicas
 from .simulation import simulate
 
 SHARES = (0.25, 0.5, 0.7, 0.8, 0.9)
@@ -38,20 +36,24 @@ class Loads:
     limit_ms: float
     seconds: float
     rounds: int
+    cores: Sequence[int]
+    """That there are for replicas, and for callers if any is left."""
+
+    shares: Sequence[float] = SHARES
 
     def on(self, count: int) -> list[LoadFigure]:
         """On so many replicas, a core each; without a measurement where there are
         fewer cores here."""
-        cores = sorted(os.sched_getaffinity(0))
-        if len(cores) < count:
-            return [self._figure(count, share, [], None) for share in SHARES]
-        with replicas(self.bundle, cores[:count]) as targets, callers_on(cores[count:]):
+        if len(self.cores) < count:
+            return [self._figure(count, share, [], None) for share in self.shares]
+        taken, left = self.cores[:count], self.cores[count:]
+        with replicas(self.bundle, taken) as targets, on_cores(left):
             callers = Callers(targets, self.texts, self.costs.beam_size)
             callers.closed_loop(64 * count, 1.0)
-            tries: dict[float, list[Waits]] = {share: [] for share in SHARES}
-            others = dict.fromkeys(SHARES, 0.0)
+            tries: dict[float, list[Waits]] = {share: [] for share in self.shares}
+            others = dict.fromkeys(self.shares, 0.0)
             for number in range(self.rounds):
-                for share in SHARES:
+                for share in self.shares:
                     arrivals = self._arrivals(count, share, number)
                     time.sleep(QUIET_S)
                     before, all_ = Spent.by(targets), of_machine()
@@ -61,7 +63,7 @@ class Loads:
                     ours = spent.cpu + spent.callers_cpu
                     share_of_others = (of_machine() - all_ - ours) / spent.seconds
                     others[share] += max(0.0, share_of_others) / self.rounds
-        return [self._figure(count, s, tries[s], others[s]) for s in SHARES]
+        return [self._figure(count, s, tries[s], others[s]) for s in self.shares]
 
     def _figure(
         self, count: int, share: float, tries: Sequence[Waits], others: float | None
@@ -101,17 +103,6 @@ class Loads:
 
     def _costs_on(self, count: int) -> Costs:
         """With what callers take from a replica's core, where no other is left."""
-        if count < len(os.sched_getaffinity(0)):
+        if count < len(self.cores):
             return self.costs
         return self.costs.model_copy(update={"call": self.costs.call + self.callers_s})
-
-
-@contextmanager
-def callers_on(cores: Sequence[int]) -> Iterator[None]:
-    """This process keeps to those cores, if there are any."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, cores or before)
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)

@@ -1,6 +1,7 @@
 """Real servers, one core each, and callers who go from one to the next."""
 
 import asyncio
+import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -33,8 +34,21 @@ def _replica(bundle: Path, core: int) -> Iterator[Target]:
     places = ("--listen", "127.0.0.1:0", "--metrics", metrics)
     alike = ("--max-cached", "0", "--workers", "1", "--threads", "1")
     program = command(bundle, *places, *alike, "--announce-seconds", "0")
-    with ServerProcess(["taskset", "--cpu-list", str(core), *program]) as server:
+    with ExitStack() as stack:
+        with on_cores([core]):  # which a child inherits
+            server = stack.enter_context(ServerProcess(program))
         yield Target(server.pid, server.address, metrics)
+
+
+@contextmanager
+def on_cores(cores: Sequence[int]) -> Iterator[None]:
+    """This process keeps to those cores, if there are any."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores or before)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 @dataclass(frozen=True, slots=True)

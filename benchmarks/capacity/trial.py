@@ -9,10 +9,10 @@ from statistics import fmean, median
 from .calls import call_costs
 from .costs import EngineParts, measure_costs
 from .figures import SearchFigures
-from .loads import Loads, callers_on
+from .loads import Loads
 from .plan import RATES, best_rate, plan_row
 from .queue_model import QueueModel
-from .replicas import Callers, replicas
+from .replicas import Callers, on_cores, replicas
 
 REPLICAS = (1, 2)
 
@@ -32,8 +32,8 @@ def tried(setting: Setting, beam_size: int) -> SearchFigures:
     parts = EngineParts(setting.bundle, beam_size)
     costs, sentences = measure_costs(parts, setting.texts, setting.seconds / 4)
     words = fmean(len(each.split()) for each in setting.texts)
-    first, *rest = sorted(os.sched_getaffinity(0))
-    with replicas(setting.bundle, [first]) as [target], callers_on(rest):
+    cores = sorted(os.sched_getaffinity(0))
+    with replicas(setting.bundle, cores[:1]) as [target], on_cores(cores[1:]):
         callers = Callers([target], setting.texts, beam_size)
         calls = call_costs(target, callers, costs, sentences, words, setting.seconds)
         resident_mb = target.resident_mb
@@ -52,6 +52,7 @@ def tried(setting: Setting, beam_size: int) -> SearchFigures:
         limit_ms=setting.limit_ms,
         seconds=setting.seconds,
         rounds=setting.rounds,
+        cores=cores,
     )
     bytes_a_call = callers.bytes_moved / callers.calls
     return SearchFigures(

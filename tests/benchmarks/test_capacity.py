@@ -22,6 +22,7 @@ from benchmarks.capacity.figures import (
     SearchFigures,
     Waits,
 )
+from benchmarks.capacity.loads import Loads
 from benchmarks.capacity.picture import draw
 from benchmarks.capacity.plan import best_rate, plan_row
 from benchmarks.capacity.queue_model import QueueModel
@@ -86,9 +87,9 @@ def test_what_a_call_costs_is_taken_from_those_who_decode() -> None:
 
 def test_without_a_gain_by_batches_it_is_a_queue_with_processor_sharing() -> None:
     costs = Costs(
-        beam_size=1, sentences=[1, 8], steps=[0.001, 0.008], join=0, source_token=0
+        beam_size=1, sentences=[1, 8], steps=[0.0025, 0.02], join=0, source_token=0
     )
-    model = QueueModel(costs, steps=100, source_tokens=5)
+    model = QueueModel(costs, steps=40, source_tokens=5)
 
     assert model.capacity == pytest.approx(10)
     # 0.1 s of work each: at a load of r, 0.1 / (1 - r).
@@ -197,6 +198,33 @@ def test_replicas_keep_to_their_core_and_answer_all_calls() -> None:
     assert spent.steps > 0 and spent.rows >= spent.steps
     assert 0 <= spent.engines_cpu <= spent.cpu
     assert engine_seconds(spent, BATCHING, 20, 5) > 0
+
+
+def test_where_no_core_is_left_callers_take_theirs_from_the_replicas() -> None:
+    sentences, costs = [sentence(10)], BATCHING.times(5)
+
+    def load(cores: list[int]) -> LoadFigure:
+        [figure] = Loads(
+            bundle=DEFAULT_BUNDLE,
+            texts=EXAMPLES,
+            sentences=sentences,
+            costs=costs,
+            callers_s=0.001,
+            limit_ms=1000,
+            seconds=0.1,
+            rounds=1,
+            cores=cores,
+            shares=(0.5,),
+        ).on(1)
+        return figure
+
+    core = min(os.sched_getaffinity(0))
+    here, none = load([core, core]), load([])
+
+    assert here.rate == pytest.approx(QueueModel.of(costs, sentences).capacity / 2)
+    assert here.measured and 0 < here.measured.within <= 1
+    assert none.rate < here.rate
+    assert none.measured is None and none.simulated.within == 1
 
 
 def test_figures_become_tables_and_a_plot(tmp_path: Path) -> None:
