@@ -8,10 +8,12 @@ from onnxlate.cli import MISTAKE, complain
 from onnxlate.errors import OnnxlateError
 
 from .alignment import alignment
+from .capacity.command import capacity
 from .commands import add_side_by_side
 from .corpus import corpus
 from .endurance.commands import chaos, fuzz, overload, soak, storm
 from .glossary import glossary
+from .image.command import image
 from .importing import importing
 from .protection.command import protection
 from .ray_command import ray
@@ -35,7 +37,9 @@ app.command("import")(importing)
 app.command()(protection)
 app.command()(alignment)
 app.command()(glossary)
-for command in (corpus, ray, fuzz, storm, overload, chaos, soak, rolling):
+for command in (capacity, corpus, image, ray, rolling):
+    app.command()(command)
+for command in (fuzz, storm, overload, chaos, soak):
     app.command()(command)
 
 

@@ -85,7 +85,7 @@ def _command(benchmarks: Sequence[Benchmark]) -> Callable[..., None]:
                 "tuple[Precision, ...]",
                 known(precisions, get_args(Precision), "--precisions"),
             ),
-            beam_sizes=_numbers(beams),
+            beam_sizes=numbers(beams),
             rounds=rounds,
             round_seconds=round_seconds,
             ours=OursSettings(
@@ -165,7 +165,7 @@ def versions(packages: Iterable[str]) -> str:
     return ", ".join(f"{name} {version(name)}" for name in packages)
 
 
-def _numbers(given: str) -> tuple[int, ...]:
+def numbers(given: str) -> tuple[int, ...]:
     try:
         numbers = tuple(int(number) for number in given.split(","))
     except ValueError as cause:

@@ -16,6 +16,12 @@ def of_process(pid: int | str = "self") -> float:
     return _seconds(int(fields[11]) + int(fields[12]))
 
 
+def of_threads(pid: int) -> dict[int, float]:
+    """Of each thread of that process, by its number; the first one's is the pid."""
+    folders = (PROC / str(pid) / "task").glob("*")
+    return {int(each.name): of_process(f"{pid}/task/{each.name}") for each in folders}
+
+
 def of_machine() -> float:
     """By everybody."""
     path = PROC / "stat"

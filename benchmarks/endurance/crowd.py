@@ -73,6 +73,8 @@ class Crowd(asyncio.Protocol):
         self._next_stream = 1
         self._room = FIRST_WINDOW
         self._received = b""
+        self.bytes_moved = 0
+        """Both ways, without what TCP adds."""
 
     @classmethod
     async def meet(cls, address: str, path: str) -> Self:
@@ -90,10 +92,10 @@ class Crowd(asyncio.Protocol):
         self._room -= len(data)
         if self._room < 0:
             raise Unfit("the server does not read what it is sent")
-        self._transport.write(
-            frame(HEADERS, END_OF_HEADERS, stream, self._headers)
-            + frame(DATA, END_OF_STREAM, stream, data)
-        )
+        request = frame(HEADERS, END_OF_HEADERS, stream, self._headers)
+        request += frame(DATA, END_OF_STREAM, stream, data)
+        self._transport.write(request)
+        self.bytes_moved += len(request)
         future = self._calls[stream] = asyncio.get_running_loop().create_future()
         return future
 
@@ -110,6 +112,7 @@ class Crowd(asyncio.Protocol):
         transport.write(GREETING)
 
     def data_received(self, data: bytes) -> None:
+        self.bytes_moved += len(data)
         received = self._received + data
         at = 0
         while len(received) - at >= 9:
