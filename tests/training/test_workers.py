@@ -53,7 +53,7 @@ def test_what_one_process_meets_ends_all_and_is_said_once(
 
     assert (first, second) == (2, 2)
     [error] = errors(said)
-    assert "gone/train.en" in error
+    assert "gone/valid.en" in error
     assert "Traceback" not in said
     assert silence == ""
 
