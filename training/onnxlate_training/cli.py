@@ -32,6 +32,7 @@ FREE_KEYS = (
     "train.metric",
     "train.patience",
     "train.threads",
+    "train.lost_after",
     "decode.",
 )
 

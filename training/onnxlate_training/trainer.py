@@ -15,12 +15,15 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import bf16_compress_hook
 from torch.nn.parallel import DistributedDataParallel
 
 from onnxlate.errors import ConfigError, TrainingError
+from onnxlate.text import EOS_ID
 
-from .batches import Batch, BatchPlan, Members, Window
+from .batches import Batch, BatchPlan, Members, Window, collate
 from .checkpoint import Progress, RunFolder
+from .corpus import Example
 from .loss import consistent_loss, smoothed_loss
 from .model import Transformer
 from .optimizer import build_optimizers, load_moments, moments_of
@@ -126,9 +129,11 @@ class Trainer:
         self._scaler = torch.amp.GradScaler(
             worker.device.type, enabled=self._precision is torch.float16
         )
-        batch_loss: nn.Module = BatchLoss(self._model, train)
+        batch_loss = BatchLoss(self._model, train)
         self._batch_loss = (
-            DistributedDataParallel(batch_loss) if worker.world > 1 else batch_loss
+            _shared_out(batch_loss, train, worker.device)
+            if worker.world > 1
+            else batch_loss
         )
         self._tally = Tally()
         self._saved = 0
@@ -372,6 +377,23 @@ class Trainer:
     def _prune(self) -> None:
         train = self._recipe.train
         self._run.prune(self.progress, train.keep_last, train.keep_best)
+
+
+def _shared_out(
+    batch_loss: BatchLoss, config: TrainConfig, device: torch.device
+) -> nn.Module:
+    """A loss whose gradients are the sum of all processes'."""
+    parallel = DistributedDataParallel(batch_loss)
+    if config.exchange == "bf16":
+        parallel.register_comm_hook(None, bf16_compress_hook)
+    # Once it has seen gradients it sorts anew what is sent together, and among more
+    # than two processes adds up in another order. Shown some that are nothing, a run
+    # that goes on adds up as one that never stopped.
+    end = np.array([EOS_ID])
+    nothing = collate([Example(end, end)]).to(device)
+    torch.autograd.backward(0 * parallel(nothing, 0))
+    batch_loss.zero_grad()
+    return parallel
 
 
 def batch_seed(seed: int, update: int, index: int) -> int:

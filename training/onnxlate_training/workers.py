@@ -18,8 +18,8 @@ from .recipe import Recipe
 MISTAKE = 2
 """Exit status of a process that leaves the telling to another."""
 
-PATIENCE = timedelta(hours=2)
-"""How long the others wait while the leader trains a tokenizer or validates. Nobody
+PATIENCE = timedelta(hours=12)
+"""How long the others wait while the leader prepares a corpus or validates. Nobody
 waits for a process that has ended: its closed connection is noticed at once."""
 
 
@@ -30,6 +30,9 @@ class Worker:
     world: int
     """How many processes train together."""
     device: torch.device
+    waiting: distributed.ProcessGroup | None = None
+    """All of them, where one may keep the others waiting; they exchange gradients,
+    which takes no time, in another group, so that a lost machine is soon noticed."""
 
     @property
     def leads(self) -> bool:
@@ -56,9 +59,10 @@ def joined(recipe: Recipe) -> Iterator[Worker]:
     if world == 1:
         yield Worker(rank=0, world=1, device=device)
         return
-    _meet(device)
+    waiting = _meet(device, timedelta(seconds=recipe.train.lost_after))
     try:
-        yield Worker(rank=distributed.get_rank(), world=world, device=device)
+        rank = distributed.get_rank()
+        yield Worker(rank=rank, world=world, device=device, waiting=waiting)
     except BaseException as error:
         # Data parallelism lives on in the frames of an error. Were it the last to own
         # the connections, torch 2.13 would close them while it holds Python's lock,
@@ -99,7 +103,7 @@ def together(worker: Worker) -> Iterator[None]:
     failures: list[OnnxlateError | None] = [failure]
     if worker.world > 1:
         failures = [None] * worker.world
-        distributed.all_gather_object(failures, failure)
+        distributed.all_gather_object(failures, failure, group=worker.waiting)
     for each in failures:
         if each:
             raise failure or each
@@ -150,14 +154,19 @@ def find_device(wanted: str, setting: str) -> torch.device:
     return device
 
 
-def _meet(device: torch.device) -> None:
+def _meet(
+    device: torch.device, lost_after: timedelta
+) -> distributed.ProcessGroup | None:
+    """The group in which one may wait for another."""
     cuda = device.type == "cuda"
     try:
         distributed.init_process_group(
             "nccl" if cuda else "gloo",
-            timeout=PATIENCE,
+            timeout=lost_after,
             device_id=device if cuda else None,
         )
+        # Gloo also between GPUs, where NCCL would keep them busy with waiting.
+        return distributed.new_group(timeout=PATIENCE, backend="gloo")
     except (ValueError, RuntimeError) as cause:
         raise ConfigError(
             f"WORLD_SIZE is {os.environ['WORLD_SIZE']}, but the other processes "
