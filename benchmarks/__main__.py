@@ -11,6 +11,7 @@ from .alignment import alignment
 from .commands import add_side_by_side
 from .endurance.commands import chaos, fuzz, overload, soak, storm
 from .glossary import glossary
+from .hosts.command import hosts
 from .protection.command import protection
 from .report import report
 from .server import server
@@ -30,6 +31,7 @@ app.command()(report)
 app.command()(protection)
 app.command()(alignment)
 app.command()(glossary)
+app.command()(hosts)
 for command in (fuzz, storm, overload, chaos, soak):
     app.command()(command)
 

@@ -108,8 +108,8 @@ class TokenizerConfig(_Section):
     algorithm: Literal["bpe", "unigram"] = "bpe"
     character_coverage: PositiveFloat = Field(default=1.0, le=1)
     """Share of the text's characters that get a token; 0.9995 for Chinese."""
-    max_lines: PositiveInt = 4_000_000
-    """Lines that it is trained on at most, drawn from all; some 300 bytes each."""
+    max_lines: PositiveInt = 1_000_000
+    """Lines that it is trained on at most, drawn from all; 400 bytes of memory each."""
     byte_fallback: bool = True
     """Whether characters without a token are spelt in bytes, so that none is
     unknown; costs 256 tokens."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import bf16_compress_hook
 from torch.nn.parallel import DistributedDataParallel
 
@@ -385,7 +385,7 @@ def _shared_out(
     """A loss whose gradients are the sum of all processes'."""
     parallel = DistributedDataParallel(batch_loss)
     if config.exchange == "bf16":
-        parallel.register_comm_hook(None, bf16_compress_hook)
+        parallel.register_comm_hook(None, _in_bf16)
     # Once it has seen gradients it sorts anew what is sent together, and among more
     # than two processes adds up in another order. Shown some that are nothing, a run
     # that goes on adds up as one that never stopped.
@@ -394,6 +394,14 @@ def _shared_out(
     torch.autograd.backward(0 * parallel(nothing, 0))
     batch_loss.zero_grad()
     return parallel
+
+
+def _in_bf16(
+    group: distributed.ProcessGroup,
+    bucket: distributed.GradBucket,  # type: ignore[name-defined]
+) -> torch.futures.Future[Tensor]:
+    """Under a name of our own: torch leaves its own to NCCL, and gloo can do it too."""
+    return bf16_compress_hook(group, bucket)
 
 
 def batch_seed(seed: int, update: int, index: int) -> int:
