@@ -21,7 +21,7 @@ RENDEZVOUS = "last_call_timeout=5,keep_alive_interval=2"
 """How long it waits for more hosts, and between signs of life. By itself it knows a
 host by the name of its machine, and both have the same here: hence is_host."""
 
-DEADLINE = 240.0
+DEADLINE = 600.0
 """Seconds for anything here."""
 
 

@@ -133,6 +133,29 @@ def test_a_corpus_is_made_anew_if_it_has_gone_and_must_come_to_the_same(
     assert {p.name: p.read_bytes() for p in (run / "corpus").iterdir()} == made
 
 
+def test_a_corpus_may_be_prepared_beforehand(
+    recipe: Path, whole: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    folder = f"data.folder={json.dumps(str(recipe.parent))}"
+    prepared = train_run(load_recipe(recipe, [folder]), run, False, prepare_only=True)
+    assert prepared
+    assert RunFolder(run).checkpoints() == []
+    made = (run / "corpus" / "made_of.json").stat()
+
+    train_here(recipe, run)
+
+    assert last_files(run) == last_files(whole)
+    assert (run / "corpus" / "made_of.json").stat() == made
+
+    changed = tmp_path / "changed"
+    shutil.copytree(run, changed)
+    shutil.rmtree(changed / "checkpoints")
+    train_here(recipe, changed, "filter.max_tokens=20", "train.max_updates=5")
+    report = json.loads(RunFolder(changed).corpus_report.read_text())
+    assert "longer than 20 tokens" in report["dropped"]
+
+
 def test_a_run_goes_on_without_the_text_that_it_learns(
     recipe: Path, whole: Path, tmp_path: Path
 ) -> None:

@@ -31,8 +31,11 @@ class Worker:
     """How many processes train together."""
     device: torch.device
     waiting: distributed.ProcessGroup | None = None
-    """All of them, where one may keep the others waiting; they exchange gradients,
-    which takes no time, in another group, so that a lost machine is soon noticed."""
+    """All of them, where the leader may keep the others waiting; what takes no time,
+    such as gradients, they exchange in another group, so that a lost machine is soon
+    noticed."""
+    lost_after: timedelta = timedelta()
+    """How long the leader waits for the others, and everyone in an exchange."""
 
     @property
     def leads(self) -> bool:
@@ -59,10 +62,10 @@ def joined(recipe: Recipe) -> Iterator[Worker]:
     if world == 1:
         yield Worker(rank=0, world=1, device=device)
         return
-    waiting = _meet(device, timedelta(seconds=recipe.train.lost_after))
+    lost_after = timedelta(seconds=recipe.train.lost_after)
+    waiting = _meet(device, lost_after)
     try:
-        rank = distributed.get_rank()
-        yield Worker(rank=rank, world=world, device=device, waiting=waiting)
+        yield Worker(distributed.get_rank(), world, device, waiting, lost_after)
     except BaseException as error:
         # Data parallelism lives on in the frames of an error. Were it the last to own
         # the connections, torch 2.13 would close them while it holds Python's lock,
@@ -103,7 +106,10 @@ def together(worker: Worker) -> Iterator[None]:
     failures: list[OnnxlateError | None] = [failure]
     if worker.world > 1:
         failures = [None] * worker.world
-        distributed.all_gather_object(failures, failure, group=worker.waiting)
+        # The leader has more to do than the others, and so is the last to come.
+        patience = worker.lost_after if worker.leads else PATIENCE
+        distributed.monitored_barrier(worker.waiting, timeout=patience)
+        distributed.all_gather_object(failures, failure)
     for each in failures:
         if each:
             raise failure or each
@@ -166,7 +172,7 @@ def _meet(
             device_id=device if cuda else None,
         )
         # Gloo also between GPUs, where NCCL would keep them busy with waiting.
-        return distributed.new_group(timeout=PATIENCE, backend="gloo")
+        return distributed.new_group(backend="gloo")
     except (ValueError, RuntimeError) as cause:
         raise ConfigError(
             f"WORLD_SIZE is {os.environ['WORLD_SIZE']}, but the other processes "
