@@ -23,6 +23,7 @@ from .workers import Worker, joined, one_voice, together
 # What may differ between a run and its continuation without making it another run.
 FREE_KEYS = (
     "data.folder",
+    "tokenizer.max_lines",
     "train.max_updates",
     "train.validate_every",
     "train.save_every",

@@ -233,7 +233,8 @@ def _require_alike(start: RunFolder, recipe: Recipe) -> None:
     keys = [
         key
         for key in changed_keys(theirs, recipe)
-        if key.startswith(("model.", "tokenizer.")) and not key.endswith("dropout")
+        if key.startswith(("model.", "tokenizer."))
+        and not key.endswith(("dropout", "max_lines"))
     ]
     if keys:
         raise ConfigError(
@@ -249,12 +250,12 @@ def _keep(report: CleaningReport, run: RunFolder) -> None:
     """Writes the report, unless a run that goes on had another."""
     content = json.dumps(asdict(report), indent=2).encode()
     if run.checkpoints() and run.corpus_report.is_file():
-        before = run.corpus_report.read_bytes()
-        if before != content:
-            kept = json.loads(before).get("kept")
+        before = json.loads(run.corpus_report.read_bytes())
+        if before != json.loads(content):
             raise CorpusError(
                 f"the corpus is not the one that {run.path} was begun with: that kept "
-                f"{kept} pairs, this {report.kept} ({run.corpus_report} has the "
-                "figures); a run goes on only as it began"
+                f"{before.get('kept')} pairs, this {report.kept} ({run.corpus_report} "
+                "has the figures); a run goes on only as it began"
             )
+        return
     write_atomically(run.corpus_report, content)
