@@ -28,6 +28,8 @@ UPDATES = 60
 TWO = (
     *("--set", "batch.accumulate=2", "--set", f"train.max_updates={UPDATES}"),
     *("--set", "train.validate_every=60"),
+    # In three windows, each of which is cut anew.
+    *("--set", "data.window=150", "--set", "tokenizer.dropout=0.1"),
 )
 
 

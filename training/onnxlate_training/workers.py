@@ -13,6 +13,7 @@ from torch import distributed
 
 from onnxlate.errors import ConfigError, OnnxlateError, TrainingError
 
+from .meeting import meeting_place
 from .recipe import Recipe
 
 MISTAKE = 2
@@ -166,14 +167,19 @@ def _meet(
     """The group in which one may wait for another."""
     cuda = device.type == "cuda"
     try:
+        rank = int(os.environ["RANK"])
+        store = meeting_place(rank)
         distributed.init_process_group(
             "nccl" if cuda else "gloo",
+            store=store,
+            rank=rank if store else -1,
+            world_size=int(os.environ["WORLD_SIZE"]) if store else -1,
             timeout=lost_after,
             device_id=device if cuda else None,
         )
         # Gloo also between GPUs, where NCCL would keep them busy with waiting.
         return distributed.new_group(backend="gloo")
-    except (ValueError, RuntimeError) as cause:
+    except (KeyError, ValueError, RuntimeError) as cause:
         raise ConfigError(
             f"WORLD_SIZE is {os.environ['WORLD_SIZE']}, but the other processes "
             f"cannot be met ({str(cause).splitlines()[0]}); start all with torchrun"
