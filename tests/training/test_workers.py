@@ -153,7 +153,7 @@ def test_a_process_that_stands_still_is_given_up(recipe: Path, tmp_path: Path) -
     """As on a machine whose cable is out, it does not even close its connections."""
     run = tmp_path / "run"
     endless = ("--set", "batch.accumulate=2", "--set", "train.max_updates=3000")
-    hasty = (*endless, "--set", "train.lost_after=2")
+    hasty = (*endless, "--set", "train.lost_after=8")
 
     processes = several(recipe, run, hasty, hasty)
     processes[0].get_going()
