@@ -15,7 +15,7 @@ from onnxlate_training.checkpoint import RunFolder
 from onnxlate_training.generated import write_corpus
 
 from .network import Host, two_hosts
-from .torchrun import DEADLINE, LOST_AFTER, Agent, start
+from .torchrun import DEADLINE, LOST_AFTER, Launcher, start
 
 RECIPE = Path("training/recipes/numbers-en-de.toml")
 
@@ -40,7 +40,7 @@ CHANGES = (
 class Trial:
     name: str
     nodes: str
-    disturb: Callable[[Sequence[Agent]], None]
+    disturb: Callable[[Sequence[Launcher]], None]
     survivors: tuple[int, ...] = (0, 1)
     """Hosts whose torchrun ends well."""
     again: bool = False
@@ -87,13 +87,13 @@ def _trials() -> list[Trial]:
 
 
 def _nothing(name: str) -> Trial:
-    return Trial(name, "2", lambda agents: None)
+    return Trial(name, "2", lambda launchers: None)
 
 
-def _short_cut(agents: Sequence[Agent]) -> None:
-    agents[1].host.cable(plugged=False)
+def _short_cut(launchers: Sequence[Launcher]) -> None:
+    launchers[1].host.cable(plugged=False)
     time.sleep(LOST_AFTER / 3)
-    agents[1].host.cable(plugged=True)
+    launchers[1].host.cable(plugged=True)
 
 
 def _run(
@@ -101,36 +101,36 @@ def _run(
 ) -> float:
     """Seconds from the disturbance to the end of the run."""
 
-    def started() -> list[Agent]:
+    def started() -> list[Launcher]:
         return [
             start(host, hosts[0], trial.nodes, RECIPE, run, *changes) for host in hosts
         ]
 
-    agents = started()
+    launchers = started()
     try:
-        _wait_for(run, agents)
+        _wait_for(run, launchers)
         began = time.monotonic()
-        trial.disturb(agents)
+        trial.disturb(launchers)
         if trial.again:
-            for agent in agents:
-                agent.end()
-            agents = started()
+            for launcher in launchers:
+                launcher.end()
+            launchers = started()
         for index in trial.survivors:
-            if status := agents[index].end():
-                said = agents[index].said()
+            if status := launchers[index].end():
+                said = launchers[index].said()
                 raise ServerFailure(f"{trial.name}: ended with {status}: {said}")
         return time.monotonic() - began
     finally:
-        for agent in agents:
-            agent.kill()
-            agent.host.cable(plugged=True)
+        for launcher in launchers:
+            launcher.kill()
+            launcher.host.cable(plugged=True)
 
 
-def _wait_for(run: Path, agents: Sequence[Agent]) -> None:
+def _wait_for(run: Path, launchers: Sequence[Launcher]) -> None:
     """Until it has saved what it can go on from."""
     deadline = time.monotonic() + DEADLINE
     while RunFolder(run).progress().update < DISTURBED_AT:
-        said = next((a.said() for a in agents if a.process.poll() is not None), "")
+        said = next((a.said() for a in launchers if a.process.poll() is not None), "")
         if said or time.monotonic() > deadline:
             raise ServerFailure(f"the run did not get going: {said}")
         time.sleep(0.02)

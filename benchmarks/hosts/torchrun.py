@@ -26,7 +26,7 @@ DEADLINE = 600.0
 
 
 @dataclass
-class Agent:
+class Launcher:
     """One host's torchrun."""
 
     host: Host
@@ -64,7 +64,7 @@ class Agent:
 
 def start(
     host: Host, leader: Host, nodes: str, recipe: Path, run: Path, *changes: str
-) -> Agent:
+) -> Launcher:
     """`nodes` is torchrun's: "2", or "1:2" if one may go on alone."""
     options = [
         *("--nnodes", nodes, "--nproc-per-node", "1", "--max-restarts", "3"),
@@ -84,4 +84,4 @@ def start(
             stdout=file,
             stderr=subprocess.STDOUT,
         )
-    return Agent(host, process, output)
+    return Launcher(host, process, output)
