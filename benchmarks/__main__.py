@@ -1,6 +1,7 @@
 """`python -m benchmarks NAME`: how fast this machine is at what we do."""
 
 import sys
+from collections.abc import Callable
 
 import typer
 
@@ -13,6 +14,7 @@ from .commands import add_side_by_side
 from .corpus import corpus
 from .endurance.commands import chaos, fuzz, overload, soak, storm
 from .glossary import glossary
+from .hosts.command import hosts
 from .image.command import image
 from .importing import importing
 from .protection.command import protection
@@ -30,16 +32,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 add_side_by_side(app)
-app.command()(server)
-app.command()(training)
-app.command()(report)
 app.command("import")(importing)
-app.command()(protection)
-app.command()(alignment)
-app.command()(glossary)
-for command in (capacity, corpus, image, ray, rolling):
-    app.command()(command)
-for command in (fuzz, storm, overload, chaos, soak):
+COMMANDS: tuple[Callable[..., None], ...] = (
+    *(server, training, report, protection, alignment, glossary),
+    *(capacity, corpus, hosts, image, ray, rolling),
+    *(fuzz, storm, overload, chaos, soak),
+)
+for command in COMMANDS:
     app.command()(command)
 
 

@@ -18,6 +18,7 @@ from joeynmt.model import build_model
 from joeynmt.training import TrainManager
 
 from onnxlate.text import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Tokenizer
+from onnxlate_training.batches import Members
 from onnxlate_training.model import ModelConfig, MultiHeadAttention, Transformer
 from onnxlate_training.recipe import Recipe
 
@@ -227,8 +228,8 @@ class _Data:
             yield batch
             self._pace.updated(self._loss(), batch.ntokens)
 
-    def _batch(self, members: list[int]) -> Any:
-        ours = self._batches.plan.batch(members)
+    def _batch(self, members: Members) -> Any:
+        ours = self._batches.batch(members)
         begin = torch.full((len(members), 1), BOS_ID)
         return Batch(
             src=ours.source_ids,

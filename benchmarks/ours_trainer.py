@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from onnxlate.text import Tokenizer
+from onnxlate_training.batches import Held
 from onnxlate_training.checkpoint import RunFolder
 from onnxlate_training.texts import Texts
 from onnxlate_training.trainer import Trainer
@@ -30,7 +31,7 @@ def ours_trainer(
     reporter = _Paced(pace)
     trainer = Trainer(
         recipe,
-        Texts(read_examples(task), [], tokenizer, tokenizer),
+        Texts(Held(read_examples(task)), [], tokenizer, tokenizer),
         build_model(recipe, tokenizer, tokenizer),
         RunFolder(scratch),  # never written to
         Worker(rank=0, world=1, device=torch.device("cpu")),

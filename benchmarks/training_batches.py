@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from onnxlate_training.batches import BatchPlan
+from onnxlate_training.batches import Batch, BatchPlan, Held, Members
 from onnxlate_training.corpus import Example
 from onnxlate_training.recipe import Recipe, parse_recipe
 
@@ -32,14 +32,18 @@ class Batches:
     def __init__(self, task: Task) -> None:
         recipe = recipe_of(task)
         batch, seed = recipe.batch, recipe.seed
-        self.plan = BatchPlan(
-            read_examples(task), batch.max_tokens, batch.accumulate, seed
+        self._plan = BatchPlan(
+            Held(read_examples(task)), batch.max_tokens, batch.accumulate, seed
         )
+        self._any = self._plan.window(0, 0)
 
-    def __iter__(self) -> Iterator[list[int]]:
+    def __iter__(self) -> Iterator[Members]:
         """Of each batch which examples are in it."""
         epoch = 0
         while True:
-            for update in self.plan.updates(epoch):
+            for update in self._plan.window(epoch, 0).updates:
                 yield from update
             epoch += 1
+
+    def batch(self, members: Members) -> Batch:
+        return self._any.batch(members)

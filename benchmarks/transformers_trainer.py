@@ -17,6 +17,7 @@ from transformers import (
 )
 
 from onnxlate.text import Tokenizer
+from onnxlate_training.batches import Members
 from onnxlate_training.recipe import Recipe
 from onnxlate_training.weights import build_model
 
@@ -124,11 +125,11 @@ class _Paced(TrainerCallback):  # type: ignore[misc]
         self._pace.updated(loss, tokens)
 
 
-class _Endless(IterableDataset[list[int]]):
+class _Endless(IterableDataset[Members]):
     def __init__(self, batches: Batches) -> None:
         self._batches = batches
 
-    def __iter__(self) -> Iterator[list[int]]:
+    def __iter__(self) -> Iterator[Members]:
         return iter(self._batches)
 
 
@@ -136,11 +137,11 @@ class _Collator:
     """Of one batch's numbers the tensors, at their names."""
 
     def __init__(self, batches: Batches) -> None:
-        self._plan = batches.plan
+        self._batches = batches
 
-    def __call__(self, batches: list[list[int]]) -> dict[str, Tensor]:
+    def __call__(self, batches: list[Members]) -> dict[str, Tensor]:
         (members,) = batches
-        batch = self._plan.batch(members)
+        batch = self._batches.batch(members)
         return {
             "input_ids": batch.source_ids,
             "attention_mask": batch.source_visible.long(),

@@ -16,7 +16,7 @@ from onnxlate.bundle import Bundle
 from onnxlate.errors import ConfigError
 from onnxlate.sentence import SearchOptions
 from onnxlate.text import Tokenizer
-from onnxlate_serving.config import MOST_ROWS, RuntimeConfig, SchedulerConfig
+from onnxlate_serving.config import RuntimeConfig, SchedulerConfig
 from onnxlate_serving.request import Request
 from onnxlate_serving.runner import OnnxRunner
 from onnxlate_serving.scheduler import Scheduler
@@ -144,7 +144,7 @@ def measure_costs(
 ) -> tuple[Costs, list[Sentence]]:
     """`seconds` is about how long each batch size is tried, and at least once."""
     requests = parts.requests(texts)
-    most = MOST_ROWS // parts.beam_size
+    most = SchedulerConfig().max_rows // parts.beam_size
     sizes = [each for each in SENTENCES_AT_ONCE if each < most] + [most]
     parts.decode(requests[:most], most)  # the first ones make room
     notes: list[Noted] = []

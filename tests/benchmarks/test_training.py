@@ -126,7 +126,7 @@ def test_batches_go_on_after_an_epoch(task: Task) -> None:
     epochs: list[list[int]] = [[], []]
     for epoch in epochs:
         while len(epoch) < num_examples:
-            epoch += next(batches)
+            epoch += next(batches).tolist()
 
     assert sorted(epochs[0]) == sorted(epochs[1]) == list(range(num_examples))
     assert epochs[0] != epochs[1]

@@ -116,7 +116,7 @@ class Training:
             args=(arguments(recipe, run, *options), output, dict(environment or {})),
             daemon=True,
         )
-        found = _saved(run)
+        found = saved(run)
         process.start()
         return cls(process, output, run, found)
 
@@ -133,7 +133,7 @@ class Training:
     def get_going(self) -> None:
         """Waits until it has saved a checkpoint of its own."""
         deadline = time.monotonic() + 120
-        while _saved(self.run) <= self.found and time.monotonic() < deadline:
+        while saved(self.run) <= self.found and time.monotonic() < deadline:
             assert self.process.is_alive(), self.output.read_text()
             time.sleep(0.01)
 
@@ -169,16 +169,29 @@ def several(recipe: Path, run: Path, *options: tuple[str, ...]) -> list[Training
     ]
 
 
-def torchrun(recipe: Path, run: Path, *options: str) -> tuple[int, str]:
-    """Two processes, by the command line that the README gives."""
+def torchrun(recipe: Path, run: Path, *options: str) -> "subprocess.Popen[str]":
+    """Two processes, by the command line that the documentation gives."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     command += ["--local-addr", "127.0.0.1", "--nproc-per-node", "2"]
-    command += ["-m", "onnxlate_training", *arguments(recipe, run, *options)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        command, capture_output=True, text=True, env=environment, timeout=200
+    command += ["--max-restarts", "1"]
+    command += ["-m", "onnxlate", "train", *arguments(recipe, run, *options)]
+    return subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
-    return done.returncode, done.stderr
+
+
+def worker(process: "subprocess.Popen[str]", rank: int) -> int:
+    """The number of the process that has this rank."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    for pid in children.read_text().split():
+        if f"RANK={rank}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(
+            b"\0"
+        ):
+            return int(pid)
+    raise ProcessLookupError(f"torchrun has no process of rank {rank}")
 
 
 def history(run: Path, kind: str = "train") -> list[dict[str, float]]:
@@ -190,7 +203,8 @@ def errors(said: str) -> list[str]:
     return [line for line in said.splitlines() if line.startswith("error: ")]
 
 
-def _saved(run: Path) -> int:
+def saved(run: Path) -> int:
+    """The update of the newest checkpoint, 0 if there is none."""
     checkpoints = RunFolder(run).checkpoints()
     return max((each.update for each in checkpoints), default=0)
 

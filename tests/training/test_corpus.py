@@ -7,7 +7,7 @@ import pytest
 
 from onnxlate.errors import ConfigError, CorpusError
 from onnxlate.text import BOS_ID, EOS_ID, PAD_ID, Tokenizer
-from onnxlate_training.batches import BatchPlan, collate
+from onnxlate_training.batches import BatchPlan, Held, collate
 from onnxlate_training.corpus import Example, clean, read_lines, read_pairs, tokenize
 from onnxlate_training.generated import pairs
 from onnxlate_training.recipe import FilterConfig, TokenizerConfig
@@ -111,27 +111,30 @@ def examples() -> list[Example]:
 
 
 def test_every_example_comes_once_an_epoch_and_batches_keep_their_budget() -> None:
-    plan = BatchPlan(examples(), max_tokens=100, accumulate=3, seed=1)
+    plan = BatchPlan(Held(examples()), max_tokens=100, accumulate=3, seed=1)
 
-    updates = plan.updates(epoch=0)
+    window = plan.window(epoch=0, number=0)
 
+    updates = window.updates
     batches = [batch for update in updates for batch in update]
     assert sorted(i for batch in batches for i in batch) == list(range(200))
     assert all(len(update) == 3 for update in updates[:-1])
     for members in batches:
-        batch = plan.batch(members)
+        batch = window.batch(members)
         longest = max(batch.source_ids.shape[1], batch.target_ids.shape[1])
         assert len(members) == 1 or longest * len(members) <= 100
-        assert batch.num_tokens == plan.num_tokens(members)
+        assert batch.num_tokens == window.num_tokens(members)
 
 
 def test_the_order_follows_from_seed_and_epoch() -> None:
-    def plan(seed: int) -> BatchPlan:
-        return BatchPlan(examples(), max_tokens=100, accumulate=1, seed=seed)
+    def order(seed: int, epoch: int) -> list[list[int]]:
+        plan = BatchPlan(Held(examples()), max_tokens=100, accumulate=1, seed=seed)
+        updates = plan.window(epoch, 0).updates
+        return [members.tolist() for (members,) in updates]
 
-    assert plan(1).updates(4) == plan(1).updates(4)
-    assert plan(1).updates(4) != plan(1).updates(5)
-    assert plan(1).updates(4) != plan(2).updates(4)
+    assert order(1, 4) == order(1, 4)
+    assert order(1, 4) != order(1, 5)
+    assert order(1, 4) != order(2, 4)
 
 
 def test_a_target_is_fed_one_behind_what_it_should_say() -> None:

@@ -4,6 +4,7 @@ import hashlib
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -11,9 +12,10 @@ import pytest
 from onnxlate.placeholder import placeholder
 from onnxlate.text import Tokenizer
 from onnxlate_training.corpus import Example, Pair, tokenize
-from onnxlate_training.cutting import CutAnew, Words, cut
+from onnxlate_training.cutting import MAX_WORDS, Words, cut
 from onnxlate_training.generated import pairs
 from onnxlate_training.recipe import FilterConfig, TokenizerConfig
+from onnxlate_training.store import Store, write_examples
 from onnxlate_training.subwords import train_subwords
 
 ODD: list[Pair] = [
@@ -47,25 +49,31 @@ def examples(tokenizer: Tokenizer) -> list[Example]:
 def digest(path: Path) -> str:
     """Of two epochs."""
     tokenizer = Tokenizer(path)
-    anew = CutAnew(examples(tokenizer), tokenizer, tokenizer, 0.2, 200, seed=7)
-    sides = (
-        side
-        for epoch in (0, 1)
-        for example in anew(epoch)
-        for side in (example.source, example.target)
-    )
-    return hashlib.sha256(b"".join(side.tobytes() for side in sides)).hexdigest()
+    with TemporaryDirectory() as folder:
+        anew = cut_anew(Path(folder), examples(tokenizer), tokenizer, 0.2, seed=7)
+        sides = (side for epoch in (0, 1) for side in anew.window(epoch, 0))
+        content = b"".join(side.flat().tobytes() for side in sides)
+    return hashlib.sha256(content).hexdigest()
+
+
+def cut_anew(
+    folder: Path, text: list[Example], tokenizer: Tokenizer, dropout: float, seed: int
+) -> Store:
+    """A corpus of one window."""
+    write_examples(folder, text, (tokenizer, tokenizer), dropout, seed)
+    return Store(folder, window=10_000, dropout=dropout, max_tokens=200, seed=seed)
 
 
 def test_with_no_merge_left_out_words_are_cut_as_sentencepiece_cuts_them(
     tokenizer: Tokenizer,
 ) -> None:
     rank = tokenizer.merge_ranks()
+    words = Words(tokenizer)
+    words.numbered([each.target for each in examples(tokenizer)])
     known = [
         [tokenizer.piece(i) for i in word]
-        for word in Words(
-            [each.target for each in examples(tokenizer)], tokenizer
-        ).different  # all but the end, bytes and placeholders are made of merges
+        for word in words.different
+        # all but the end, bytes and placeholders are made of merges
         if not any(tokenizer.piece(i)[0] in "<⟦" for i in word)
     ]
 
@@ -86,22 +94,47 @@ def test_a_merge_left_out_does_not_come_back(tokenizer: Tokenizer) -> None:
     assert cut("abc", rank, lambda: next(answers)) == ["a", "bc"]
 
 
-def test_the_text_stays_and_its_cuts_change(tokenizer: Tokenizer) -> None:
+@pytest.mark.parametrize("most", [MAX_WORDS, 30])
+def test_the_text_stays_and_its_cuts_change(
+    tokenizer: Tokenizer, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("onnxlate_training.store.MAX_WORDS", most)
     usual = examples(tokenizer)
-    anew = CutAnew(usual, tokenizer, tokenizer, 0.2, 200, seed=1)
+    anew = cut_anew(tmp_path, usual, tokenizer, 0.2, seed=1)
 
-    one, other = anew(0), anew(1)
+    one, other = anew.window(0, 0), anew.window(1, 0)
 
-    changed = zip(one, other, strict=True)
-    assert any(a.source.tolist() != b.source.tolist() for a, b in changed)
-    for a, b in zip(usual, one, strict=True):
-        for before, after in ((a.source, b.source), (a.target, b.target)):
+    texts = [each.source for each in usual], [each.target for each in usual]
+    for texts_of_side, first, second in zip(texts, one, other, strict=True):
+        assert first.flat().tolist() != second.flat().tolist()
+        for before, after in zip(texts_of_side, first, strict=True):
             assert tokenizer.decode(after.tolist()) == tokenizer.decode(before.tolist())
             assert after.dtype == before.dtype
             assert after[-1] == before[-1]
 
 
-def test_merges_are_left_out_as_often_as_was_asked(tokenizer: Tokenizer) -> None:
+def test_a_text_that_would_get_too_long_is_cut_as_usual(
+    tokenizer: Tokenizer, tmp_path: Path
+) -> None:
+    usual = examples(tokenizer)
+    longest = max(len(each.target) for each in usual)
+    write_examples(tmp_path, usual, (tokenizer, tokenizer), 0.5, seed=1)
+    store = Store(tmp_path, window=300, dropout=0.5, max_tokens=longest, seed=1)
+
+    _, target = store.window(0, 0)
+
+    same = [
+        after.tolist() == before.target.tolist()
+        for before, after in zip(usual, target, strict=True)
+    ]
+    assert target.lengths.max() <= longest
+    assert any(same)
+    assert not all(same)
+
+
+def test_merges_are_left_out_as_often_as_was_asked(
+    tokenizer: Tokenizer, tmp_path: Path
+) -> None:
     """Of words of one merge, so that what is left out is what is seen."""
     rank = tokenizer.merge_ranks()
     merged = [
@@ -113,9 +146,9 @@ def test_merges_are_left_out_as_often_as_was_asked(tokenizer: Tokenizer) -> None
         if piece.startswith("▁") and len(ids := tokenizer.encode(piece[1:])) == 2
     ]
     text = [Example(np.array(ids), np.array(ids)) for ids in words] * 40
-    anew = CutAnew(text, tokenizer, tokenizer, 0.25, 200, seed=1)
+    anew = cut_anew(tmp_path, text, tokenizer, 0.25, seed=1)
 
-    cuts = [len(each.source) > 2 for epoch in range(20) for each in anew(epoch)]
+    cuts = [anew.window(epoch, 0)[0].lengths > 2 for epoch in range(20)]
 
     assert len(words) > 5
     # Each word has only so many ways; five standard errors of their number.

@@ -108,10 +108,67 @@ def test_a_run_goes_on_only_as_it_began(
     other = write_corpus(tmp_path)
     for side in (tmp_path / "train.en", tmp_path / "train.de"):
         side.write_text("".join(side.read_text().splitlines(keepends=True)[:50]))
-    with pytest.raises(CorpusError, match="kept 400 pairs, this 50"):
+    with pytest.raises(CorpusError, match=r"train\.en has .* bytes, and had "):
         train_here(other, whole, resume=True)
 
     assert len(last_files(whole)) == 3, "a refusal takes nothing away"
+
+
+def test_a_corpus_is_made_anew_if_it_has_gone_and_must_come_to_the_same(
+    recipe: Path, whole: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    made = {path.name: path.read_bytes() for path in (run / "corpus").iterdir()}
+    shutil.rmtree(run / "corpus")
+
+    other = write_corpus(tmp_path)
+    for side in (tmp_path / "train.en", tmp_path / "train.de"):
+        side.write_text("".join(side.read_text().splitlines(keepends=True)[:50]))
+    with pytest.raises(CorpusError, match="kept 400 pairs, this 50"):
+        train_here(other, run, resume=True)
+    assert not (run / "corpus").exists()
+
+    train_here(recipe, run, resume=True)
+    assert {p.name: p.read_bytes() for p in (run / "corpus").iterdir()} == made
+
+
+def test_a_corpus_may_be_prepared_beforehand(
+    recipe: Path, whole: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    folder = f"data.folder={json.dumps(str(recipe.parent))}"
+    prepared = train_run(load_recipe(recipe, [folder]), run, False, prepare_only=True)
+    assert prepared
+    assert RunFolder(run).checkpoints() == []
+    made = (run / "corpus" / "made_of.json").stat()
+
+    train_here(recipe, run)
+
+    assert last_files(run) == last_files(whole)
+    assert (run / "corpus" / "made_of.json").stat() == made
+
+    changed = tmp_path / "changed"
+    shutil.copytree(run, changed)
+    shutil.rmtree(changed / "checkpoints")
+    train_here(recipe, changed, "filter.max_tokens=20", "train.max_updates=5")
+    report = json.loads(RunFolder(changed).corpus_report.read_text())
+    assert "longer than 20 tokens" in report["dropped"]
+
+
+def test_a_run_goes_on_without_the_text_that_it_learns(
+    recipe: Path, whole: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    for name in ("valid.en", "valid.de"):
+        shutil.copy(recipe.parent / name, tmp_path)
+    moved = f"data.folder={json.dumps(str(tmp_path))}"
+
+    longer = load_recipe(recipe, [moved, "train.max_updates=45"])
+    train_run(longer, run, resume=True)
+
+    assert RunFolder(run).progress().update == 45
 
 
 def test_a_loss_that_is_no_number_ends_the_run_in_one_line(

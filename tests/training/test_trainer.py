@@ -12,11 +12,12 @@ import torch
 
 from onnxlate.errors import ConfigError, TrainingError
 from onnxlate.text import Tokenizer
+from onnxlate_training.batches import Held
 from onnxlate_training.checkpoint import Progress, RunFolder
-from onnxlate_training.corpus import tokenize
-from onnxlate_training.cutting import CutAnew
+from onnxlate_training.corpus import Example, tokenize
 from onnxlate_training.generated import pairs
 from onnxlate_training.recipe import FilterConfig, Recipe, TokenizerConfig
+from onnxlate_training.store import Store, write_examples
 from onnxlate_training.subwords import train_subwords
 from onnxlate_training.texts import Texts
 from onnxlate_training.trainer import Trainer, batch_seed
@@ -61,7 +62,7 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> Texts:
     tokenizer = Tokenizer(path)
     examples, _ = tokenize(training, tokenizer, tokenizer, FilterConfig())
     shortest = sorted(training, key=lambda pair: len(pair[0]))
-    return Texts(examples, shortest[:2], tokenizer, tokenizer)
+    return Texts(Held(examples), shortest[:2], tokenizer, tokenizer)
 
 
 def recipe(**sections: Mapping[str, object]) -> Recipe:
@@ -253,8 +254,7 @@ def test_an_update_counts_real_target_tokens(texts: Texts, tmp_path: Path) -> No
 
     assert learner.run()
 
-    assert isinstance(texts.training, list)
-    tokens = sum(len(example.target) for example in texts.training)
+    tokens = texts.training.window(0, 0)[1].lengths.sum()
     assert learner.progress.num_target_tokens == 6 * tokens
 
 
@@ -276,9 +276,11 @@ def test_sentences_without_tokens_are_left_out_of_the_validation_loss(
 def test_every_epoch_cuts_the_text_anew_and_a_resumed_one_alike(
     texts: Texts, tmp_path: Path
 ) -> None:
-    assert isinstance(texts.training, list)
+    usual = texts.training.window(0, 0)
+    examples = [Example(one, other) for one, other in zip(*usual, strict=True)]
     tokenizers = texts.source_tokenizer, texts.target_tokenizer
-    anew = CutAnew(texts.training, *tokenizers, 0.3, 60, seed=1)
+    write_examples(tmp_path, examples, tokenizers, dropout=0.3, seed=1)
+    anew = Store(tmp_path, window=15, dropout=0.3, max_tokens=60, seed=1)
     cut = dataclasses.replace(texts, training=anew)
     few = recipe(batch={"max_tokens": 2000})
 
@@ -292,16 +294,11 @@ def test_every_epoch_cuts_the_text_anew_and_a_resumed_one_alike(
 
     losses = [*before.column("loss"), *after.column("loss")]
     assert losses == at_once.column("loss")
-    first, second = anew(0), anew(1)
-    assert any(
-        one.source.tolist() != other.source.tolist()
-        for one, other in zip(first, second, strict=True)
-    )
-    for usual, one in zip(texts.training, first, strict=True):
-        assert len(one.source) <= max(60, len(usual.source))
-    assert whole.progress.num_target_tokens > 6 / 4 * sum(
-        len(example.target) for example in texts.training
-    )
+    assert anew.num_windows == 3
+    assert whole.progress.epoch > 0
+    tokens = usual[1].lengths.sum()
+    learnt = sum(anew.window(0, number)[1].lengths.sum() for number in range(3))
+    assert learnt > 1.1 * tokens
 
 
 def test_two_guesses_of_a_batch_are_compared_from_an_update_on(

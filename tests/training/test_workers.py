@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,25 @@ from onnxlate.errors import ConfigError
 from onnxlate_training.recipe import load_recipe
 from onnxlate_training.workers import joined
 
-from .runs import errors, history, several, torchrun, train, write_corpus
+from .runs import (
+    errors,
+    history,
+    saved,
+    several,
+    torchrun,
+    train,
+    worker,
+    write_corpus,
+)
 
-TWO = ("--set", "batch.accumulate=2", "--set", "train.max_updates=16")
+UPDATES = 60
+
+TWO = (
+    *("--set", "batch.accumulate=2", "--set", f"train.max_updates={UPDATES}"),
+    *("--set", "train.validate_every=60"),
+    # In three windows, each of which is cut anew.
+    *("--set", "data.window=150", "--set", "tokenizer.dropout=0.1"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -21,26 +38,131 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_corpus(tmp_path_factory.mktemp("corpus"))
 
 
-def test_two_processes_follow_one(recipe: Path, tmp_path: Path) -> None:
-    alone, together = tmp_path / "alone", tmp_path / "together"
-
-    code, said = train(recipe, alone, *TWO)
+@pytest.fixture(scope="module")
+def alone(recipe: Path) -> Path:
+    """The run of one process."""
+    run = recipe.parent / "alone"
+    code, said = train(recipe, run, *TWO)
     assert code == 0, said
-    code, said = torchrun(recipe, together, *TWO)
-    assert code == 0, said
+    return run
 
+
+@pytest.fixture(scope="module")
+def together(recipe: Path) -> Path:
+    """The run of two."""
+    return run_of(recipe, recipe.parent / "together", [TWO, TWO])
+
+
+def run_of(recipe: Path, run: Path, options: list[tuple[str, ...]]) -> Path:
+    for code, said in [each.wait() for each in several(recipe, run, *options)]:
+        assert code == 0, said
+    return run
+
+
+def losses(run: Path, kind: str = "train") -> list[float]:
+    return [each["loss"] for each in history(run, kind)]
+
+
+def test_two_processes_follow_one(alone: Path, together: Path) -> None:
     one, two = history(alone), history(together)
-    assert max(each["epoch"] for each in one) > 0  # past an odd last update
-    for figure in ("loss", "gradient_norm"):
-        assert [each[figure] for each in two] == pytest.approx(
-            [each[figure] for each in one], rel=1e-4
-        )
-    assert [each["loss"] for each in two] == pytest.approx(
-        [each["loss"] for each in one], rel=1e-5
+    assert len(one) == UPDATES
+    assert max(each["epoch"] for each in one) > 1  # past odd last updates
+
+    assert losses(together) == pytest.approx(losses(alone), rel=1e-5)
+    assert [each["gradient_norm"] for each in two] == pytest.approx(
+        [each["gradient_norm"] for each in one], rel=1e-4
     )
-    assert history(together, "valid")[-1]["loss"] == pytest.approx(
-        history(alone, "valid")[-1]["loss"], rel=1e-5
+    assert losses(together, "valid") == pytest.approx(losses(alone, "valid"), rel=1e-5)
+
+
+def test_torchrun_starts_all_again_when_the_leader_is_killed(
+    recipe: Path, together: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+
+    process = torchrun(recipe, run, *TWO, "--resume")
+    try:
+        while not saved(run):
+            assert process.poll() is None, process.stderr and process.stderr.read()
+            time.sleep(0.01)
+        os.kill(worker(process, rank=0), signal.SIGKILL)
+        _, said = process.communicate(timeout=200)
+    finally:
+        process.kill()
+
+    assert process.returncode == 0, said
+    assert "going on from update" in said
+    assert losses(run) == losses(together)
+    for name in ("model.safetensors", f"checkpoints/update-{UPDATES:08d}"):
+        one, other = run / name, together / name
+        files = sorted(one.glob("*.safetensors")) if one.is_dir() else [one]
+        for file in files:
+            same = other / file.name if other.is_dir() else other
+            assert file.read_bytes() == same.read_bytes()
+
+
+def test_a_run_goes_on_with_another_number_of_processes(
+    recipe: Path, alone: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    once = ("--set", "train.max_updates=10")
+
+    run_of(recipe, run, [(*TWO, *once)] * 2)
+    code, said = train(recipe, run, *TWO, "--resume")
+
+    assert code == 0, said
+    assert "going on from update 10" in said
+    assert losses(run) == pytest.approx(losses(alone), rel=1e-5)
+
+
+def test_more_than_two_resume_to_the_same_bits(recipe: Path, tmp_path: Path) -> None:
+    # As large as it takes for gradients to go in several parts.
+    large = ("--set", "model.width=160", "--set", "model.feed_forward=640")
+    options = (
+        *TWO,
+        *large,
+        "--set",
+        "batch.accumulate=3",
+        "--set",
+        "train.save_every=2",
     )
+    whole, run = tmp_path / "whole", tmp_path / "run"
+
+    run_of(recipe, whole, [(*options, "--set", "train.max_updates=4")] * 3)
+    run_of(recipe, run, [(*options, "--set", "train.max_updates=2")] * 3)
+    longer = (*options, "--set", "train.max_updates=4", "--resume")
+    run_of(recipe, run, [longer] * 3)
+
+    newest = "checkpoints/update-00000004/model.safetensors"
+    assert (run / newest).read_bytes() == (whole / newest).read_bytes()
+
+
+def test_gradients_may_be_sent_in_half_as_many_bytes(
+    recipe: Path, together: Path, tmp_path: Path
+) -> None:
+    half = (*TWO, "--set", "train.exchange=bf16", "--set", "train.max_updates=10")
+
+    run = run_of(recipe, tmp_path / "run", [half, half])
+
+    exact = losses(together)[:10]
+    assert losses(run) == pytest.approx(exact, rel=1e-2)
+    assert losses(run) != exact
+
+
+def test_a_process_that_stands_still_is_given_up(recipe: Path, tmp_path: Path) -> None:
+    """As on a machine whose cable is out, it does not even close its connections."""
+    run = tmp_path / "run"
+    endless = ("--set", "batch.accumulate=2", "--set", "train.max_updates=3000")
+    hasty = (*endless, "--set", "train.lost_after=8")
+
+    processes = several(recipe, run, hasty, hasty)
+    processes[0].get_going()
+    processes[1].send(signal.SIGSTOP)
+    code, said = processes[0].wait()
+    processes[1].send(signal.SIGKILL)
+
+    assert code == 2
+    assert "another process of this run has gone" in errors(said)[0]
 
 
 def test_what_one_process_meets_ends_all_and_is_said_once(
@@ -53,7 +175,7 @@ def test_what_one_process_meets_ends_all_and_is_said_once(
 
     assert (first, second) == (2, 2)
     [error] = errors(said)
-    assert "gone/train.en" in error
+    assert "gone/valid.en" in error
     assert "Traceback" not in said
     assert silence == ""
 

@@ -41,7 +41,29 @@ def augment(
     seed: int,
     validation: Sequence[Pair] = (),
 ) -> tuple[list[Pair], Counter[str]]:
-    """What comes on top of the pairs, and how many of each kind."""
+    """What comes on top of pairs that fit into memory, and how many of each kind."""
+    more: list[Pair] = []
+    added: Counter[str] = Counter()
+    for kind, pair in augmented(
+        pairs, config, placeholders, languages, seed, validation
+    ):
+        more.append(pair)
+        added[kind] += 1
+    return more, added
+
+
+def augmented(
+    pairs: Sequence[Pair],
+    config: AugmentConfig,
+    placeholders: int,
+    languages: Pair,
+    seed: int,
+    validation: Sequence[Pair] = (),
+) -> Iterator[tuple[str, Pair]]:
+    """What comes on top of the pairs, one by one, and of what kind it is.
+
+    Goes through the pairs several times, and remembers some bytes of each.
+    """
     random = generator(seed, Purpose.AUGMENTATION)
     kinds: dict[str, tuple[float, Iterator[Pair | None]]] = {
         "with placeholders": (
@@ -56,21 +78,16 @@ def augment(
             _conjoined(pairs, config.conjunctions, random),
         ),
     }
-    more: list[Pair] = []
-    added: Counter[str] = Counter()
     for kind, (share, candidates) in kinds.items():
         if not share:
             continue
         chosen = random.random(len(pairs)) < share
         for take, pair in zip(chosen, candidates, strict=True):
             if take and pair:
-                more.append(pair)
-                added[kind] += 1
+                yield kind, pair
     if config.like_validation > 1 and pairs and validation:
-        again = list(_again(pairs, validation, config.like_validation, random))
-        more += again
-        added["again for their length"] = len(again)
-    return more, added
+        for pair in _again(pairs, validation, config.like_validation, random):
+            yield "again for their length", pair
 
 
 def _with_placeholders(
@@ -87,9 +104,9 @@ def _renamed(
     pairs: Sequence[Pair], random: np.random.Generator
 ) -> Iterator[Pair | None]:
     """Names give way to any other of the text, however rare; digits to other digits."""
-    found = list(_names_and_numbers(pairs))
+    found = _names_and_numbers(pairs)
     names = sorted({word for words in found for word in words if word.isalpha()})
-    for pair, words in zip(pairs, found, strict=True):
+    for pair, words in zip(pairs, _names_and_numbers(pairs), strict=True):
         others = [
             names[random.integers(len(names))]
             if word.isalpha()
@@ -168,17 +185,18 @@ def _conjoined(
         yield from (None for _ in pairs)
         return
     spellings = [_inner_words(pair[side] for pair in pairs) for side in (0, 1)]
-    statements = [i for i, pair in enumerate(pairs) if _is_statement(pair)]
-    eligible = set(statements)
-    for index, pair in enumerate(pairs):
+    statements = np.flatnonzero(
+        np.fromiter((_is_statement(pair) for pair in pairs), np.bool_, len(pairs))
+    )
+    for pair in pairs:
         halves = [
             _as_second_half(side, inner)
             for side, inner in zip(pair, spellings, strict=True)
         ]
-        if index not in eligible or None in halves:
+        if not _is_statement(pair) or None in halves:
             yield None
             continue
-        first = pairs[statements[int(random.integers(len(statements)))]]
+        first = pairs[int(statements[random.integers(len(statements))])]
         between = conjunctions[int(random.integers(len(conjunctions)))]
         source, target = (
             f"{side[:-1]}{conjunction}{half}"

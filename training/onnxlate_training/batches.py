@@ -1,10 +1,11 @@
 """Batches of like length, in an order that follows from seed and epoch alone.
 
-That is what makes a resumed run exact: where it stood is two numbers.
+That is what makes a resumed run exact: where it stood is three numbers.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,10 @@ from onnxlate.text import BOS_ID, PAD_ID
 
 from .corpus import Example, Ids
 from .model import visible_words
+from .ragged import Ragged
+
+Members = npt.NDArray[np.int64]
+"""The examples of a batch, by their numbers in a window."""
 
 
 @dataclass(frozen=True)
@@ -82,68 +87,94 @@ def _padded(rows: Sequence[Ids]) -> Tensor:
     return torch.from_numpy(out)
 
 
-class BatchPlan:
-    """Which examples go together, for every epoch of a corpus."""
+class Examples(Protocol):
+    """What is learnt from, as much at a time as there is memory for."""
+
+    @property
+    def num_windows(self) -> int: ...
+
+    def window(self, epoch: int, number: int) -> tuple[Ragged, Ragged]:
+        """Sources and targets; every example is in one window of an epoch."""
+
+
+class Held:
+    """Examples that are in memory, and so one window."""
+
+    num_windows = 1
+
+    def __init__(self, examples: Sequence[Example]) -> None:
+        self._sides = (
+            Ragged.of([each.source for each in examples]),
+            Ragged.of([each.target for each in examples]),
+        )
+
+    def window(self, epoch: int, number: int) -> tuple[Ragged, Ragged]:
+        return self._sides
+
+
+class Window:
+    """A part of an epoch: some examples, and in which batches they are learnt from."""
 
     def __init__(
-        self,
-        examples: Sequence[Example] | Callable[[int], Sequence[Example]],
-        max_tokens: int,
-        accumulate: int,
-        seed: int,
+        self, source: Ragged, target: Ragged, updates: Sequence[Sequence[Members]]
     ) -> None:
-        """`max_tokens` bounds the padded tokens of a batch's longer side.
+        self._source = source
+        self._target = target
+        self.updates = updates
+        """Each some batches, each some example numbers. The last update may have fewer
+        batches than the others."""
 
-        Examples that are a function are an epoch's own.
-        """
-        self._of_epoch = examples if callable(examples) else None
-        self._take(() if callable(examples) else examples)
+    def batch(self, members: Members) -> Batch:
+        """Looks at these examples alone."""
+        return collate([Example(self._source[i], self._target[i]) for i in members])
+
+    def num_tokens(self, members: Members) -> int:
+        """Real target tokens of a batch, without building it."""
+        return int(self._target.lengths[members].sum())
+
+
+class BatchPlan:
+    """Which examples go together, for every window of every epoch of a corpus."""
+
+    def __init__(
+        self, examples: Examples, max_tokens: int, accumulate: int, seed: int
+    ) -> None:
+        """`max_tokens` bounds the padded tokens of a batch's longer side."""
+        self._examples = examples
         self._max_tokens = max_tokens
         self._accumulate = accumulate
         self._seed = seed
 
-    def updates(self, epoch: int) -> list[list[list[int]]]:
-        """The epoch's updates, each some batches, each some example numbers.
+    @property
+    def num_windows(self) -> int:
+        return self._examples.num_windows
 
-        What else is asked is about the epoch that was asked for last. The last update
-        of an epoch may have fewer batches than the others.
-        """
-        if self._of_epoch:
-            self._take(self._of_epoch(epoch))
-        random = np.random.default_rng([self._seed, epoch])
-        order = random.permutation(len(self._examples))
+    def window(self, epoch: int, number: int) -> Window:
+        source, target = self._examples.window(epoch, number)
+        random = np.random.default_rng([self._seed, epoch, number])
+        order = random.permutation(len(source))
         # Stable sorts of a shuffled list: like lengths together, in a new company
         # every epoch. Target first, since its side costs more.
-        keys = (self._sources[order], self._targets[order])
-        order = order[np.lexsort(keys)]
-        batches = list(self._cut(order))
+        order = order[np.lexsort((source.lengths[order], target.lengths[order]))]
+        longest = np.maximum(source.lengths, target.lengths)[order]
+        batches = list(_cut(order, longest, self._max_tokens))
         random.shuffle(batches)
         size = self._accumulate
-        return [batches[i : i + size] for i in range(0, len(batches), size)]
+        updates = [batches[i : i + size] for i in range(0, len(batches), size)]
+        return Window(source, target, updates)
 
-    def batch(self, members: Sequence[int]) -> Batch:
-        return collate([self._examples[i] for i in members])
 
-    def num_tokens(self, members: Sequence[int]) -> int:
-        """Real target tokens of a batch, without building it."""
-        return int(self._targets[np.asarray(members)].sum())
-
-    def _take(self, examples: Sequence[Example]) -> None:
-        self._examples = examples
-        self._sources = np.array([len(example.source) for example in examples])
-        self._targets = np.array([len(example.target) for example in examples])
-
-    def _cut(self, order: npt.NDArray[np.int64]) -> Iterator[list[int]]:
-        batch: list[int] = []
-        longest = 0
-        for index in order:
-            longer = max(longest, int(self._sources[index]), int(self._targets[index]))
-            if batch and longer * (len(batch) + 1) > self._max_tokens:
-                yield batch
-                batch, longer = (
-                    [],
-                    max(int(self._sources[index]), int(self._targets[index])),
-                )
-            batch.append(int(index))
-            longest = longer
-        yield batch
+def _cut(
+    order: Members, longest: npt.NDArray[np.int64], max_tokens: int
+) -> Iterator[Members]:
+    """As many in a row as fit, then as many again; one that is too long is alone."""
+    start = 0
+    while start < len(order):
+        most = max(1, max_tokens // int(longest[start]))
+        widths = np.maximum.accumulate(longest[start : start + most])
+        fits = widths * np.arange(1, len(widths) + 1) <= max_tokens
+        # Each is at least as wide as those before, so none fits behind one that does
+        # not.
+        size = max(1, int(fits.sum()))
+        yield order[start : start + size]
+        start += size

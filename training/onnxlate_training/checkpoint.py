@@ -2,6 +2,7 @@
 
     RUN/recipe.json                 the recipe in effect, and what wrote it
     RUN/corpus.json                 what was read, kept and dropped
+    RUN/corpus/                     the training text in tokens
     RUN/joint.spm                   or source.spm and target.spm
     RUN/history.jsonl               one line per log line and validation
     RUN/checkpoints/update-00000500/
@@ -24,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 from safetensors.torch import save
 from torch import Tensor
 
@@ -49,7 +50,13 @@ class Progress(BaseModel):
     update: int = 0
     """Updates made."""
     epoch: int = 0
-    updates_in_epoch: int = 0
+    window: int = 0
+    """Of the epoch; a corpus that fits into memory is one."""
+    updates_in_window: int = Field(
+        default=0,
+        validation_alias=AliasChoices("updates_in_window", "updates_in_epoch"),
+    )
+    """The older name is from when all of a corpus was in memory."""
     num_target_tokens: int = 0
     """Real target tokens learnt from, repetitions counted."""
     seconds: float = 0.0
@@ -113,6 +120,7 @@ class RunFolder:
         self.path = path
         self.recipe = path / "recipe.json"
         self.corpus_report = path / "corpus.json"
+        self.corpus = path / "corpus"
         self.history = path / "history.jsonl"
         self.final_model = path / MODEL
         self.final_note = path / "model.json"
@@ -137,9 +145,6 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             for folder in (self.path, self.path / "checkpoints"):
                 sweep(folder)
-            if not self.checkpoints():
-                for old in self.path.glob("*.spm"):
-                    old.unlink()
         self.write_recipe(recipe)
 
     def tokenizers(self, kind: str) -> tuple[Path, Path]:

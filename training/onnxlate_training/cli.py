@@ -2,6 +2,7 @@
 
 import json
 import signal
+from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -22,6 +23,7 @@ from .workers import Worker, joined, one_voice, together
 # What may differ between a run and its continuation without making it another run.
 FREE_KEYS = (
     "data.folder",
+    "tokenizer.max_lines",
     "train.max_updates",
     "train.validate_every",
     "train.save_every",
@@ -32,6 +34,7 @@ FREE_KEYS = (
     "train.metric",
     "train.patience",
     "train.threads",
+    "train.lost_after",
     "decode.",
 )
 
@@ -52,6 +55,14 @@ def train(
         bool,
         typer.Option("--resume", help="Go on from the newest checkpoint, if any."),
     ] = False,
+    prepare_only: Annotated[
+        bool,
+        typer.Option(
+            "--prepare",
+            help="Read, clean and cut the text, and stop: training itself then starts "
+            "at once, also where the training text is not to be seen.",
+        ),
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="End with one line of JSON on stdout.")
     ] = False,
@@ -60,12 +71,14 @@ def train(
     with one_voice():
         settings = load_recipe(recipe, changes or [])
         path = output or Path("runs") / settings.name
-        result = train_run(settings, path, resume)
+        result = train_run(settings, path, resume, prepare_only)
     if as_json and result is not None:
         print(json.dumps(result))
 
 
-def train_run(recipe: Recipe, path: Path, resume: bool) -> dict[str, object] | None:
+def train_run(
+    recipe: Recipe, path: Path, resume: bool, prepare_only: bool = False
+) -> dict[str, object] | None:
     """Trains into the folder `path`; what came of it, in the leading process.
 
     Exits with 128 + the signal's number after SIGTERM and SIGINT, once it is saved.
@@ -73,6 +86,10 @@ def train_run(recipe: Recipe, path: Path, resume: bool) -> dict[str, object] | N
     run = RunFolder(path)
     with joined(recipe) as worker:
         _open_folder(run, recipe, resume, worker)
+        if prepare_only:
+            _, report = prepare(recipe, run, worker)
+            said: dict[str, object] = {"run": str(path), "corpus": asdict(report)}
+            return said if worker.leads else None
         progress = _train(run, recipe, worker)
         if not worker.leads:
             return None

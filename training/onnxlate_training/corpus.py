@@ -1,7 +1,8 @@
 """Parallel text: reading it, leaving out what would do harm, and saying so."""
 
+import itertools
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +11,6 @@ import numpy.typing as npt
 
 from onnxlate.errors import CorpusError
 from onnxlate.parallel_text import read_lines as read_lines
-from onnxlate.parallel_text import read_parallel
 from onnxlate.text import Tokenizer
 
 from .recipe import DataConfig, FilterConfig
@@ -18,20 +18,46 @@ from .recipe import DataConfig, FilterConfig
 Ids = npt.NDArray[np.int32]
 Pair = tuple[str, str]
 
+REPEATED = "seen before"
+"""Why a pair is dropped that others equal."""
+
+
+def parallel(source: Path, target: Path) -> Iterator[Pair]:
+    """Pairs of lines, one at a time.
+
+    Raises CorpusError, at the end, where a file is empty or the line counts differ.
+    """
+    counts, has_text = [0, 0], [False, False]
+    for pair in itertools.zip_longest(read_lines(source), read_lines(target)):
+        for side, line in enumerate(pair):
+            counts[side] += line is not None
+            has_text[side] = has_text[side] or bool(line and line.strip())
+        if None not in pair:
+            yield pair
+    for path, has in zip((source, target), has_text, strict=True):
+        if not has:
+            raise CorpusError(f"{path} has no text")
+    if counts[0] != counts[1]:
+        raise CorpusError(
+            f"{source} has {counts[0]} lines and {target} {counts[1]}; "
+            "line n of one must translate line n of the other"
+        )
+
 
 def read_pairs(source: Path, target: Path) -> list[Pair]:
     """Raises CorpusError where a file is empty or the line counts differ."""
-    return list(zip(*read_parallel(source, target), strict=True))
+    return list(parallel(source, target))
 
 
-def training_pairs(data: DataConfig) -> list[Pair]:
-    """All files' pairs, one file after another; raises CorpusError."""
+def training_files(data: DataConfig) -> Iterator[tuple[Path, Path]]:
     files = zip(data.train_source, data.train_target, strict=True)
-    return [
-        pair
-        for source, target in files
-        for pair in read_pairs(data.folder / source, data.folder / target)
-    ]
+    return ((data.folder / one, data.folder / other) for one, other in files)
+
+
+def training_pairs(data: DataConfig) -> Iterator[Pair]:
+    """All files' pairs, one file after another; raises CorpusError on the way."""
+    for source, target in training_files(data):
+        yield from parallel(source, target)
 
 
 def validation_pairs(data: DataConfig) -> list[Pair]:
@@ -76,37 +102,43 @@ class CleaningReport:
         )
 
 
-def clean(
-    pairs: Iterable[Pair], config: FilterConfig
-) -> tuple[list[Pair], Counter[str]]:
-    """Strips white space and drops what is visibly no pair: kept, and why not."""
-    kept: list[Pair] = []
-    dropped: Counter[str] = Counter()
-    seen: set[Pair] = set()
+def cleaned(
+    pairs: Iterable[Pair], config: FilterConfig, dropped: Counter[str]
+) -> Iterator[Pair]:
+    """Strips white space and drops what is visibly no pair, and counts it.
+
+    What was there before is not looked for: that takes all the others.
+    """
     for source, target in pairs:
         pair = (source.strip(), target.strip())
         if not all(pair):
             dropped["with an empty side"] += 1
-        elif config.deduplicate and pair in seen:
-            dropped["seen before"] += 1
         elif config.drop_copies and pair[0] == pair[1]:
             dropped["with target equal to source"] += 1
         else:
-            kept.append(pair)
-            if config.deduplicate:
-                seen.add(pair)
-    return kept, dropped
+            yield pair
 
 
-def tokenize(
+def clean(
+    pairs: Iterable[Pair], config: FilterConfig
+) -> tuple[list[Pair], Counter[str]]:
+    """What stays of pairs that fit into memory, and why the others do not."""
+    dropped: Counter[str] = Counter()
+    kept = list(cleaned(pairs, config, dropped))
+    if config.deduplicate:
+        several, kept = len(kept), list(dict.fromkeys(kept))
+        dropped[REPEATED] += several - len(kept)
+    return kept, +dropped
+
+
+def tokenized(
     pairs: Iterable[Pair],
     source_tokenizer: Tokenizer,
     target_tokenizer: Tokenizer,
     config: FilterConfig,
-) -> tuple[list[Example], Counter[str]]:
-    """The pairs that stay, as ids, and what was dropped for its length."""
-    examples: list[Example] = []
-    dropped: Counter[str] = Counter()
+    dropped: Counter[str],
+) -> Iterator[Example]:
+    """The pairs that stay, as ids; counts what is dropped for its length."""
     for pair in pairs:
         one, other = source_tokenizer.encode(pair[0]), target_tokenizer.encode(pair[1])
         shorter, longer = sorted((len(one), len(other)))
@@ -117,5 +149,16 @@ def tokenize(
         elif longer > config.max_ratio * shorter + 10:
             dropped[f"of lengths over {config.max_ratio:g} to 1"] += 1
         else:
-            examples.append(Example(np.array(one, np.int32), np.array(other, np.int32)))
-    return examples, dropped
+            yield Example(np.array(one, np.int32), np.array(other, np.int32))
+
+
+def tokenize(
+    pairs: Iterable[Pair],
+    source_tokenizer: Tokenizer,
+    target_tokenizer: Tokenizer,
+    config: FilterConfig,
+) -> tuple[list[Example], Counter[str]]:
+    """`tokenized` of pairs that fit into memory, and what was dropped."""
+    dropped: Counter[str] = Counter()
+    found = tokenized(pairs, source_tokenizer, target_tokenizer, config, dropped)
+    return list(found), dropped

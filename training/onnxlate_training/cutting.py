@@ -6,21 +6,33 @@ never merges across a space, so words can be taken one by one: each is cut in a 
 of ways beforehand, and an epoch chooses among them, all words at once. Where nobody
 writes spaces a sentence is one word, and has no more ways than another.
 
-Axes: N words of a text with their repetitions, W different ones, K ways to cut each.
+A text on disk is words rather than tokens then, each a number: tokens keep theirs, and
+the different words have those behind.
+
+Axes: N words of a text with their repetitions, V tokens, W different words, K ways.
 """
 
-from collections.abc import Callable, Sequence
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from onnxlate.text import Tokenizer
 
-from .corpus import Example, Ids
-from .draws import Purpose, generator
+from .corpus import Ids
+from .ragged import CHUNK, Ragged, positions
 
 WAYS = 16
 """K. The usual way is among them as often as chance has it."""
+
+USUAL = WAYS
+"""The number of one more way, the tokenizer's own."""
+
+MAX_WORDS = 500_000
+"""Different words of a side that are cut anew, the first ones; about 1 kB each. Those
+that a larger text has on top of them are rare and are cut as usual."""
 
 
 def cut(text: str, rank: dict[str, float], dropped: Callable[[], bool]) -> list[str]:
@@ -50,115 +62,180 @@ def cut(text: str, rank: dict[str, float], dropped: Callable[[], bool]) -> list[
 
 
 class Words:
-    """One side of a corpus, its texts taken apart into words."""
+    """The different words of one side of a corpus, and its texts in numbers of them."""
 
-    def __init__(self, texts: Sequence[Ids], tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer, most: int = MAX_WORDS) -> None:
+        self._begins = _begins_word(tokenizer)
+        self._vocabulary = len(tokenizer)
+        self._most = most
+        self._numbers: dict[bytes, int] = {}
+        self.different: list[Ids] = []
+        """(W,) The ids of each, as usual."""
+
+    def numbered(self, texts: Sequence[Ids]) -> Ragged:
+        """Each text as its words' numbers; a word beyond the most is its tokens."""
         lengths = np.array([len(text) for text in texts])
+        first_ids = np.cumsum(lengths) - lengths
         ids = np.concatenate(texts)
-        begins = _begins_word(tokenizer)[ids]
-        begins[np.cumsum(lengths) - lengths] = True
+        begins = self._begins[ids]
+        begins[first_ids] = True
         starts = np.flatnonzero(begins)
-        numbers: dict[bytes, int] = {}
         ends = [*starts[1:].tolist(), len(ids)]
-        self.order = np.array(
+        numbers = np.array(
             [
-                numbers.setdefault(ids[start:end].tobytes(), len(numbers))
+                self._number(ids[start:end])
                 for start, end in zip(starts.tolist(), ends, strict=True)
             ]
         )
-        """(N,) The number of each word."""
-        self.different = [np.frombuffer(word, ids.dtype) for word in numbers]
-        """(W,) The ids of each, as usual."""
-        self.per_text = np.add.reduceat(
-            begins.astype(np.int64), np.cumsum(lengths) - lengths
-        )
-        """Words of each text, the end of the sentence included."""
+        spelt = numbers < 0  # in tokens
+        tokens = ends - starts
+        each = np.where(spelt, tokens, 1)
+        values = np.repeat(numbers, each)
+        values[np.repeat(spelt, each)] = ids[np.repeat(spelt, tokens)]
+        first_words = np.searchsorted(starts, first_ids)
+        per_text = np.add.reduceat(each, first_words)
+        return Ragged(values, np.cumsum(per_text) - per_text, per_text)
+
+    def _number(self, word: Ids) -> int:
+        """The word's, a new one if need be; -1 if there are too many."""
+        key = word.tobytes()
+        number = self._numbers.get(key)
+        if number is None:
+            if len(self.different) == self._most:
+                return -1
+            number = self._numbers[key] = self._vocabulary + len(self.different)
+            self.different.append(np.frombuffer(key, word.dtype))
+        return number
 
 
 class Cuts:
-    """K ways to cut each of W words."""
+    """K ways to cut each of W words, and the usual one; of tokens there is that alone.
 
-    def __init__(
-        self,
+    A table of V + W rows and K + 1 columns, in three arrays: all cuts' ids, and of each
+    where they start and how many there are.
+    """
+
+    def __init__(self, ids: Ids, starts: Ids, lengths: npt.NDArray[np.int16]) -> None:
+        self._ids = ids
+        self._starts = starts
+        self._lengths = lengths
+
+    @classmethod
+    def drawn(
+        cls,
         words: Sequence[Ids],
         tokenizer: Tokenizer,
         dropout: float,
         random: np.random.Generator,
-    ) -> None:
-        """A word that this module does not cut as the tokenizer does stays as it is."""
-        pieces = [tokenizer.piece(i) for i in range(len(tokenizer))]
-        number = {piece: i for i, piece in enumerate(pieces)}
-        rank = tokenizer.merge_ranks()
-        # Of a word's merges, the first that is left out; mostly there is none.
-        firsts = random.geometric(dropout, (len(words), WAYS))
-        ways: list[Sequence[int] | Ids] = []
-        for usual, those in zip(words, firsts, strict=True):
-            text = "".join(pieces[i] for i in usual)
-            asked = _Counter()
-            again = [number.get(each, -1) for each in cut(text, rank, asked)]
-            same = again == usual.tolist()
-            for first in those:
-                if not same or first > asked.times:
-                    ways.append(usual)
-                    continue
-                after = _DroppedFrom(int(first), dropout, random)
-                ways.append([number[each] for each in cut(text, rank, after)])
-        self._ids = np.concatenate([np.asarray(way, np.int32) for way in ways])
-        self._lengths = np.array([len(way) for way in ways])
-        self._starts = np.cumsum(self._lengths) - self._lengths
+    ) -> "Cuts":
+        tokens = np.arange(len(tokenizer), dtype=np.int32)
+        found = array("i", tokens)
+        starts = array("i", np.repeat(tokens, WAYS + 1))
+        lengths = array("h", np.ones(len(starts), np.int16))
+        for usual, ways in _ways(words, tokenizer, dropout, random):
+            at = len(found)
+            found.extend(usual)
+            for way in ways:
+                # Mostly the usual one, which is there already.
+                starts.append(at if way is None else len(found))
+                lengths.append(len(usual if way is None else way))
+                found.extend(way or ())
+            starts.append(at)
+            lengths.append(len(usual))
+        return cls(
+            np.array(found, np.int32),
+            np.array(starts, np.int32),
+            np.array(lengths, np.int16),
+        )
 
-    def draw(self, words: Words, random: np.random.Generator) -> list[Ids]:
-        """Each text of theirs, its words cut in ways that are drawn."""
-        chosen = words.order * WAYS + random.integers(WAYS, size=len(words.order))
-        lengths = self._lengths[chosen]  # (N,)
-        ends = np.cumsum(lengths)
-        # Where in self._ids each token is: its word's start, and so many behind it.
-        behind = np.arange(ends[-1]) - np.repeat(ends - lengths, lengths)
-        ids = self._ids[np.repeat(self._starts[chosen], lengths) + behind]
-        last = np.cumsum(words.per_text) - 1
-        return np.split(ids, ends[last][:-1])
+    def write(self, path: Path) -> None:
+        np.save(path.with_suffix(".ids.npy"), self._ids)
+        np.save(path.with_suffix(".starts.npy"), self._starts)
+        np.save(path.with_suffix(".lengths.npy"), self._lengths)
 
+    @classmethod
+    def read(cls, path: Path) -> "Cuts":
+        """As files in memory, which all processes of a machine share."""
+        names = ("ids", "starts", "lengths")
+        return cls(
+            *(
+                np.load(path.with_suffix(f".{name}.npy"), mmap_mode="r")
+                for name in names
+            )
+        )
 
-class CutAnew:
-    """Examples whose words every epoch cuts anew.
+    def draw(
+        self, texts: Ragged, random: np.random.Generator, max_tokens: int
+    ) -> Ragged:
+        """The texts, given as words, as tokens: each word cut in a way that is drawn.
 
-    Validation and decoding cut them as ever. A side that gets too long so does too.
-    """
+        A text that gets longer than `max_tokens` is cut as usual.
+        """
+        drawn = [
+            self._draw(
+                texts.values[positions(starts, lengths)], lengths, random, max_tokens
+            )
+            for starts, lengths in _chunks(texts)
+        ]
+        lengths = np.concatenate([each for _, each in drawn])
+        ids = np.concatenate([each for each, _ in drawn])
+        return Ragged(ids, np.cumsum(lengths) - lengths, lengths)
 
-    def __init__(
+    def _draw(
         self,
-        examples: Sequence[Example],
-        source: Tokenizer,
-        target: Tokenizer,
-        dropout: float,
+        words: npt.NDArray[np.int64],
+        per_text: npt.NDArray[np.int64],
+        random: np.random.Generator,
         max_tokens: int,
-        seed: int,
-    ) -> None:
-        self.examples = examples
-        """As ever."""
-        self._max_tokens = max_tokens
-        self._seed = seed
-        random = generator(seed, Purpose.CUTS)
-        self._sides = [
-            (words, Cuts(words.different, tokenizer, dropout, random))
-            for words, tokenizer in (
-                (Words([each.source for each in examples], source), source),
-                (Words([each.target for each in examples], target), target),
-            )
-        ]
+    ) -> tuple[Ids, npt.NDArray[np.int64]]:
+        """Ids one text behind another, and how many are whose."""
+        firsts = np.cumsum(per_text) - per_text
+        ways = random.integers(WAYS, size=len(words))
+        rows = words.astype(np.int64) * (WAYS + 1)
+        lengths = np.add.reduceat(self._lengths[rows + ways], firsts, dtype=np.int64)
+        ways[np.repeat(lengths > max_tokens, per_text)] = USUAL
+        cuts = rows + ways
+        of_words = self._lengths[cuts].astype(np.int64)
+        ids = self._ids[positions(self._starts[cuts].astype(np.int64), of_words)]
+        return ids, np.add.reduceat(of_words, firsts)
 
-    def __call__(self, epoch: int) -> list[Example]:
-        random = generator(self._seed, Purpose.CHOICE_OF_CUTS, epoch)
-        sources, targets = (cuts.draw(words, random) for words, cuts in self._sides)
-        return [
-            Example(
-                self._bounded(one, usual.source), self._bounded(other, usual.target)
-            )
-            for one, other, usual in zip(sources, targets, self.examples, strict=True)
-        ]
 
-    def _bounded(self, ids: Ids, usual: Ids) -> Ids:
-        return ids if len(ids) <= self._max_tokens else usual
+def _chunks(
+    texts: Ragged,
+) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+    for first in range(0, len(texts), CHUNK):
+        chunk = slice(first, first + CHUNK)
+        yield texts.starts[chunk], texts.lengths[chunk]
+
+
+def _ways(
+    words: Sequence[Ids],
+    tokenizer: Tokenizer,
+    dropout: float,
+    random: np.random.Generator,
+) -> Iterator[tuple[Sequence[int], list[list[int] | None]]]:
+    """Each word and its K ways, None for the usual one.
+
+    A word that this module does not cut as the tokenizer does has no other.
+    """
+    pieces = [tokenizer.piece(i) for i in range(len(tokenizer))]
+    number = {piece: i for i, piece in enumerate(pieces)}
+    rank = tokenizer.merge_ranks()
+    # Of a word's merges, the first that is left out; mostly there is none.
+    firsts = random.geometric(dropout, (len(words), WAYS))
+    for word, those in zip(words, firsts, strict=True):
+        usual = word.tolist()
+        text = "".join(pieces[i] for i in usual)
+        asked = _Counter()
+        again = [number.get(each, -1) for each in cut(text, rank, asked)]
+        ways: list[list[int] | None] = []
+        for first in those:
+            if again != usual or first > asked.times:
+                ways.append(None)
+                continue
+            after = _DroppedFrom(int(first), dropout, random)
+            ways.append([number[each] for each in cut(text, rank, after)])
+        yield usual, ways
 
 
 class _Counter:

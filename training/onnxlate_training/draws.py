@@ -11,8 +11,10 @@ class Purpose(IntEnum):
     CUTS = 0
     """Ways in which BPE-dropout may cut a word."""
     CHOICE_OF_CUTS = 1
-    """Which of them an epoch takes."""
+    """Which of them a window of an epoch takes."""
     AUGMENTATION = 2
+    WINDOWS = 3
+    """Which parts of the text an epoch has at hand together."""
 
 
 def generator(seed: int, purpose: Purpose, *more: int) -> np.random.Generator:

@@ -45,6 +45,10 @@ class DataConfig(_Section):
     """As many files as train_source; line n belongs to line n."""
     valid_source: Path
     valid_target: Path
+    window: PositiveInt = 1_000_000
+    """Pairs that are mixed with each other: those of a larger corpus are learnt from
+    so many at a time, drawn anew in every epoch. Each process plans with about 100
+    bytes for one of them, and some 300 more with tokenizer.dropout."""
 
     @model_validator(mode="after")
     def _files_pair_up(self) -> "DataConfig":
@@ -104,6 +108,8 @@ class TokenizerConfig(_Section):
     algorithm: Literal["bpe", "unigram"] = "bpe"
     character_coverage: PositiveFloat = Field(default=1.0, le=1)
     """Share of the text's characters that get a token; 0.9995 for Chinese."""
+    max_lines: PositiveInt = 1_000_000
+    """Lines that it is trained on at most, drawn from all; 400 bytes of memory each."""
     byte_fallback: bool = True
     """Whether characters without a token are spelt in bytes, so that none is
     unknown; costs 256 tokens."""
@@ -171,6 +177,12 @@ class TrainConfig(_Section):
     """Validations without a new best after which training stops; 0 never stops."""
     threads: NonNegativeInt = 0
     """CPU threads per process; 0 leaves it to torch."""
+    exchange: Literal["fp32", "bf16"] = "fp32"
+    """What several processes send each other their gradients in: bf16 is half as much
+    over the network, and rounds each process's gradients to three digits."""
+    lost_after: PositiveFloat = 300.0
+    """Seconds that an exchange of gradients may take until another process counts as
+    lost, such as one on a machine that is no longer reached."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     """Of the products in training. On a GPU "auto" is bf16 where the card has it, else

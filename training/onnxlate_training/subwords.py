@@ -33,6 +33,9 @@ def train_subwords(
             vocab_size=config.vocabulary,
             character_coverage=config.character_coverage,
             byte_fallback=config.byte_fallback,
+            # A text of fewer lines comes whole, and in its order.
+            input_sentence_size=config.max_lines,
+            shuffle_input_sentence=True,
             pad_id=PAD_ID,
             unk_id=UNK_ID,
             bos_id=BOS_ID,

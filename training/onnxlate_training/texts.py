@@ -1,35 +1,46 @@
-"""From the recipe's files to examples: read, cleaned, cut into tokens, reported."""
+"""From the recipe's files to examples: read, cleaned, cut into tokens, reported.
+
+One process does it, once for a run: what it makes lies in RUN/corpus, and everyone
+looks at it there. Nothing of it has to fit into memory.
+"""
 
 import json
-from collections.abc import Sequence
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from onnxlate.errors import ConfigError, CorpusError
 from onnxlate.text import Tokenizer
 
-from .augment import augment
+from .augment import augmented
+from .batches import Examples
 from .checkpoint import RunFolder
 from .corpus import (
     CleaningReport,
-    Example,
     Pair,
-    clean,
-    tokenize,
+    tokenized,
+    training_files,
     training_pairs,
     validation_pairs,
 )
-from .cutting import CutAnew
+from .kept import KeptPairs, keep_pairs
 from .recipe import Recipe, changed_keys
-from .storage import write_atomically
+from .storage import new_folder, write_atomically
+from .store import Store, write_examples
 from .subwords import train_subwords
 from .workers import Worker, together
+
+MADE_OF = "made_of.json"
+"""In RUN/corpus: what it was made of, and how."""
 
 
 @dataclass(frozen=True)
 class Texts:
     """A corpus made ready."""
 
-    training: Sequence[Example] | CutAnew
+    training: Examples
     validation: Sequence[Pair]
     source_tokenizer: Tokenizer
     target_tokenizer: Tokenizer
@@ -38,49 +49,160 @@ class Texts:
 def prepare(
     recipe: Recipe, run: RunFolder, worker: Worker
 ) -> tuple[Texts, CleaningReport]:
-    """Reads and cleans the corpus; the leading process trains the tokenizers.
+    """The leading process makes the corpus and the tokenizers, unless they are there.
 
     Raises CorpusError, also if a run goes on with another corpus; ConfigError if the
     tokenizers cannot be as the recipe wants them.
     """
     with together(worker):
-        # A run that goes on has tokenizers and weights of its own.
-        if recipe.train.start_from and not run.checkpoints():
-            _require_alike(RunFolder(recipe.train.start_from), recipe)
-        raw = training_pairs(recipe.data)
+        # Whoever leads after a restart will want it.
         validation = validation_pairs(recipe.data)
-        pairs, dropped = clean(raw, recipe.filter)
-        if worker.leads:
-            _train_tokenizers(recipe, run, pairs)
-        more, added = augment(
-            pairs,
-            recipe.augment,
-            recipe.tokenizer.placeholders,
-            (recipe.data.source_language, recipe.data.target_language),
-            recipe.seed,
-            validation,
-        )
-        pairs += more
+        if worker.leads and not _is_made(recipe, run):
+            _make(recipe, run, validation)
     with together(worker):
         source, target = map(Tokenizer, run.tokenizers(recipe.tokenizer.kind))
-        examples, too_long = tokenize(pairs, source, target, recipe.filter)
-        report = CleaningReport(
-            read=len(raw),
-            kept=len(examples),
-            dropped=dict(dropped + too_long),
-            added=dict(added),
-            source_tokens=sum(len(example.source) for example in examples),
-            target_tokens=sum(len(example.target) for example in examples),
+        examples = Store(
+            run.corpus,
+            recipe.data.window,
+            recipe.tokenizer.dropout,
+            recipe.filter.max_tokens,
+            recipe.seed,
         )
-        if not examples:
+        report = CleaningReport(**json.loads(run.corpus_report.read_bytes()))
+    return Texts(examples, validation, source, target), report
+
+
+def _is_made(recipe: Recipe, run: RunFolder) -> bool:
+    """Whether it is there, of this very text; a run that has begun must not change.
+
+    Text that has gone, since it was needed no more, is text that has not changed.
+    """
+    try:
+        before = json.loads((run.corpus / MADE_OF).read_bytes())
+    except OSError:
+        return False
+    now = _ingredients(recipe)
+    if run.checkpoints():
+        for path, size in now["bytes"].items():
+            if size not in (None, before["bytes"][path]):
+                raise CorpusError(
+                    f"{path} has {size:,} bytes, and had {before['bytes'][path]:,} "
+                    f"when {run.path} was begun; a run goes on only as it began"
+                )
+        return True
+    return bool(before == now) and recipe.train.start_from is None
+
+
+def _ingredients(recipe: Recipe) -> dict[str, dict[str, object]]:
+    """All that decides what RUN/corpus and the tokenizers come to."""
+    data = recipe.data
+    names = zip(data.train_source, data.train_target, strict=True)
+    paths = training_files(data)
+    sizes = {
+        str(name): path.stat().st_size if path.is_file() else None
+        for pair in zip(names, paths, strict=True)
+        for name, path in zip(*pair, strict=True)
+    }
+    rules = recipe.model_dump(mode="json", include={"filter", "augment", "tokenizer"})
+    # Lengths of the validation text decide which pairs come again.
+    languages = [data.source_language, data.target_language]
+    more = (
+        [data.valid_source, data.valid_target] if recipe.augment.like_validation else []
+    )
+    return {
+        "bytes": sizes,
+        "rules": {
+            **rules,
+            "seed": recipe.seed,
+            "languages": languages,
+            "validation": [(data.folder / each).stat().st_size for each in more],
+        },
+    }
+
+
+def _make(recipe: Recipe, run: RunFolder, validation: Sequence[Pair]) -> None:
+    """RUN/corpus, the tokenizers and the report on it all."""
+    if not run.checkpoints():
+        for old in run.path.glob("*.spm"):
+            old.unlink()
+        # A run that goes on has tokenizers and weights of its own.
+        if recipe.train.start_from:
+            _require_alike(RunFolder(recipe.train.start_from), recipe)
+    with new_folder(run.corpus) as folder:
+        text = folder / "text"
+        text.mkdir()
+        report = _examples(recipe, run, validation, text, folder)
+        shutil.rmtree(text)
+        if not report.kept:
             raise CorpusError(f"no training pair is left: {report}")
-        if worker.leads:
-            _keep(report, run)
-    training: Sequence[Example] | CutAnew = examples
-    if dropout := recipe.tokenizer.dropout:
-        longest = recipe.filter.max_tokens
-        training = CutAnew(examples, source, target, dropout, longest, recipe.seed)
-    return Texts(training, validation, source, target), report
+        (folder / MADE_OF).write_text(json.dumps(_ingredients(recipe), indent=2))
+        _keep(report, run)
+
+
+def _examples(
+    recipe: Recipe,
+    run: RunFolder,
+    validation: Sequence[Pair],
+    text: Path,
+    folder: Path,
+) -> CleaningReport:
+    """Writes the examples into `folder`, and what they are made of into `text`."""
+    read = 0
+
+    def pairs() -> Iterator[Pair]:
+        nonlocal read
+        read = 0
+        for pair in training_pairs(recipe.data):
+            read += 1
+            yield pair
+
+    dropped = keep_pairs(pairs, recipe.filter, text)
+    kept = KeptPairs(text)
+    _train_tokenizers(recipe, run, kept)
+    added: Counter[str] = Counter()
+    source, target = map(Tokenizer, run.tokenizers(recipe.tokenizer.kind))
+    counts = write_examples(
+        folder,
+        tokenized(
+            _with_more(recipe, kept, validation, added),
+            source,
+            target,
+            recipe.filter,
+            dropped,
+        ),
+        (source, target),
+        recipe.tokenizer.dropout,
+        recipe.seed,
+    )
+    return CleaningReport(
+        read=read,
+        kept=counts.examples,
+        dropped=dict(dropped),
+        added=dict(added),
+        source_tokens=counts.source_tokens,
+        target_tokens=counts.target_tokens,
+    )
+
+
+def _with_more(
+    recipe: Recipe,
+    kept: Sequence[Pair],
+    validation: Sequence[Pair],
+    added: Counter[str],
+) -> Iterator[Pair]:
+    """The pairs, and behind them what is made of them, counted."""
+    yield from kept
+    data = recipe.data
+    for kind, pair in augmented(
+        kept,
+        recipe.augment,
+        recipe.tokenizer.placeholders,
+        (data.source_language, data.target_language),
+        recipe.seed,
+        validation,
+    ):
+        added[kind] += 1
+        yield pair
 
 
 def _train_tokenizers(recipe: Recipe, run: RunFolder, pairs: Sequence[Pair]) -> None:
@@ -111,7 +233,8 @@ def _require_alike(start: RunFolder, recipe: Recipe) -> None:
     keys = [
         key
         for key in changed_keys(theirs, recipe)
-        if key.startswith(("model.", "tokenizer.")) and not key.endswith("dropout")
+        if key.startswith(("model.", "tokenizer."))
+        and not key.endswith(("dropout", "max_lines"))
     ]
     if keys:
         raise ConfigError(
@@ -127,12 +250,12 @@ def _keep(report: CleaningReport, run: RunFolder) -> None:
     """Writes the report, unless a run that goes on had another."""
     content = json.dumps(asdict(report), indent=2).encode()
     if run.checkpoints() and run.corpus_report.is_file():
-        before = run.corpus_report.read_bytes()
-        if before != content:
-            kept = json.loads(before).get("kept")
+        before = json.loads(run.corpus_report.read_bytes())
+        if before != json.loads(content):
             raise CorpusError(
                 f"the corpus is not the one that {run.path} was begun with: that kept "
-                f"{kept} pairs, this {report.kept} ({run.corpus_report} has the "
-                "figures); a run goes on only as it began"
+                f"{before.get('kept')} pairs, this {report.kept} ({run.corpus_report} "
+                "has the figures); a run goes on only as it began"
             )
+        return
     write_atomically(run.corpus_report, content)

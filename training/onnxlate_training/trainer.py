@@ -8,19 +8,22 @@ interrupted or not.
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
+from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import bf16_compress_hook
 from torch.nn.parallel import DistributedDataParallel
 
 from onnxlate.errors import ConfigError, TrainingError
+from onnxlate.text import EOS_ID
 
-from .batches import Batch, BatchPlan
+from .batches import Batch, BatchPlan, Members, Window, collate
 from .checkpoint import Progress, RunFolder
+from .corpus import Example
 from .loss import consistent_loss, smoothed_loss
 from .model import Transformer
 from .optimizer import build_optimizers, load_moments, moments_of
@@ -126,9 +129,11 @@ class Trainer:
         self._scaler = torch.amp.GradScaler(
             worker.device.type, enabled=self._precision is torch.float16
         )
-        batch_loss: nn.Module = BatchLoss(self._model, train)
+        batch_loss = BatchLoss(self._model, train)
         self._batch_loss = (
-            DistributedDataParallel(batch_loss) if worker.world > 1 else batch_loss
+            _shared_out(batch_loss, train, worker.device)
+            if worker.world > 1
+            else batch_loss
         )
         self._tally = Tally()
         self._saved = 0
@@ -168,7 +173,7 @@ class Trainer:
             elif self._finished():
                 return True
             else:
-                self._update(next(updates))
+                self._update(*next(updates))
                 if self._checkpoint_is_due():
                     self._save()
         if self._saved != self.progress.update:
@@ -205,32 +210,37 @@ class Trainer:
         self._reporter.say(f"no better validation since update {ranking[0]}; done")
         return True
 
-    def _updates(self) -> Iterator[list[list[int]]]:
-        """The batches of each update from here on, without end."""
+    def _updates(self) -> Iterator[tuple[Window, Sequence[Members]]]:
+        """Each update from here on, its window and its batches there, without end."""
+        progress = self.progress
         while True:
-            updates = self._plan.updates(self.progress.epoch)
-            while self.progress.updates_in_epoch < len(updates):
-                yield updates[self.progress.updates_in_epoch]
-            self.progress.epoch += 1
-            self.progress.updates_in_epoch = 0
+            window = self._plan.window(progress.epoch, progress.window)
+            while progress.updates_in_window < len(window.updates):
+                yield window, window.updates[progress.updates_in_window]
+            del window  # before the next one comes
+            progress.updates_in_window = 0
+            progress.window += 1
+            if progress.window == self._plan.num_windows:
+                progress.epoch += 1
+                progress.window = 0
 
     # ------------------------------------------------------------- one update
 
-    def _update(self, batches: list[list[int]]) -> None:
+    def _update(self, window: Window, batches: Sequence[Members]) -> None:
         started, cpu_started = time.perf_counter(), time.process_time()
         update = self.progress.update + 1
         rate = self._recipe.schedule.rate(update, self._recipe.train.max_updates)
         for optimizer in self._optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = rate
-        num_tokens = sum(self._plan.num_tokens(each) for each in batches)
-        loss = self._accumulate(update, batches, num_tokens)
+        num_tokens = sum(window.num_tokens(each) for each in batches)
+        loss = self._accumulate(update, window, batches, num_tokens)
         norm = self._step()
         self._check(update, loss / num_tokens, norm, rate)
         seconds = time.perf_counter() - started
 
         self.progress.update = update
-        self.progress.updates_in_epoch += 1
+        self.progress.updates_in_window += 1
         self.progress.num_target_tokens += num_tokens
         self.progress.seconds += seconds
         tally = self._tally
@@ -246,7 +256,11 @@ class Trainer:
             self._tally = Tally()
 
     def _accumulate(
-        self, update: int, batches: list[list[int]], num_tokens: int
+        self,
+        update: int,
+        window: Window,
+        batches: Sequence[Members],
+        num_tokens: int,
     ) -> float:
         """Adds up the gradients of this process's batches; all processes' loss."""
         worker = self._worker
@@ -261,7 +275,7 @@ class Trainer:
             index = turn * worker.world + worker.rank
             mine, weight = (index, 1.0) if index < len(batches) else (0, 0.0)
             with self._quiet(last=turn == rounds - 1):
-                loss = self._loss(update, mine, self._plan.batch(batches[mine]))
+                loss = self._loss(update, mine, window.batch(batches[mine]))
                 summed += weight * loss.detach()
                 # The processes' gradients are averaged; we want their sum.
                 scaled = loss * (weight * worker.world / num_tokens)
@@ -363,6 +377,31 @@ class Trainer:
     def _prune(self) -> None:
         train = self._recipe.train
         self._run.prune(self.progress, train.keep_last, train.keep_best)
+
+
+def _shared_out(
+    batch_loss: BatchLoss, config: TrainConfig, device: torch.device
+) -> nn.Module:
+    """A loss whose gradients are the sum of all processes'."""
+    parallel = DistributedDataParallel(batch_loss)
+    if config.exchange == "bf16":
+        parallel.register_comm_hook(None, _in_bf16)
+    # Once it has seen gradients it sorts anew what is sent together, and among more
+    # than two processes adds up in another order. Shown some that are nothing, a run
+    # that goes on adds up as one that never stopped.
+    end = np.array([EOS_ID])
+    nothing = collate([Example(end, end)]).to(device)
+    torch.autograd.backward(0 * parallel(nothing, 0))
+    batch_loss.zero_grad()
+    return parallel
+
+
+def _in_bf16(
+    group: distributed.ProcessGroup,
+    bucket: distributed.GradBucket,  # type: ignore[name-defined]
+) -> torch.futures.Future[Tensor]:
+    """Under a name of our own: torch leaves its own to NCCL, and gloo can do it too."""
+    return bf16_compress_hook(group, bucket)
 
 
 def batch_seed(seed: int, update: int, index: int) -> int:

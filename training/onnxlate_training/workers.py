@@ -13,13 +13,14 @@ from torch import distributed
 
 from onnxlate.errors import ConfigError, OnnxlateError, TrainingError
 
+from .meeting import meeting_place
 from .recipe import Recipe
 
 MISTAKE = 2
 """Exit status of a process that leaves the telling to another."""
 
-PATIENCE = timedelta(hours=2)
-"""How long the others wait while the leader trains a tokenizer or validates. Nobody
+PATIENCE = timedelta(hours=12)
+"""How long the others wait while the leader prepares a corpus or validates. Nobody
 waits for a process that has ended: its closed connection is noticed at once."""
 
 
@@ -30,6 +31,12 @@ class Worker:
     world: int
     """How many processes train together."""
     device: torch.device
+    waiting: distributed.ProcessGroup | None = None
+    """All of them, where the leader may keep the others waiting; what takes no time,
+    such as gradients, they exchange in another group, so that a lost machine is soon
+    noticed."""
+    lost_after: timedelta = timedelta()
+    """How long the leader waits for the others, and everyone in an exchange."""
 
     @property
     def leads(self) -> bool:
@@ -56,9 +63,10 @@ def joined(recipe: Recipe) -> Iterator[Worker]:
     if world == 1:
         yield Worker(rank=0, world=1, device=device)
         return
-    _meet(device)
+    lost_after = timedelta(seconds=recipe.train.lost_after)
+    waiting = _meet(device, lost_after)
     try:
-        yield Worker(rank=distributed.get_rank(), world=world, device=device)
+        yield Worker(distributed.get_rank(), world, device, waiting, lost_after)
     except BaseException as error:
         # Data parallelism lives on in the frames of an error. Were it the last to own
         # the connections, torch 2.13 would close them while it holds Python's lock,
@@ -99,6 +107,9 @@ def together(worker: Worker) -> Iterator[None]:
     failures: list[OnnxlateError | None] = [failure]
     if worker.world > 1:
         failures = [None] * worker.world
+        # The leader has more to do than the others, and so is the last to come.
+        patience = worker.lost_after if worker.leads else PATIENCE
+        distributed.monitored_barrier(worker.waiting, timeout=patience)
         distributed.all_gather_object(failures, failure)
     for each in failures:
         if each:
@@ -150,15 +161,25 @@ def find_device(wanted: str, setting: str) -> torch.device:
     return device
 
 
-def _meet(device: torch.device) -> None:
+def _meet(
+    device: torch.device, lost_after: timedelta
+) -> distributed.ProcessGroup | None:
+    """The group in which one may wait for another."""
     cuda = device.type == "cuda"
     try:
+        rank = int(os.environ["RANK"])
+        store = meeting_place(rank)
         distributed.init_process_group(
             "nccl" if cuda else "gloo",
-            timeout=PATIENCE,
+            store=store,
+            rank=rank if store else -1,
+            world_size=int(os.environ["WORLD_SIZE"]) if store else -1,
+            timeout=lost_after,
             device_id=device if cuda else None,
         )
-    except (ValueError, RuntimeError) as cause:
+        # Gloo also between GPUs, where NCCL would keep them busy with waiting.
+        return distributed.new_group(backend="gloo")
+    except (KeyError, ValueError, RuntimeError) as cause:
         raise ConfigError(
             f"WORLD_SIZE is {os.environ['WORLD_SIZE']}, but the other processes "
             f"cannot be met ({str(cause).splitlines()[0]}); start all with torchrun"

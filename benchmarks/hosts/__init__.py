@@ -1,0 +1,1 @@
+"""Training on two hosts, which are network namespaces of this machine."""
