@@ -30,8 +30,9 @@ Bools = npt.NDArray[np.bool_]
 LikeliestOf = Callable[[Floats], Ints]
 """(R, V) -> (R,) the token of each row."""
 
-Likeliest = Callable[[Floats, int], Ints]
-"""As candidates.likeliest: (R, V), C -> (R, C)."""
+Rank = Callable[[Doubles, Floats], Extensions]
+"""The best extensions of hypotheses so likely so far, by logits: (P, k), (R, V) ->
+(P, W); as beam.ranked of the likeliest tokens."""
 
 MIN_ROOM = 32
 """Target positions that there is room for at first; it doubles when it is short."""
@@ -76,14 +77,14 @@ class Searches:
         beam_size: int,
         eos_id: int,
         log_probs: LogProbs | None = None,
-        find: Likeliest = likeliest,
+        rank: Rank | None = None,
     ) -> None:
-        """`log_probs` normalises logits, and `find` finds the likeliest tokens, where
-        something is quicker than numpy."""
+        """`log_probs` normalises logits, and `rank` finds extensions where nobody has
+        rules, if something is quicker than numpy."""
         self._k = beam_size
         self._eos_id = eos_id
         self._log_probs_of = log_probs or NumpyLogProbs()
-        self._find = find
+        self._rank = rank or self._ranked
         self._ruled = RuledBeams(eos_id, self._log_probs_of)
         self._sentences: list[Sentence] = []
         self._state = np.zeros(
@@ -295,12 +296,8 @@ class Searches:
         return sentence.finish()
 
     def _step_beams(self, logits: Floats) -> Turn:
-        tokens = self._find(logits, 2 * self._k)
-        scores = self._log_probs_of.of(logits, tokens)
-        required = self._apply_rules(logits, tokens, scores) if self._num_ruled else {}
-        best = ranked(self._state["log_probs"], tokens, scores)
-        for place, candidates in required.items():
-            arranged(best, place, candidates)
+        ranked_by = self._ranked if self._num_ruled else self._rank
+        best = ranked_by(self._state["log_probs"], logits)
         ends = best.tokens == self._eos_id
         counted = (ends & (best.log_probs != -np.inf))[:, : self._k]
         for place, rank in np.argwhere(counted).tolist():
@@ -308,6 +305,16 @@ class Searches:
             self._state["num_ended"][place] += 1
         live = survivors(best, ends, self._k)
         return self._settle(live, self._finish_beams(live))
+
+    def _ranked(self, log_probs: Doubles, logits: Floats) -> Extensions:
+        """By numpy, and by the rules that there are."""
+        tokens = likeliest(logits, 2 * self._k)
+        scores = self._log_probs_of.of(logits, tokens)
+        required = self._apply_rules(logits, tokens, scores) if self._num_ruled else {}
+        best = ranked(log_probs, tokens, scores)
+        for place, candidates in required.items():
+            arranged(best, place, candidates)
+        return best
 
     def _apply_rules(
         self, logits: Floats, tokens: Ints, scores: Floats

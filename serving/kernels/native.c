@@ -207,12 +207,53 @@ int64_t onnxlate_ahead(const void *processor, const Op *ops, int64_t num_ops, co
     }
 }
 
-/* logits (rows, size) -> tokens (rows, width) */
-void onnxlate_likeliest(const void *processor, const float *logits, int64_t rows, int64_t size, int64_t width,
-                        int64_t *tokens)
+/* The best extensions of each sentence, best first, equals by row and then as they stand
+   among the row's likeliest: logits (places * k, size), log_probs (places, k) so far ->
+   tokens, totals and parents (places, kept). Of each row so many as `width` are looked
+   at; `row_tokens` has room for them. What is not a number counts as impossible. */
+void onnxlate_ranked(const void *processor, const float *logits, int64_t places, int64_t k, int64_t size,
+                     const double *log_probs, int64_t width, int64_t kept, int64_t *row_tokens, int64_t *tokens,
+                     double *totals, int64_t *parents)
 {
-    for (int64_t r = 0; r < rows; r++)
-        ((const Processor *)processor)->likeliest(logits + r * size, size, width, tokens + r * width);
+    const Processor *with = processor;
+    for (int64_t p = 0; p < places; p++, tokens += kept, totals += kept, parents += kept) {
+        int64_t count = 0;
+        for (int64_t parent = 0; parent < k; parent++) {
+            const float *row = logits + (p * k + parent) * size;
+            with->likeliest(row, size, width, row_tokens);
+            const float total = with->log_total(row, size, row[row_tokens[0]]);
+            for (int64_t i = 0; i < width; i++) {
+                double x = log_probs[p * k + parent] + (double)(row[row_tokens[i]] - total);
+                x = x == x ? x : -INFINITY;
+                if (count == kept && !(x > totals[kept - 1]))
+                    continue;
+                int64_t at = count < kept ? count++ : kept - 1;
+                for (; at && x > totals[at - 1]; at--) {
+                    tokens[at] = tokens[at - 1];
+                    totals[at] = totals[at - 1];
+                    parents[at] = parents[at - 1];
+                }
+                tokens[at] = row_tokens[i];
+                totals[at] = x;
+                parents[at] = parent;
+            }
+        }
+    }
+}
+
+/* Rows of a block, (entries, rows, heads, room, row_bytes / room), from one place to
+   another, one after the other; `lengths` positions of each. */
+void onnxlate_copy(char *block, int64_t entries, int64_t entry_bytes, int64_t heads, int64_t head_bytes,
+                   int64_t position_bytes, int64_t count, const int64_t *from, const int64_t *to,
+                   const int64_t *lengths)
+{
+    for (int64_t i = 0; i < count; i++)
+        for (int64_t entry = 0; entry < entries; entry++)
+            for (int64_t head = 0; head < heads; head++) {
+                char *rows = block + entry * entry_bytes + head * head_bytes;
+                memcpy(rows + to[i] * heads * head_bytes, rows + from[i] * heads * head_bytes,
+                       lengths[i] * position_bytes);
+            }
 }
 
 /* logits (rows, size), tokens (rows, width), a row's likeliest first -> (rows, width) */

@@ -13,10 +13,10 @@ import numpy.typing as npt
 
 from onnxlate.bundle import ModelInfo
 
-Cache = npt.NDArray[np.float32] | npt.NDArray[np.float16]
+from .native.library import Copy
+from .native.programs import Programs
 
-Copy = tuple[int, int]
-"""From which row, to which."""
+Cache = npt.NDArray[np.float32] | npt.NDArray[np.float16]
 
 
 class Block(Protocol):
@@ -70,8 +70,11 @@ class HostBlock:
 
     device = "cpu"
 
-    def __init__(self, model: ModelInfo, dtype: npt.DTypeLike) -> None:
+    def __init__(
+        self, model: ModelInfo, dtype: npt.DTypeLike, native: Programs | None = None
+    ) -> None:
         self._model = model
+        self._native = native
         # Zeroed by the system page by page when first touched: rows that are never
         # used cost nothing.
         self._memory: Cache = np.zeros(0, dtype)
@@ -109,6 +112,9 @@ class HostBlock:
     def copy(
         self, copies: Sequence[Copy], num_rows: int, lengths: Sequence[int]
     ) -> None:
+        if self._native:
+            self._native.library.copy(self.array, copies, lengths)
+            return
         for (source, destination), length in zip(copies, lengths, strict=True):
             kept = self.array[:, source, :, :length]
             self.array[:, destination, :, :length] = kept
@@ -122,11 +128,14 @@ class HostBlock:
 
 
 class HostStorage:
-    def __init__(self, model: ModelInfo, dtype: npt.DTypeLike) -> None:
+    def __init__(
+        self, model: ModelInfo, dtype: npt.DTypeLike, native: Programs | None = None
+    ) -> None:
         self._model = model
         self._dtype = dtype
+        self._native = native
 
     def zeros(self, num_rows: int, length: int) -> HostBlock:
-        block = HostBlock(self._model, self._dtype)
+        block = HostBlock(self._model, self._dtype, self._native)
         block.lay_out(num_rows, length)
         return block

@@ -16,7 +16,7 @@ import onnxruntime as ort
 from onnxlate.bundle import ModelInfo
 from onnxlate.errors import BundleError
 
-from .block import Copy
+from .native.library import Copy
 
 WORD = 4  # bytes
 

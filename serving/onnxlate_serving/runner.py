@@ -7,7 +7,7 @@ it runs in one engine's thread; session.run leaves the interpreter to the others
 import numpy as np
 
 from onnxlate.bundle import Bundle
-from onnxlate.candidates import LogProbs, likeliest
+from onnxlate.candidates import LogProbs
 from onnxlate.search import Searches
 
 from .bell import Bell
@@ -48,7 +48,7 @@ class OnnxRunner:
         self._bell = bell
         self._binder = CacheBinder(manifest.model, caches)
         self._storage = storage or (
-            HostStorage(manifest.model, caches)
+            HostStorage(manifest.model, caches, sessions.native)
             if sessions.device == "cpu"
             else DeviceStorage(manifest.model, caches, RowGraphs(sessions.device))
         )
@@ -63,7 +63,7 @@ class OnnxRunner:
             if self._native
             else (OrtLogProbs(max_rows, manifest.model.target_vocabulary))
         )
-        self._find = self._native.library.likeliest if self._native else likeliest
+        self._rank = self._native.library.ranked if self._native else None
         self._screen = (
             Screen(sessions.generator, max_rows, sessions.generator_bias)
             if sessions.generator is not None and not self._native
@@ -116,7 +116,7 @@ class OnnxRunner:
                 beam_size,
                 source_copies=1 if self._shares_sources else beam_size,
             )
-            searches = Searches(beam_size, self._ids.eos, self._log_probs, self._find)
+            searches = Searches(beam_size, self._ids.eos, self._log_probs, self._rank)
             decoder = self._decoder(greedy=beam_size == 1)
             self._groups[beam_size] = Group(searches, state, decoder)
         return self._groups[beam_size]

@@ -11,6 +11,7 @@ import onnx
 import pytest
 from onnx import helper
 
+from onnxlate.beam import ranked
 from onnxlate.bundle import Bundle, ModelInfo
 from onnxlate.candidates import NumpyLogProbs, likeliest
 from onnxlate.errors import ConfigError
@@ -376,26 +377,45 @@ def drawn_logits() -> Iterator[np.ndarray[tuple[int, int], np.dtype[np.float32]]
     yield np.zeros((2, 70), np.float32)
 
 
-def test_the_likeliest_tokens_are_numpys(library: Library) -> None:
-    for logits in drawn_logits():
-        for width in (1, 4, 10):
-            expected = likeliest(logits, width)
-            tokens = library.likeliest(logits, width)
-            np.testing.assert_array_equal(tokens, expected)
-            np.testing.assert_allclose(
-                library.of(logits, tokens),
-                NumpyLogProbs().of(logits, tokens),
-                atol=2e-6,
-            )
+@pytest.mark.parametrize("beam", [1, 2, 5])
+def test_the_best_extensions_are_numpys(library: Library, beam: int) -> None:
+    draw = np.random.default_rng(6)
+    for drawn in drawn_logits():
+        logits = np.repeat(drawn, beam, axis=0)
+        logits += np.round(draw.standard_normal(logits.shape, np.float32))
+        log_probs = draw.standard_normal((len(drawn), beam)).cumsum(axis=1)
+        log_probs[:, 1:][log_probs[:, 1:] > 1] = -np.inf
+        tokens = likeliest(logits, 2 * beam)
+        scores = NumpyLogProbs().of(logits, tokens)
+        expected = ranked(log_probs, tokens, library.of(logits, tokens))
+
+        found = library.ranked(log_probs, logits)
+
+        np.testing.assert_allclose(library.of(logits, tokens), scores, atol=4e-6)
+        np.testing.assert_array_equal(found.log_probs, expected.log_probs)
+        np.testing.assert_array_equal(found.tokens, expected.tokens)
+        np.testing.assert_array_equal(found.parents, expected.parents)
 
 
-def test_what_is_no_number_comes_last(library: Library) -> None:
+def test_what_is_no_number_is_no_extension(library: Library) -> None:
     logits = np.array([[np.nan, 1, np.nan, 3, 2], [np.nan] * 5], np.float32)
 
-    tokens = library.likeliest(logits, 4)
+    found = library.ranked(np.zeros((2, 1)), logits)
 
-    assert tokens[0].tolist()[:3] == [3, 4, 1]
-    assert sorted(set(tokens[1].tolist())) == tokens[1].tolist()
+    assert found.tokens[0].tolist() == [3, 4]
+    assert found.log_probs[1].tolist() == [-np.inf, -np.inf]
+
+
+def test_rows_are_copied_one_after_the_other(library: Library) -> None:
+    block = np.arange(2 * 4 * 3 * 6 * 2, dtype=np.float32).reshape(2, 4, 3, 6, 2)
+    expected = block.copy()
+    copies, lengths = [(0, 2), (2, 3), (1, 0)], [4, 6, 0]
+    for (source, target), length in zip(copies, lengths, strict=True):
+        expected[:, target, :, :length] = expected[:, source, :, :length]
+
+    library.copy(block, copies, lengths)
+
+    np.testing.assert_array_equal(block, expected)
 
 
 def test_a_graph_with_an_unknown_step_is_left_to_onnxruntime(

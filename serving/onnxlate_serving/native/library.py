@@ -6,7 +6,7 @@ import importlib.util
 import logging
 import os
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from ctypes import (
     POINTER,
     Structure,
@@ -24,10 +24,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from onnxlate.beam import Doubles, Extensions
 from onnxlate.errors import ConfigError
 from onnxlate.search import Floats, Ints
 
 log = logging.getLogger(__name__)
+
+Copy = tuple[int, int]
+"""From which row, to which."""
 
 PROCESSOR = "ONNXLATE_PROCESSOR"
 """Environment variable: "vnni", "avx512", "avx2" or "plain", to see what others see;
@@ -174,11 +178,16 @@ class Library:
         self._team.argtypes, self._team.restype = [c_int64], c_void_p
         self._disband = loaded.onnxlate_disband
         self._disband.argtypes, self._disband.restype = [c_void_p], None
-        self._likeliest = loaded.onnxlate_likeliest
-        self._likeliest.argtypes = [
-            *(c_void_p, c_void_p),
-            *(c_int64, c_int64, c_int64),
-            c_void_p,
+        self._ranked = loaded.onnxlate_ranked
+        self._ranked.argtypes = [
+            *(c_void_p, c_void_p, c_int64, c_int64, c_int64),
+            *(c_void_p, c_int64, c_int64),
+            *(c_void_p, c_void_p, c_void_p, c_void_p),
+        ]
+        self._copy = loaded.onnxlate_copy
+        self._copy.argtypes = [
+            *(c_void_p, c_int64, c_int64, c_int64, c_int64, c_int64),
+            *(c_int64, c_void_p, c_void_p, c_void_p),
         ]
         self._log_probs = loaded.onnxlate_log_probs
         self._log_probs.argtypes = [
@@ -191,7 +200,7 @@ class Library:
         for each in (self._pack_floats, self._pack_bytes):
             each.argtypes = [c_void_p, c_int64, c_int64, c_void_p]
         self._run.restype = c_int
-        for each in (self._choose, self._likeliest, self._log_probs):
+        for each in (self._choose, self._ranked, self._log_probs, self._copy):
             each.restype = None
 
     def run(
@@ -237,15 +246,35 @@ class Library:
         address = self._team(helpers) if helpers else None
         return Team(address, self._disband) if address else None
 
-    def likeliest(self, logits: Floats, width: int) -> Ints:
-        """As onnxlate.candidates.likeliest: (R, V) -> (R, C)."""
-        rows, size = logits.shape
-        tokens = np.empty((rows, min(width, size)), np.int64)
-        self._likeliest(
-            *(self._processor, logits.ctypes.data, rows, size),
-            *(tokens.shape[1], tokens.ctypes.data),
+    def ranked(self, log_probs: Doubles, logits: Floats) -> Extensions:
+        """As beam.ranked of the likeliest tokens: (P, k), (R, V) -> (P, W)."""
+        places, k = log_probs.shape
+        width = min(2 * k, logits.shape[1])
+        so_far = np.ascontiguousarray(log_probs)
+        shape = places, min(2 * k, k * width)
+        row_tokens = np.empty(width, np.int64)
+        best = Extensions(
+            np.empty(shape, np.int64), np.empty(shape), np.empty(shape, np.int64)
         )
-        return tokens
+        self._ranked(
+            *(self._processor, logits.ctypes.data, places, k, logits.shape[1]),
+            *(so_far.ctypes.data, width, shape[1]),
+            *(row_tokens.ctypes.data, best.tokens.ctypes.data),
+            *(best.log_probs.ctypes.data, best.parents.ctypes.data),
+        )
+        return best
+
+    def copy(
+        self, block: npt.NDArray[Any], copies: Sequence[Copy], lengths: Sequence[int]
+    ) -> None:
+        """Rows of a block (K, R, H, L, E), one after the other, so many positions."""
+        moved, written = np.array(copies), np.array(lengths)
+        sources, targets = (np.ascontiguousarray(each) for each in moved.T)
+        self._copy(
+            *(block.ctypes.data, len(block), block.strides[0]),
+            *(block.shape[2], block.strides[2], block.strides[3], len(copies)),
+            *(sources.ctypes.data, targets.ctypes.data, written.ctypes.data),
+        )
 
     def of(self, logits: Floats, tokens: Ints) -> Floats:
         """Log-probabilities, as onnxlate.candidates.LogProbs: (R, V), (R, C) ->
