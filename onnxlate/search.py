@@ -186,10 +186,17 @@ class Searches:
     def steps_ahead(self) -> int:
         """Steps of greedy search that need nothing but each row's likeliest token, if
         no sentence ends before; 0 where somebody wants more than that."""
-        held = self._num_patient or self._num_begun
-        if self.needs_scores or held or not self._sentences:
+        if self.needs_scores or not self._sentences or self._held():
             return 0
         return int((self._state["max_length"] - self._state["length"]).min())
+
+    def _held(self) -> bool:
+        """Whether somebody may not end yet, or is still being given what to say."""
+        state, longer = self._state, self._state["length"] + 1
+        return bool(
+            (self._num_patient and (longer < state["min_length"]).any())
+            or (self._num_begun and (longer <= state["begin_length"]).any())
+        )
 
     def take(self, tokens: Ints) -> Turn:
         """As many steps of `advance`, of which only the last may end a sentence:

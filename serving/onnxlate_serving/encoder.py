@@ -88,6 +88,8 @@ class NativeReader:
 
     def read(self, sources: Sequence[Sequence[int]], cross: Block) -> None:
         lengths = np.array([len(each) for each in sources])
+        if lengths.max() > cross.length:
+            raise ValueError(f"{lengths.max()} tokens, and room for {cross.length}")
         ids = np.concatenate([np.asarray(each, np.int64) for each in sources])
         batch = self._memory.batch
         batch.rows, batch.sentences = len(ids), len(sources)

@@ -67,7 +67,8 @@ class Sessions:
             self.encoder, self.decoder  # noqa: B018 - opened now, or refused
         else:
             # Helpers are there for few rows only, so that they are in nobody's way.
-            self.workers = config.workers or available_cpus()
+            if not config.threads:
+                self.workers = config.workers or available_cpus()
             self.threads = config.threads or (
                 1 if width < WIDE else min(2, available_cpus())
             )

@@ -1,15 +1,17 @@
 """Our own code against onnxruntime, on the graphs that the exporter writes."""
 
 import random
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib.machinery import ModuleSpec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
-from onnx import helper
+from onnx import helper, numpy_helper
 
 from onnxlate.beam import ranked
 from onnxlate.bundle import Bundle, ModelInfo
@@ -25,6 +27,7 @@ from onnxlate_serving.decoder import NativeDecoder
 from onnxlate_serving.decoder_state import DecoderState
 from onnxlate_serving.encoder import NativeReader
 from onnxlate_serving.native import library as compiled
+from onnxlate_serving.native.checks import Part
 from onnxlate_serving.native.library import Batch, Library, Team
 from onnxlate_serving.native.program import Memory, Program
 from onnxlate_serving.native.programs import Programs
@@ -39,6 +42,8 @@ from .tables import Arrays, run
 
 if compiled.library() is None:
     pytest.skip("nothing was compiled: no compiler?", allow_module_level=True)
+
+Tamper = Callable[[onnx.GraphProto], None]
 
 CPU = RuntimeConfig(device="cpu", workers=1, threads=1)
 SOURCE_ROOM, TARGET_ROOM = 24, 40
@@ -165,7 +170,7 @@ def by_onnxruntime(bundle: Bundle, graph: str, given: Arrays) -> Arrays:
 
 
 def program(library: Library, bundle: Bundle) -> Program:
-    made = Program.of(library, bundle.decoder, bundle.manifest.model)
+    made = Program.of(library, bundle, "decoder")
     assert made
     return made
 
@@ -253,7 +258,7 @@ def test_sources_are_read_as_onnxruntime_reads_them(
     seen = np.arange(SOURCE_ROOM) < np.array([[len(each)] for each in sources])
     given = {"source_ids": padded, "source_visible": seen}
     expected = by_onnxruntime(bundle, "encoder", given)
-    encoder = Program.of(library, bundle.encoder, model)
+    encoder = Program.of(library, bundle, "encoder")
     assert encoder
 
     def read(given: list[list[int]]) -> HostBlock:
@@ -418,26 +423,118 @@ def test_rows_are_copied_one_after_the_other(library: Library) -> None:
     np.testing.assert_array_equal(block, expected)
 
 
-def test_a_graph_with_an_unknown_step_is_left_to_onnxruntime(
-    bundles: dict[str, Bundle], tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    model = bundles["small int8"].manifest.model
-    graph = onnx.load(bundles["small int8"].decoder)
-    last = graph.graph.node[-1]
-    assert list(last.output) == ["logits"]
-    graph.graph.node.insert(
-        len(graph.graph.node) - 1, helper.make_node("Tanh", [last.input[0]], ["tame"])
+def tampered(bundle: Bundle, part: Part, folder: Path, change: Tamper) -> Bundle:
+    """A copy, one of its graphs changed; what the manifest says of it is not."""
+    path = shutil.copytree(bundle.path, folder / "bundle") / f"{part}.onnx"
+    model = onnx.load(path, load_external_data=False)
+    change(model.graph)
+    path.write_bytes(model.SerializeToString())
+    return Bundle(path.parent, bundle.manifest)
+
+
+def first(graph: onnx.GraphProto, kind: str) -> onnx.NodeProto:
+    return next(each for each in graph.node if each.op_type == kind)
+
+
+def add(graph: onnx.GraphProto, kind: str, *names: str, **said: Any) -> None:
+    """A node at the end: inputs, and one output."""
+    graph.node.append(helper.make_node(kind, names[:-1], names[-1:], **said))
+
+
+def constant(graph: onnx.GraphProto, *shape: int) -> str:
+    name = f"zeros{len(graph.initializer)}"
+    zeros = np.zeros(shape, np.float32)
+    graph.initializer.append(numpy_helper.from_array(zeros, name))
+    return name
+
+
+def tame(graph: onnx.GraphProto) -> None:
+    add(graph, "Tanh", graph.node[-1].input[0], "tame")
+
+
+def say_something(graph: onnx.GraphProto) -> None:
+    normed = first(graph, "LayerNormalization").output[0]
+    add(graph, "Gemm", normed, constant(graph, VOCABULARY, 16), "logits", transB=1)
+
+
+def keep(graph: onnx.GraphProto) -> None:
+    normed = first(graph, "LayerNormalization").output[0]
+    add(graph, "Transpose", normed, "cross_keys_0", perm=[0, 2, 1, 3])
+
+
+def look_around(graph: onnx.GraphProto) -> None:
+    mask = first(graph, "MultiHeadAttention").input[4]
+    thirds, place = ["one", "two", "three"], first(graph, "GroupQueryAttention")
+    graph.node.append(
+        helper.make_node("Split", place.input[:1], thirds, axis=1, num_outputs=3)
     )
-    last.input[0] = "tame"
-    path = tmp_path / "decoder.onnx"
-    onnx.save(graph, path)
-    known = compiled.library()
+    said = {"num_heads": SMALL.heads, "domain": "com.microsoft"}
+    add(graph, "MultiHeadAttention", *thirds, "", mask, "around", **said)
+
+
+def add_bytes(graph: onnx.GraphProto) -> None:
+    place = first(graph, "QuantizeLinear")
+    add(graph, "Add", place.input[0], place.output[0], "sum")
+
+
+def be_empty(graph: onnx.GraphProto) -> None:
+    del graph.node[:]
+
+
+def be_of_no_width(graph: onnx.GraphProto) -> None:
+    normed = first(graph, "LayerNormalization").output[0]
+    add(graph, "Gemm", normed, constant(graph, 0, 16), "nothing", transB=1)
+    add(graph, "Gemm", "nothing", constant(graph, 16, 0), "something", transB=1)
+
+
+def turn_otherwise(graph: onnx.GraphProto) -> None:
+    place = next(each for each in graph.node if each.output[0] == "cross_keys_0")
+    place.attribute[0].ints[:] = [0, 1, 2, 3]
+
+
+def weigh_more(graph: onnx.GraphProto) -> None:
+    heavy = next(each for each in graph.initializer if each.name.endswith("out.int8"))
+    whole = numpy_helper.to_array(heavy).copy()
+    whole[0, 0] = 127
+    heavy.CopyFrom(numpy_helper.from_array(whole, heavy.name))
+
+
+def be_called_same(graph: onnx.GraphProto) -> None:
+    add(graph, "Same", graph.node[-1].input[0], "same")
+
+
+def divide_rows(graph: onnx.GraphProto) -> None:
+    place = first(graph, "Reshape")
+    wanted = next(each for each in graph.initializer if each.name == place.input[1])
+    halves = numpy_helper.from_array(np.array([-1, 1, 24]), wanted.name)
+    wanted.CopyFrom(halves)
+
+
+@pytest.mark.parametrize(
+    ("part", "change"),
+    [
+        *(("decoder", tame), ("encoder", say_something), ("decoder", keep)),
+        *(("decoder", look_around), ("decoder", add_bytes), ("decoder", be_empty)),
+        *(("encoder", be_empty), ("decoder", be_of_no_width)),
+        *(("encoder", turn_otherwise), ("decoder", weigh_more)),
+        *(("decoder", be_called_same), ("decoder", divide_rows)),
+    ],
+)
+def test_a_graph_that_is_none_of_ours_is_left_to_onnxruntime(
+    bundles: dict[str, Bundle],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    part: Part,
+    change: Tamper,
+) -> None:
+    bundle, known = bundles["small int8"], compiled.library()
     assert known
+    assert Program.of(known, bundle, part)
 
     with caplog.at_level("INFO", "onnxlate_serving"):
-        assert Program.of(known, path, model) is None
+        assert Program.of(known, tampered(bundle, part, tmp_path, change), part) is None
 
-    assert "an operator Tanh" in caplog.text
+    assert f"{part}.onnx is left to onnxruntime" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -447,6 +544,7 @@ def test_a_graph_with_an_unknown_step_is_left_to_onnxruntime(
         {"head_width": 4},
         {"target_vocabulary": VOCABULARY - 1},
         {"decoder_layers": 1},
+        {"decoder_layers": 3},
         {"width": 32, "head_width": 16},
     ],
 )
@@ -456,12 +554,33 @@ def test_a_model_that_is_not_what_it_is_said_to_be_is_left_to_onnxruntime(
 ) -> None:
     bundle, known = bundles[f"small {precision}"], compiled.library()
     assert known
-    model = bundle.manifest.model
-    assert Program.of(known, bundle.decoder, model)
+    model = bundle.manifest.model.model_copy(update=change)
+    manifest = bundle.manifest.model_copy(update={"model": model})
 
-    said = model.model_copy(update=change)
+    assert Program.of(known, Bundle(bundle.path, manifest), "decoder") is None
 
-    assert Program.of(known, bundle.decoder, said) is None
+
+@pytest.mark.parametrize(
+    ("tensor", "change"),
+    [
+        ("target_ids", {"name": "ids"}),
+        ("past_keys_0", {"dtype": "float16"}),
+        ("cross_keys_0", {"axes": ("rows", 2, "source", 8)}),
+    ],
+)
+def test_inputs_that_are_not_as_programs_have_them_are_left_to_onnxruntime(
+    bundles: dict[str, Bundle], tensor: str, change: dict[str, Any]
+) -> None:
+    bundle, known = bundles["small int8"], compiled.library()
+    assert known
+    inputs = tuple(
+        each.model_copy(update=change if each.name == tensor else {})
+        for each in bundle.manifest.decoder.inputs
+    )
+    decoder = bundle.manifest.decoder.model_copy(update={"inputs": inputs})
+    manifest = bundle.manifest.model_copy(update={"decoder": decoder})
+
+    assert Program.of(known, Bundle(bundle.path, manifest), "decoder") is None
 
 
 @pytest.mark.parametrize(("ids", "length"), [([VOCABULARY], 1), ([-1], 1), ([5], 4096)])
@@ -502,14 +621,23 @@ def test_a_processor_that_this_one_is_not_is_refused(
         Sessions(bundles["small int8"], CPU)
 
 
+@pytest.mark.parametrize("kind", ["broken", "of another layout"])
 def test_a_library_that_cannot_be_loaded_is_done_without(
     bundles: dict[str, Bundle],
     anew: pytest.MonkeyPatch,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
+    kind: str,
 ) -> None:
     broken = tmp_path / "_native.so"
-    broken.write_bytes(b"no library")
+    known = compiled.library()
+    assert known
+    whole = known.path.read_bytes()
+    name = f"onnxlate_layout_{compiled.LAYOUT}".encode()
+    assert name in whole
+    older = whole.replace(name, name[:-1] + b"0")
+    broken.write_bytes(b"no library" if kind == "broken" else older)
+    compiled.library.cache_clear()
     spec = ModuleSpec("_native", None, origin=str(broken))
     anew.setattr("importlib.util.find_spec", lambda _: spec)
 

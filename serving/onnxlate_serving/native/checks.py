@@ -4,13 +4,15 @@ Compiled code looks nowhere but where it is told to; so what a bundle says of it
 to be true before it is told.
 """
 
+from typing import Literal
+
 import numpy as np
 
 from onnxlate.bundle import ModelInfo
 
 from .graph import Array
 from .library import Kind
-from .steps import DECODED, LOGITS, Step, Unknown
+from .steps import DECODED, ERROR, LOGITS, NUM_OUTSIDE, Numbers, Step, Unknown
 
 LOOKUPS = (Kind.LOOKUP, Kind.LOOKUP_INT8)
 PRODUCTS = (Kind.PRODUCT, Kind.PRODUCT_INT8, Kind.PRODUCT_BYTES)
@@ -21,16 +23,46 @@ CACHED = (Kind.LOOK_BACK, Kind.LOOK_ACROSS, Kind.KEEP)
 BYTE_INPUTS = (Kind.PRODUCT_INT8, Kind.PRODUCT_BYTES)
 
 
-def check(steps: list[Step], model: ModelInfo) -> None:
-    """Raises Unknown for a step that would read or write beside its arrays."""
+Part = Literal["encoder", "decoder"]
+
+ELSEWHERE = {
+    "encoder": (Kind.LOOK_BACK, Kind.LOOK_ACROSS, Kind.REACH, Kind.LENGTH, Kind.COPY),
+    "decoder": (Kind.LOOK_AROUND, Kind.KEEP),
+}
+"""Kinds that read or write what a part has not."""
+
+
+def check(steps: list[Step], model: ModelInfo, part: Part, screened: bool) -> None:
+    """Raises Unknown for a step that would read or write beside its arrays, and for
+    steps that do not make all that is expected of a part; `screened` is a decoder
+    whose scores may be rough."""
     for step in steps:
-        if not _is_sound(step, model):
+        if step.kind in ELSEWHERE[part] or not _is_sound(step, model):
             raise Unknown(f"a step {step.kind.name} does not fit the model")
+    layers = range(0, 2 * model.decoder_layers, 2)
+    if part == "encoder":
+        if any(each.to.slot < NUM_OUTSIDE for each in steps):
+            raise Unknown("an encoder says something")
+        _require(steps, Kind.KEEP, range(2 * model.decoder_layers))
+        return
+    _require(steps, Kind.LOOK_BACK, layers)
+    _require(steps, Kind.LOOK_ACROSS, layers)
+    wanted = (LOGITS, ERROR, DECODED) if screened else (LOGITS,)
+    for kind in ("exact", "rough"):
+        made = [each.to.slot for each in steps if each.only in ("", kind)]
+        if sorted(each for each in made if each in wanted) != list(wanted):
+            raise Unknown(f"{kind} scores are not made, or more than once")
+
+
+def _require(steps: list[Step], kind: Kind, entries: range) -> None:
+    found = sorted(each.entry for each in steps if each.kind is kind)
+    if found != list(entries):
+        raise Unknown(f"there are other steps {kind.name} than layers")
 
 
 def _is_sound(step: Step, model: ModelInfo) -> bool:
     width, to, source = model.width, step.to.width, step.source
-    if model.heads * model.head_width != width:
+    if model.heads * model.head_width != width or min(to, width) < 1:
         return False
     if step.to.slot == LOGITS and to != model.target_vocabulary:
         return False
@@ -72,6 +104,7 @@ def _fits_product(step: Step, width: int) -> bool:
     return (
         bias
         and _is(step.weight, np.int8, outputs, width)
+        and _is_narrow(step.weight)
         and _is(step.scales, np.float32, outputs)
         and _is(step.offsets, np.int32, outputs)
     )
@@ -80,14 +113,23 @@ def _fits_product(step: Step, width: int) -> bool:
 def _fits_each(step: Step, width: int) -> bool:
     """Steps that go number by number, or along a row."""
     if step.kind in (Kind.ADD, Kind.MULTIPLY):
-        return step.other is not None and step.other.width == width
+        return _is_like(step.other, width, "float32")
     if step.kind is Kind.SCALE:
         return _is(step.weight, np.float32, width)
     if step.kind is Kind.NORM:
         return _is(step.weight, np.float32, width) and _is(step.bias, np.float32, width)
     if step.kind is Kind.REACH:
-        return step.other is not None and step.other.width == width
+        return _is_like(step.other, width, "uint8")
     return True
+
+
+def _is_like(numbers: Numbers | None, width: int, dtype: str) -> bool:
+    return numbers is not None and (numbers.width, numbers.dtype) == (width, dtype)
+
+
+def _is_narrow(weight: Array | None) -> bool:
+    """Where two products must fit 16 bits together, weights have no more than seven."""
+    return weight is not None and not (np.abs(weight.astype(np.int16)) > 64).any()
 
 
 def _is(array: Array | None, dtype: type[np.generic], *shape: int) -> bool:

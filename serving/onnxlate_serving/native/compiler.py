@@ -185,9 +185,9 @@ class Compiler(Lookups):
         self._expect(mask, "source_visible")
         if bias or node.attributes.get("num_heads") != self.heads:
             raise Unknown("attention with other heads")
-        source = self._numbers(query)
         if keys.startswith("cross_keys_"):
-            if values != keys.replace("keys", "values") or source.part >= 0:
+            source = self._numbers(query)
+            if values != keys.replace("keys", "values"):
                 raise Unknown("attention of another kind")
             self._add_step(
                 *(node, Kind.LOOK_ACROSS, source.width),
@@ -195,13 +195,14 @@ class Compiler(Lookups):
                 entry=2 * int(keys.rpartition("_")[2]),
             )
             return
-        parts = [self._numbers(each) for each in (query, keys, values)]
-        if [each.part for each in parts] != [0, 1, 2]:
+        thirds = [self._values.get(each) for each in (query, keys, values)]
+        whole = thirds[0]
+        if not isinstance(whole, Numbers) or thirds != [
+            replace(whole, part=part) for part in range(3)
+        ]:
             raise Unknown("attention of another kind")
-        whole = replace(source, part=-1)
-        if any(each.slot != whole.slot for each in parts):
-            raise Unknown("attention of another kind")
-        self._add_step(node, Kind.LOOK_AROUND, source.width // 3, source=whole)
+        source = replace(whole, part=-1)
+        self._add_step(node, Kind.LOOK_AROUND, source.width // 3, source=source)
 
 
 def _offsets(weight: Array, zero: float) -> Array:

@@ -8,21 +8,36 @@ from .graph import Array, Graph, Node
 from .library import Kind
 from .steps import LOGITS, NUM_OUTSIDE, Known, Numbers, Step, Unknown, Value
 
-ATTRIBUTES = {
-    "Cast": {"to"},
-    "Concat": {"axis"},
-    "Gather": {"axis"},
-    "Gemm": {"transB"},
-    "GroupQueryAttention": {"num_heads", "kv_num_heads"},
-    "If": {"then_branch", "else_branch"},
-    "LayerNormalization": {"axis", "epsilon"},
-    "MultiHeadAttention": {"num_heads", "mask_filter_value"},
-    "ReduceSum": {"keepdims"},
-    "Shape": {"start", "end"},
-    "Split": {"axis", "num_outputs"},
-    "Transpose": {"perm"},
+ANYTHING = None
+
+OPERATORS: dict[str, dict[str, set[object] | None]] = {
+    **{each: {} for each in ("Add", "Gelu", "Identity", "Max", "Mul", "Relu")},
+    **{each: {} for each in ("QuantizeLinear", "Reshape", "Sigmoid", "Slice", "Sub")},
+    "Unsqueeze": {},
+    "Cast": {"to": {1, 6}},
+    "Concat": {"axis": {0}},
+    "Gather": {"axis": {0}},
+    "Gemm": {"transB": {0, 1}},
+    "If": {"then_branch": ANYTHING, "else_branch": ANYTHING},
+    "LayerNormalization": {"axis": {-1}, "epsilon": ANYTHING},
+    "ReduceSum": {"keepdims": {0}},
+    "Shape": {"start": {0, 1}, "end": {1, 2}},
+    "Split": {"axis": {1}, "num_outputs": {3}},
+    "Transpose": {"perm": {(1, 0), (0, 2, 1, 3)}},
 }
-"""What a node may say of itself; anything else would change what it does."""
+"""What is known of the standard's, and what a node may say of itself; anything else
+would change what it does."""
+
+CONTRIB: dict[str, dict[str, set[object] | None]] = {
+    "GroupQueryAttention": {"num_heads": ANYTHING, "kv_num_heads": ANYTHING},
+    "MatMulIntegerToFloat": {},
+    "MultiHeadAttention": {"num_heads": ANYTHING, "mask_filter_value": ANYTHING},
+    "QGemm": {},
+}
+"""The same of onnxruntime's own."""
+
+KNOWN = {"": OPERATORS, "com.microsoft": CONTRIB}
+"""By domain."""
 
 
 @dataclass
@@ -38,13 +53,14 @@ class Follower:
     def compile(self) -> list[Step]:
         """Raises Unknown."""
         for node in self.graph.nodes:
-            handle: Callable[[Node], None] | None = getattr(
-                self, f"_{node.kind.lower()}", None
-            )
-            if handle is None:
+            said = KNOWN.get(node.domain, {}).get(node.kind)
+            if said is None:
                 raise Unknown(f"there is an operator {node.kind}")
-            if strange := set(node.attributes) - ATTRIBUTES.get(node.kind, frozenset()):
-                raise Unknown(f"{node.kind} has {', '.join(sorted(strange))}")
+            for name, value in node.attributes.items():
+                allowed = said.get(name, set())
+                if allowed is not ANYTHING and value not in allowed:
+                    raise Unknown(f"{node.kind} has another {name}")
+            handle: Callable[[Node], None] = getattr(self, f"_{node.kind.lower()}")
             handle(node)
         return self.steps
 
@@ -52,7 +68,7 @@ class Follower:
 
     def _numbers(self, name: str) -> Numbers:
         value = self._values.get(name)
-        if not isinstance(value, Numbers):
+        if not isinstance(value, Numbers) or value.part >= 0:
             raise Unknown(f"{name!r} is not made of numbers")
         return value
 

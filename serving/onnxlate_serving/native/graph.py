@@ -35,6 +35,7 @@ class Node:
     """Names; empty where one is left out."""
     outputs: tuple[str, ...]
     attributes: "Mapping[str, int | float | tuple[int, ...] | Graph]"
+    domain: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,9 @@ class Graph:
     nodes: list[Node] = field(default_factory=list)
     weights: dict[str, Array] = field(default_factory=dict)
     """Constants by name, as they lie in the file."""
+    inputs: set[str] = field(default_factory=set)
+    """Names, those that may be left out among them."""
+    outputs: set[str] = field(default_factory=set)
 
 
 class GraphFile:
@@ -78,10 +82,13 @@ class GraphFile:
             elif number == 5:
                 name, array = self._tensor(value)
                 graph.weights[name] = array
+            elif number in (11, 12):
+                named = graph.inputs if number == 11 else graph.outputs
+                named.add(dict(_entry(value))[1])
         return graph
 
     def _node(self, data: memoryview) -> Node:
-        kind, inputs, outputs, attributes = "", [], [], {}
+        kind, domain, inputs, outputs, attributes = "", "", [], [], {}
         for number, value in fields(data):
             if isinstance(value, int):
                 continue
@@ -95,7 +102,9 @@ class GraphFile:
                 case 5:
                     name, content = self._attribute(value)
                     attributes[name] = content
-        return Node(kind, tuple(inputs), tuple(outputs), attributes)
+                case 7:
+                    domain = _text(value)
+        return Node(kind, tuple(inputs), tuple(outputs), attributes, domain)
 
     def _attribute(
         self, data: memoryview
@@ -145,6 +154,7 @@ class GraphFile:
 
 
 def _entry(data: memoryview) -> list[tuple[int, str]]:
+    """Fields that are texts, or look like some."""
     return [
         (number, _text(value))
         for number, value in fields(data)

@@ -38,6 +38,9 @@ PROCESSOR = "ONNXLATE_PROCESSOR"
 "none" is to leave all to onnxruntime. By default the best that this processor can."""
 
 
+LAYOUT = 1
+"""Raised, here and in native.c, whenever what is handed over changes."""
+
 MISSING = "the model has no such token, or no such position"
 
 
@@ -143,16 +146,22 @@ class Team:
     def __init__(self, address: int, disband: Callable[[int], None]) -> None:
         self.address = address
         self._end = weakref.finalize(self, disband, address)
+        # At exit an engine that hangs may still be using them.
+        self._end.atexit = False
 
 
 class Library:
     """Its functions, for one kind of processor."""
 
     def __init__(self, path: Path, processor: str | None) -> None:
-        """Raises OSError if it cannot be loaded, LookupError for a processor that
-        this one is not."""
+        """Raises OSError if it cannot be loaded or was compiled from other sources,
+        LookupError for a processor that this one is not."""
         self.path = path
         loaded = ctypes.CDLL(str(path))
+        if not hasattr(loaded, f"onnxlate_layout_{LAYOUT}"):
+            raise OSError(
+                "it was compiled from other sources; install the package again"
+            )
         find = loaded.onnxlate_processor
         find.argtypes, find.restype = [c_char_p], c_void_p
         self._processor = find(processor.encode() if processor else None)
@@ -292,7 +301,7 @@ class Library:
         """(outputs, inputs), floats or bytes, as products want it; of bytes, inputs is
         a multiple of four."""
         pack = self._pack_bytes if matrix.dtype == np.int8 else self._pack_floats
-        given = np.ascontiguousarray(matrix)
+        given = np.require(matrix, requirements=["C", "ALIGNED"])
         outputs, inputs = given.shape
         packed = np.empty(-(-outputs // 16) * 16 * inputs, matrix.dtype)
         pack(given.ctypes.data, outputs, inputs, packed.ctypes.data)

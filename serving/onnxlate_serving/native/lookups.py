@@ -3,6 +3,7 @@
 A graph that computes them in another way than ours do is none of ours.
 """
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +15,9 @@ from .steps import DECODED, LOGITS, Known, Numbers, Place, Row, Step, Unknown, V
 
 
 class Lookups(Follower):
+    def _ints(self, name: str) -> tuple[int, ...]:
+        return tuple(int(each) for each in self._weight(name).reshape(-1))
+
     # -- masks, positions, sizes
 
     def _cast(self, node: Node) -> None:
@@ -26,6 +30,8 @@ class Lookups(Follower):
 
     def _reducesum(self, node: Node) -> None:
         self._expect(node.inputs[0], "target_visible")
+        if self._ints(node.inputs[1]) != (1,):
+            raise Unknown("something else is counted")
         self._values[node.outputs[0]] = Known("length")
 
     def _sub(self, node: Node) -> None:
@@ -36,25 +42,34 @@ class Lookups(Follower):
 
     def _max(self, node: Node) -> None:
         self._expect(node.inputs[0], "last")
+        if self._scalar(node.inputs[1]) != 0:
+            raise Unknown("positions begin elsewhere")
         self._values[node.outputs[0]] = Known("position")
 
     def _shape(self, node: Node) -> None:
         self._values[node.outputs[0]] = Known("size")
 
     def _concat(self, node: Node) -> None:
-        for each in node.inputs:
-            if each not in self.graph.weights:
-                self._expect(each, "size")
-        self._values[node.outputs[0]] = Known("size")
+        first, last = node.inputs
+        self._expect(first, "size")
+        self._values[node.outputs[0]] = Known("size", self._ints(last))
 
     def _slice(self, node: Node) -> None:
-        table, first, last, _ = node.inputs
+        table, first, last, axes = node.inputs
         self._expect(last, "size")
-        if self._scalar(first) != 0:
+        if self._scalar(first) != 0 or self._ints(axes) != (0,):
             raise Unknown("positions begin elsewhere")
         self._values[node.outputs[0]] = Place(self._weight(table))
 
     def _reshape(self, node: Node) -> None:
+        """What is one row stays one."""
+        made, size = self._values.get(node.inputs[0]), self._values.get(node.inputs[1])
+        last = size.last if isinstance(size, Known) else self._ints(node.inputs[1])
+        width = math.prod(each for each in last if each > 0)
+        if not isinstance(made, Numbers):
+            raise Unknown(f"{node.inputs[0]!r} is not made of numbers")
+        if width != made.width // (1 if made.part < 0 else 3):
+            raise Unknown("rows become others")
         self._same(node)
 
     def _identity(self, node: Node) -> None:
@@ -71,6 +86,9 @@ class Lookups(Follower):
 
     def _transpose(self, node: Node) -> None:
         name, result = node.inputs[0], node.outputs[0]
+        turned = (1, 0) if name in self.graph.weights else (0, 2, 1, 3)
+        if node.attributes.get("perm") != turned:
+            raise Unknown(f"{name!r} is turned otherwise")
         if name in self.graph.weights:
             self.graph.weights[result] = self.graph.weights[name].T
             return

@@ -2,21 +2,27 @@
 
 import ctypes
 import logging
+import struct
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import numpy as np
 
-from onnxlate.bundle import ModelInfo
+from onnxlate.bundle import Bundle, GraphInfo, ModelInfo
 
 from ..config import FEW
-from .checks import check
+from .checks import Part, check
 from .compiler import Compiler
-from .graph import Array, GraphFile
+from .graph import Array, Graph, GraphFile
 from .library import Ahead, Batch, Choice, Kind, Library, Op, Team
 from .steps import DECODED, ERROR, NUM_OUTSIDE, Numbers, Step, Unknown
 
 log = logging.getLogger(__name__)
+
+UNREADABLE = (
+    *(Unknown, AttributeError, IndexError, KeyError, OSError, OverflowError),
+    *(TypeError, ValueError, struct.error),
+)
+"""Whatever a file may lead to that is no graph of ours; onnxruntime says it better."""
 
 PRODUCTS = (Kind.PRODUCT, Kind.PRODUCT_INT8, Kind.PRODUCT_BYTES)
 PANEL = 16
@@ -42,15 +48,20 @@ class Program:
         """To exact scores, and nothing else."""
 
     @classmethod
-    def of(cls, library: Library, graph: Path, model: ModelInfo) -> "Program | None":
-        """None for a graph with steps that are not known here."""
+    def of(cls, library: Library, bundle: Bundle, part: Part) -> "Program | None":
+        """None for a graph with steps that are not known here, or that is not what the
+        manifest says."""
+        manifest = bundle.manifest
+        path = bundle.encoder if part == "encoder" else bundle.decoder
+        said = manifest.encoder if part == "encoder" else manifest.decoder
         try:
-            file = GraphFile(graph)
-            steps = Compiler(file.graph, model.heads).compile()
-            check(steps, model)
+            file = GraphFile(path)
+            _compare(file.graph, said)
+            steps = Compiler(file.graph, manifest.model.heads).compile()
+            check(steps, manifest.model, part, screened=bundle.generator is not None)
             program = cls(library, steps)
-        except (Unknown, IndexError, KeyError, ValueError) as reason:
-            log.info("%s is left to onnxruntime: %s", graph.name, reason)
+        except UNREADABLE as reason:
+            log.info("%s is left to onnxruntime: %s", path.name, reason)
             return None
         # What is packed has been read once, and tables are looked up row by row.
         file.forget()
@@ -95,6 +106,20 @@ def _num_inputs(step: Step) -> int:
 def _array(ops: Iterable[Op]) -> "ctypes.Array[Op]":
     given = list(ops)
     return (Op * len(given))(*given)
+
+
+def _compare(graph: Graph, said: GraphInfo) -> None:
+    """Raises Unknown where inputs and outputs are not as programs have them."""
+    inputs, outputs = graph.inputs - set(graph.weights), graph.outputs
+    for names, infos in ((inputs, said.inputs), (outputs, said.outputs)):
+        if names != {each.name for each in infos}:
+            raise Unknown("inputs or outputs are not those of the manifest")
+        for each in infos:
+            whole = each.name.endswith(("_ids", "_visible"))
+            if not whole and each.dtype != "float32":
+                raise Unknown(f"{each.name} is {each.dtype}")
+            if each.name.startswith("cross_") and each.axes[0] != "sentences":
+                raise Unknown(f"{each.name} stands there for each row")
 
 
 def _padded(array: Array | None, step: Step) -> Array | None:

@@ -23,9 +23,8 @@ class Programs:
         compiled = library()
         if compiled is None or bundle.manifest.model.head_width > MOST_HEAD_WIDTH:
             return None
-        model = bundle.manifest.model
-        encoder = Program.of(compiled, bundle.encoder, model)
-        decoder = Program.of(compiled, bundle.decoder, model)
+        encoder = Program.of(compiled, bundle, "encoder")
+        decoder = Program.of(compiled, bundle, "decoder")
         if encoder is None or decoder is None:
             return None
         return cls(compiled, encoder, decoder)

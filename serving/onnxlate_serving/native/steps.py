@@ -50,6 +50,8 @@ class Known:
     """Something that the program has by itself, by name."""
 
     name: str
+    last: tuple[int, ...] = ()
+    """Of a size: what is said of the last axes."""
 
 
 Value = Numbers | Row | Place | Known | None

@@ -11,6 +11,8 @@ from onnxlate.local_server import LocalServer
 from onnxlate_export.export import export_bundle
 from onnxlate_export.huggingface.generate import Generate
 from onnxlate_export.huggingface.importing import Imported
+from onnxlate_serving.native.library import library
+from onnxlate_serving.native.programs import Programs
 
 from .conftest import UNSEEN
 
@@ -28,6 +30,13 @@ def by_generate(imported: Imported, original: Generate, beam_size: int) -> list[
     ids = [source.encode(each) for each in UNSEEN]
     found = original.translate(ids, beam_size, LONGEST)
     return [target.decode(each) for each in found]
+
+
+def test_programs_of_ours_run_it(bundle: Bundle) -> None:
+    if library() is None:
+        pytest.skip("nothing was compiled: no compiler?")
+
+    assert Programs.of(bundle)
 
 
 def test_every_sentence_of_the_gate_is_equal(bundle: Bundle) -> None:
