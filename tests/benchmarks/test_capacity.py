@@ -123,7 +123,8 @@ def test_model_and_simulation_agree(share: float) -> None:
     rate = share * model.capacity
 
     arrivals = poisson_arrivals(rate, 5_000, seed=2)
-    waits = simulate(BATCHING, sentences, arrivals, 1, SchedulerConfig())
+    config = SchedulerConfig(max_rows=64)
+    waits = simulate(BATCHING, sentences, arrivals, 1, config)
 
     simulated = Waits.of(waits, limit_ms=1000).mean / 1000
     assert model.mean_seconds(rate) == pytest.approx(simulated, rel=0.1)
@@ -173,8 +174,16 @@ def test_a_plan_has_a_spare_and_grows_with_the_load() -> None:
     assert many.megabits == pytest.approx(40)
 
 
+def test_a_limit_that_nothing_keeps_has_no_plan() -> None:
+    best = best_rate(BATCHING, [sentence(10)], limit_ms=1.0, num_calls=100)
+
+    assert best == 0
+    with pytest.raises(ConfigError, match="--limit-ms is too low"):
+        plan_row(10, best, 200, 500)
+
+
 def test_a_real_model_has_costs_that_rise_with_the_batch() -> None:
-    parts = EngineParts(DEFAULT_BUNDLE, beam_size=16)
+    parts = EngineParts(DEFAULT_BUNDLE, beam_size=8)
 
     costs, sentences = measure_costs(parts, EXAMPLES * 2, seconds=0.0)
 
