@@ -72,7 +72,10 @@ class Group:
         if (most := self._searches.steps_ahead) < 2:
             return None
         tokens = self._decoder.run_ahead(self._state, most, bell)
-        return None if tokens is None else self._searches.take(tokens)
+        if tokens is None:
+            return None
+        bell.further_steps += len(tokens) - 1
+        return self._searches.take(tokens)
 
     def _news(self, finished: dict[int, list[Hypothesis]]) -> list[Piece]:
         pieces = []
