@@ -14,10 +14,11 @@ from onnxlate.errors import ServerFailure
 from onnxlate_training.checkpoint import RunFolder
 from onnxlate_training.generated import write_corpus
 
+from ..line_process import ROOT
 from .network import Host, two_hosts
 from .torchrun import DEADLINE, LOST_AFTER, Launcher, start
 
-RECIPE = Path("training/recipes/numbers-en-de.toml")
+RECIPE = ROOT / "training" / "recipes" / "numbers-en-de.toml"
 
 UPDATES = 60
 

@@ -277,7 +277,6 @@ def test_a_call_goes_on_while_envoy_leaves(binary: Path, both: Both) -> None:
             assert done.stdout.startswith("HTTP/1.1 200 OK"), done
             with pytest.raises(HTTPError, match="503"):
                 urlopen(f"http://{leaving.status}/ready", timeout=5)
-            assert len(answers) > 10
             assert set(answers) == {expected}
             asked = "http.grpc.downstream_cx_drain_close"
             assert leaving.counter(asked) >= 1, "it has asked to connect elsewhere"
