@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from onnxlate.errors import ConfigError
 from onnxlate_serving.config import SchedulerConfig
 
 from ..load import poisson_arrivals
@@ -43,10 +44,11 @@ def best_rate(
 def plan_row(
     rate: float, best: float, resident_mb: float, bytes_a_call: float
 ) -> PlanRow:
-    """Replicas of one core each, and what they need; raises ValueError for no rate."""
+    """Replicas of one core each, and what they need; raises ConfigError for no rate."""
     if best <= 0:
-        raise ValueError(
-            "a replica that answers nothing in time is no help in any number"
+        raise ConfigError(
+            "a replica answers no load in time, so no number of them does; "
+            "--limit-ms is too low for this model"
         )
     busy = math.ceil(rate / best)
     spare = max(1, math.ceil(SPARE * busy))

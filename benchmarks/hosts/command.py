@@ -14,10 +14,11 @@ from onnxlate.errors import ServerFailure
 from onnxlate_training.checkpoint import RunFolder
 from onnxlate_training.generated import write_corpus
 
+from ..line_process import ROOT
 from .network import Host, two_hosts
 from .torchrun import DEADLINE, LOST_AFTER, Launcher, start
 
-RECIPE = Path("training/recipes/numbers-en-de.toml")
+RECIPE = ROOT / "training" / "recipes" / "numbers-en-de.toml"
 
 UPDATES = 60
 
@@ -45,6 +46,8 @@ class Trial:
     """Hosts whose torchrun ends well."""
     again: bool = False
     """Whether all give up and are started again, by hand."""
+    back: bool = False
+    """Whether the second one is started again, while the first one goes on."""
 
 
 Only = Annotated[str, typer.Option(help="Trials whose names have this in them.")]
@@ -74,6 +77,11 @@ def _trials() -> list[Trial]:
             "a host loses power; the other goes on alone",
             *("1:2", lambda all: all[1].kill(), (0,)),
         ),
+        Trial(
+            "a host loses power and comes back",
+            *("2", lambda all: all[1].kill()),
+            back=True,
+        ),
         Trial(f"the cable is out for {LOST_AFTER / 3:.0f} s", "2", _short_cut),
         Trial(
             "the cable is out; the other goes on alone",
@@ -101,12 +109,10 @@ def _run(
 ) -> float:
     """Seconds from the disturbance to the end of the run."""
 
-    def started() -> list[Launcher]:
-        return [
-            start(host, hosts[0], trial.nodes, RECIPE, run, *changes) for host in hosts
-        ]
+    def started(host: Host) -> Launcher:
+        return start(host, hosts[0], trial.nodes, RECIPE, run, *changes)
 
-    launchers = started()
+    launchers = [*map(started, hosts)]
     try:
         _wait_for(run, launchers)
         began = time.monotonic()
@@ -114,7 +120,9 @@ def _run(
         if trial.again:
             for launcher in launchers:
                 launcher.end()
-            launchers = started()
+            launchers = [*map(started, hosts)]
+        if trial.back:
+            launchers[1] = started(hosts[1])
         for index in trial.survivors:
             if status := launchers[index].end():
                 said = launchers[index].said()

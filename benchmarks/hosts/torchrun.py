@@ -21,6 +21,11 @@ RENDEZVOUS = "last_call_timeout=5,keep_alive_interval=2"
 """How long it waits for more hosts, and between signs of life. By itself it knows a
 host by the name of its machine, and both have the same here: hence is_host."""
 
+ENVIRONMENT = {
+    **{"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": CARD},
+    "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",  # as several-nodes.sh has it
+}
+
 DEADLINE = 600.0
 """Seconds for anything here."""
 
@@ -80,7 +85,7 @@ def start(
     with output.open("wb") as file:
         process = subprocess.Popen(
             host.command(sys.executable, "-m", "torch.distributed.run", *options),
-            env={**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": CARD},
+            env={**os.environ, **ENVIRONMENT},
             stdout=file,
             stderr=subprocess.STDOUT,
         )

@@ -174,6 +174,14 @@ def test_a_plan_has_a_spare_and_grows_with_the_load() -> None:
     assert many.megabits == pytest.approx(40)
 
 
+def test_a_limit_that_nothing_keeps_has_no_plan() -> None:
+    best = best_rate(BATCHING, [sentence(10)], limit_ms=1.0, num_calls=100)
+
+    assert best == 0
+    with pytest.raises(ConfigError, match="--limit-ms is too low"):
+        plan_row(10, best, 200, 500)
+
+
 def test_a_real_model_has_costs_that_rise_with_the_batch() -> None:
     parts = EngineParts(DEFAULT_BUNDLE, beam_size=8)
 

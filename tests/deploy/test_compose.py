@@ -85,6 +85,20 @@ def test_whatever_is_mounted_is_there_and_read_only() -> None:
             assert target.startswith("/")
 
 
+def test_nobody_has_powers_and_ports_are_this_machine_s() -> None:
+    for service in SERVICES.values():
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ()))
+
+
+def test_nobody_logs_in_to_grafana_by_a_known_password() -> None:
+    settings = SERVICES["grafana"]["environment"]
+
+    assert settings["GF_AUTH_BASIC_ENABLED"] == "false"
+    assert settings["GF_AUTH_DISABLE_LOGIN_FORM"] == "true"
+
+
 def test_the_server_gets_the_bundle_that_is_mounted() -> None:
     [mount] = SERVICES["onnxlate"]["volumes"]
 

@@ -152,6 +152,19 @@ def test_its_manifest_knows_its_ports_and_its_file() -> None:
     assert f"/dev/tcp/{place['address']}/{place['port_value']};" in script
 
 
+def test_it_refuses_before_the_system_ends_it() -> None:
+    [container] = pod_of(one(built(ENVOY), "Deployment"))["containers"]
+    limit = container["resources"]["limits"]["memory"]
+    manager = CONFIG["overload_manager"]
+    [heap] = [m for m in manager["resource_monitors"] if m["name"].endswith("_heap")]
+    most = heap["typed_config"]["max_heap_size_bytes"]
+
+    assert most <= 0.8 * int(limit.removesuffix("Mi")) * 2**20
+    stop = manager["actions"][-1]
+    assert stop["name"] == "envoy.overload_actions.stop_accepting_requests"
+    assert stop["triggers"][0]["name"] == heap["name"]
+
+
 def test_it_knows_our_services_and_keeps_administration_out() -> None:
     assert set(routes()) == {service.NAME, kserve.NAME, health_service()}
     assert admin.NAME not in routes()
@@ -277,7 +290,6 @@ def test_a_call_goes_on_while_envoy_leaves(binary: Path, both: Both) -> None:
             assert done.stdout.startswith("HTTP/1.1 200 OK"), done
             with pytest.raises(HTTPError, match="503"):
                 urlopen(f"http://{leaving.status}/ready", timeout=5)
-            assert len(answers) > 10
             assert set(answers) == {expected}
             asked = "http.grpc.downstream_cx_drain_close"
             assert leaving.counter(asked) >= 1, "it has asked to connect elsewhere"

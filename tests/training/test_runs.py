@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from onnxlate.errors import ConfigError, CorpusError
+from onnxlate.errors import ConfigError, CorpusError, TrainingError
 from onnxlate_training.checkpoint import RunFolder, load_model
 from onnxlate_training.cli import train_run
 from onnxlate_training.recipe import load_recipe
@@ -133,27 +133,98 @@ def test_a_corpus_is_made_anew_if_it_has_gone_and_must_come_to_the_same(
     assert {p.name: p.read_bytes() for p in (run / "corpus").iterdir()} == made
 
 
-def test_a_corpus_may_be_prepared_beforehand(
-    recipe: Path, whole: Path, tmp_path: Path
-) -> None:
-    run = tmp_path / "run"
+def prepare(recipe: Path, run: Path, *changes: str) -> None:
     folder = f"data.folder={json.dumps(str(recipe.parent))}"
-    prepared = train_run(load_recipe(recipe, [folder]), run, False, prepare_only=True)
-    assert prepared
+    settings = load_recipe(recipe, [folder, *changes])
+    assert train_run(settings, run, resume=False, prepare_only=True)
+
+
+def test_a_corpus_may_be_prepared_beforehand(whole: Path, tmp_path: Path) -> None:
+    recipe, run = write_corpus(tmp_path), tmp_path / "run"
+    prepare(recipe, run)
     assert RunFolder(run).checkpoints() == []
     made = (run / "corpus" / "made_of.json").stat()
+    for text in tmp_path.glob("train.*"):
+        text.unlink()
 
     train_here(recipe, run)
 
     assert last_files(run) == last_files(whole)
     assert (run / "corpus" / "made_of.json").stat() == made
 
-    changed = tmp_path / "changed"
-    shutil.copytree(run, changed)
-    shutil.rmtree(changed / "checkpoints")
-    train_here(recipe, changed, "filter.max_tokens=20", "train.max_updates=5")
-    report = json.loads(RunFolder(changed).corpus_report.read_text())
-    assert "longer than 20 tokens" in report["dropped"]
+
+def test_text_that_changes_before_a_run_begins_is_read_again(tmp_path: Path) -> None:
+    recipe, run = write_corpus(tmp_path), tmp_path / "run"
+    prepare(recipe, run)
+    before = (run / "corpus" / "source.values").read_bytes()
+    text = tmp_path / "train.en"
+    size = text.stat().st_size
+    text.write_text(text.read_text().replace("one", "two"))
+    assert text.stat().st_size == size
+
+    prepare(recipe, run)
+
+    assert (run / "corpus" / "source.values").read_bytes() != before
+
+
+def test_a_corpus_is_not_used_with_tokenizers_that_it_was_not_made_with(
+    recipe: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    prepare(recipe, run)
+    with pytest.raises(ConfigError, match="this text allows at most"):
+        prepare(recipe, run, "tokenizer.vocabulary=90000")
+    assert not (run / "corpus").exists()
+
+    prepare(recipe, run)
+
+    assert (run / "joint.spm").is_file()
+
+
+def test_a_run_that_starts_from_another_needs_no_text_either(
+    whole: Path, tmp_path: Path
+) -> None:
+    recipe, run = write_corpus(tmp_path), tmp_path / "run"
+    further = (f"train.start_from={json.dumps(str(whole))}", "train.max_updates=2")
+    prepare(recipe, run, *further)
+    for text in tmp_path.glob("train.*"):
+        text.unlink()
+
+    train_here(recipe, run, *further)
+
+    assert RunFolder(run).progress().update == 2
+
+
+@pytest.mark.parametrize("name", ["corpus.json", "corpus/made_of.json"])
+def test_what_is_known_of_a_corpus_is_found_again(
+    name: str, recipe: Path, whole: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    known = (run / name).read_bytes()
+    (run / name).unlink()
+
+    train_here(recipe, run, resume=True)
+
+    assert (run / name).read_bytes() == known
+
+
+def test_damage_to_a_corpus_is_told(recipe: Path, tmp_path: Path) -> None:
+    run, dropout = tmp_path / "run", "tokenizer.dropout=0.1"
+    prepare(recipe, run, dropout)
+    cuts = run / "corpus" / "source.ids.npy"
+    cuts.write_bytes(cuts.read_bytes()[:-4])
+    with pytest.raises(TrainingError, match=r"source\.ids\.npy .* damaged"):
+        prepare(recipe, run, dropout)
+
+
+def test_a_damaged_report_is_told(whole: Path, recipe: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    (run / "corpus.json").write_text("{")
+
+    with pytest.raises(TrainingError, match=r"corpus\.json is damaged; delete it"):
+        train_here(recipe, run, resume=True)
 
 
 def test_a_run_goes_on_without_the_text_that_it_learns(

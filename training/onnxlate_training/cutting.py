@@ -15,10 +15,12 @@ Axes: N words of a text with their repetitions, V tokens, W different words, K w
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from onnxlate.errors import TrainingError
 from onnxlate.text import Tokenizer
 
 from .corpus import Ids
@@ -29,6 +31,9 @@ WAYS = 16
 
 USUAL = WAYS
 """The number of one more way, the tokenizer's own."""
+
+_ARRAYS = ("ids", "starts", "lengths")
+"""Of the table of cuts, as its files are called."""
 
 MAX_WORDS = 500_000
 """Different words of a side that are cut anew, the first ones; about 1 kB each. Those
@@ -149,20 +154,23 @@ class Cuts:
         )
 
     def write(self, path: Path) -> None:
-        np.save(path.with_suffix(".ids.npy"), self._ids)
-        np.save(path.with_suffix(".starts.npy"), self._starts)
-        np.save(path.with_suffix(".lengths.npy"), self._lengths)
+        arrays: tuple[npt.NDArray[Any], ...] = (self._ids, self._starts, self._lengths)
+        for name, each in zip(_ARRAYS, arrays, strict=True):
+            np.save(path.with_suffix(f".{name}.npy"), each)
 
     @classmethod
     def read(cls, path: Path) -> "Cuts":
-        """As files in memory, which all processes of a machine share."""
-        names = ("ids", "starts", "lengths")
-        return cls(
-            *(
-                np.load(path.with_suffix(f".{name}.npy"), mmap_mode="r")
-                for name in names
-            )
-        )
+        """As files in memory, which all processes of a machine share.
+
+        Raises TrainingError if they are missing or damaged.
+        """
+        files = [path.with_suffix(f".{name}.npy") for name in _ARRAYS]
+        try:
+            return cls(*(np.load(file, mmap_mode="r") for file in files))
+        except (OSError, EOFError, ValueError) as cause:
+            raise TrainingError(
+                f"{' or '.join(map(str, files))} is missing or damaged"
+            ) from cause
 
     def draw(
         self, texts: Ragged, random: np.random.Generator, max_tokens: int

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from onnxlate.errors import ConfigError, CorpusError
+from onnxlate.errors import ConfigError, CorpusError, TrainingError
 from onnxlate.text import Tokenizer
 
 from .augment import augmented
@@ -21,19 +21,16 @@ from .corpus import (
     CleaningReport,
     Pair,
     tokenized,
-    training_files,
     training_pairs,
     validation_pairs,
 )
 from .kept import KeptPairs, keep_pairs
+from .made_of import NAME, is_made, made_of
 from .recipe import Recipe, changed_keys
-from .storage import new_folder, write_atomically
+from .storage import new_folder, remove_folder, write_atomically
 from .store import Store, write_examples
 from .subwords import train_subwords
 from .workers import Worker, together
-
-MADE_OF = "made_of.json"
-"""In RUN/corpus: what it was made of, and how."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +54,12 @@ def prepare(
     with together(worker):
         # Whoever leads after a restart will want it.
         validation = validation_pairs(recipe.data)
-        if worker.leads and not _is_made(recipe, run):
-            _make(recipe, run, validation)
+        if worker.leads:
+            # A run that goes on has tokenizers and weights of its own.
+            if recipe.train.start_from and not run.checkpoints():
+                _require_alike(RunFolder(recipe.train.start_from), recipe)
+            if not is_made(recipe, run):
+                _make(recipe, run, validation)
     with together(worker):
         source, target = map(Tokenizer, run.tokenizers(recipe.tokenizer.kind))
         examples = Store(
@@ -68,66 +69,17 @@ def prepare(
             recipe.filter.max_tokens,
             recipe.seed,
         )
-        report = CleaningReport(**json.loads(run.corpus_report.read_bytes()))
+        report = _read_report(run)
     return Texts(examples, validation, source, target), report
-
-
-def _is_made(recipe: Recipe, run: RunFolder) -> bool:
-    """Whether it is there, of this very text; a run that has begun must not change.
-
-    Text that has gone, since it was needed no more, is text that has not changed.
-    """
-    try:
-        before = json.loads((run.corpus / MADE_OF).read_bytes())
-    except OSError:
-        return False
-    now = _ingredients(recipe)
-    if run.checkpoints():
-        for path, size in now["bytes"].items():
-            if size not in (None, before["bytes"][path]):
-                raise CorpusError(
-                    f"{path} has {size:,} bytes, and had {before['bytes'][path]:,} "
-                    f"when {run.path} was begun; a run goes on only as it began"
-                )
-        return True
-    return bool(before == now) and recipe.train.start_from is None
-
-
-def _ingredients(recipe: Recipe) -> dict[str, dict[str, object]]:
-    """All that decides what RUN/corpus and the tokenizers come to."""
-    data = recipe.data
-    names = zip(data.train_source, data.train_target, strict=True)
-    paths = training_files(data)
-    sizes = {
-        str(name): path.stat().st_size if path.is_file() else None
-        for pair in zip(names, paths, strict=True)
-        for name, path in zip(*pair, strict=True)
-    }
-    rules = recipe.model_dump(mode="json", include={"filter", "augment", "tokenizer"})
-    # Lengths of the validation text decide which pairs come again.
-    languages = [data.source_language, data.target_language]
-    more = (
-        [data.valid_source, data.valid_target] if recipe.augment.like_validation else []
-    )
-    return {
-        "bytes": sizes,
-        "rules": {
-            **rules,
-            "seed": recipe.seed,
-            "languages": languages,
-            "validation": [(data.folder / each).stat().st_size for each in more],
-        },
-    }
 
 
 def _make(recipe: Recipe, run: RunFolder, validation: Sequence[Pair]) -> None:
     """RUN/corpus, the tokenizers and the report on it all."""
     if not run.checkpoints():
+        # The corpus first: without its tokenizers it means nothing.
+        remove_folder(run.corpus)
         for old in run.path.glob("*.spm"):
             old.unlink()
-        # A run that goes on has tokenizers and weights of its own.
-        if recipe.train.start_from:
-            _require_alike(RunFolder(recipe.train.start_from), recipe)
     with new_folder(run.corpus) as folder:
         text = folder / "text"
         text.mkdir()
@@ -135,7 +87,7 @@ def _make(recipe: Recipe, run: RunFolder, validation: Sequence[Pair]) -> None:
         shutil.rmtree(text)
         if not report.kept:
             raise CorpusError(f"no training pair is left: {report}")
-        (folder / MADE_OF).write_text(json.dumps(_ingredients(recipe), indent=2))
+        (folder / NAME).write_text(made_of(recipe).model_dump_json(indent=2))
         _keep(report, run)
 
 
@@ -248,14 +200,24 @@ def _require_alike(start: RunFolder, recipe: Recipe) -> None:
 
 def _keep(report: CleaningReport, run: RunFolder) -> None:
     """Writes the report, unless a run that goes on had another."""
-    content = json.dumps(asdict(report), indent=2).encode()
     if run.checkpoints() and run.corpus_report.is_file():
-        before = json.loads(run.corpus_report.read_bytes())
-        if before != json.loads(content):
+        before = _read_report(run)
+        if before != report:
             raise CorpusError(
                 f"the corpus is not the one that {run.path} was begun with: that kept "
-                f"{before.get('kept')} pairs, this {report.kept} ({run.corpus_report} "
+                f"{before.kept} pairs, this {report.kept} ({run.corpus_report} "
                 "has the figures); a run goes on only as it began"
             )
         return
+    content = json.dumps(asdict(report), indent=2).encode()
     write_atomically(run.corpus_report, content)
+
+
+def _read_report(run: RunFolder) -> CleaningReport:
+    try:
+        return CleaningReport(**json.loads(run.corpus_report.read_bytes()))
+    except (OSError, ValueError, TypeError) as cause:
+        raise TrainingError(
+            f"{run.corpus_report} is damaged; delete it, and it is made anew of the "
+            "training text"
+        ) from cause

@@ -16,6 +16,8 @@ recipe=$1 run=$2
 if [ -n "${IFACE:-}" ]; then
   export GLOO_SOCKET_IFNAME=$IFACE NCCL_SOCKET_IFNAME=$IFACE
 fi
+# Else torch 2.13 tells a machine that comes later, or again, of no place to meet.
+export TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1
 
 exec torchrun --nnodes "$NODES" --nproc-per-node 8 --max-restarts 10 \
   --rdzv-backend c10d --rdzv-endpoint "$HEAD:29500" --rdzv-id "$(basename "$run")" \
