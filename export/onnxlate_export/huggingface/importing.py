@@ -66,7 +66,7 @@ def load_imported(path_or_id: str, work: Path, wishes: Wishes) -> Imported:
     not said, CorpusError for texts.
     """
     folder = find(path_or_id)
-    name = wishes.name or path_or_id.rstrip("/").rpartition("/")[2]
+    name = wishes.name or _name(path_or_id)
     config, generation = read_config(folder), read_generation(folder)
     path = folder / TOKENIZER_CONFIG
     said = read_json(path) if path.is_file() else {}
@@ -96,6 +96,12 @@ def load_imported(path_or_id: str, work: Path, wishes: Wishes) -> Imported:
         target_prefix=sides.target_prefix,
     )
     return Imported(loaded, folder, sides.source, sides.target)
+
+
+def _name(path_or_id: str) -> str:
+    """Of the folder, also if it is given as a dot; or of the model on the hub."""
+    path = Path(path_or_id)
+    return path.resolve().name if path.is_dir() else path.name
 
 
 def _provenance(

@@ -100,12 +100,14 @@ def renumbered(
     Raises ExportError if ids and rows do not belong together.
     """
     name_of = {each: name for name, each in ids.items()}
-    if len(name_of) < len(ids) or max(name_of, default=0) >= num_rows:
-        raise ExportError(
-            f"the vocabulary has {len(ids)} entries with ids up to {max(name_of)}; "
-            f"the embedding has {num_rows} rows, one for each id"
-        )
     first = [special.pad, special.unk, special.start, special.eos]
+    all_ids = [*name_of, *first]
+    if len(name_of) < len(ids) or min(all_ids) < 0 or max(all_ids) >= num_rows:
+        raise ExportError(
+            f"the vocabulary has {len(ids)} entries with ids from {min(all_ids)} to "
+            f"{max(all_ids)}, special ones included; the embedding has {num_rows} "
+            "rows, one for each id"
+        )
     rest = [each for each in range(num_rows) if each not in first]
     theirs = [*first, *rest, *[special.unk] * len(extra)]
     names = [name_of.get(each) or f"<id {each}>" for each in (*first, *rest)]
