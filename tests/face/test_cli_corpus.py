@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -64,6 +65,8 @@ def test_what_is_done_is_not_done_again(
     source.write_text("one\ntwo\nthree\n")
     corpus(server, tmp_path / "out", source)
     num_requests = len(parrot.requests)
+
+    (tmp_path / "out/a.xx.txt.warnings.jsonl").unlink()  # nobody needs it
 
     done = corpus(server, tmp_path / "out", source)
 
@@ -179,6 +182,71 @@ def test_a_damaged_archive_is_refused(server: str, tmp_path: Path) -> None:
 
     assert done.returncode == 2
     assert b"a.txt.gz" in done.stderr
+
+
+def test_empty_files_have_empty_translations(server: str, tmp_path: Path) -> None:
+    names = ["a.txt", "b.txt.gz", "c.txt.gz", "d.txt"]
+    for name, content in zip(
+        names, (b"", b"", gzip.compress(b""), b"\n\r\n"), strict=True
+    ):
+        (tmp_path / name).write_bytes(content)
+
+    done = corpus(server, tmp_path / "out", *(tmp_path / name for name in names))
+
+    assert done.returncode == 0, done.stderr
+    out = tmp_path / "out"
+    assert (out / "a.xx.txt").read_bytes() == b""
+    assert gzip.decompress((out / "b.xx.txt.gz").read_bytes()) == b""
+    assert gzip.decompress((out / "c.xx.txt.gz").read_bytes()) == b""
+    assert (out / "d.xx.txt").read_bytes() == b"\n\n"
+
+
+def test_what_cannot_be_a_source_is_refused(server: str, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)  # nobody writes to it: to open it would be to wait
+    unnamed = tmp_path / os.fsdecode(b"\xff.txt")
+    unnamed.write_text("one\n")
+
+    for source, told in (
+        (pipe, b"is no ordinary file"),
+        (unnamed, b"is no name in UTF-8"),
+        (tmp_path / "nowhere", b"cannot read"),
+    ):
+        done = corpus(server, tmp_path / "out", source)
+        assert done.returncode == 2
+        assert told in done.stderr
+    assert not list((tmp_path / "out").glob("**/*job*"))
+
+
+def test_translations_do_not_go_among_the_files_of_a_source_folder(
+    server: str, tmp_path: Path
+) -> None:
+    (tmp_path / "a.txt").write_text("one\n")
+
+    done = corpus(server, tmp_path, tmp_path)
+
+    assert done.returncode == 2
+    assert b"choose another --output" in done.stderr
+
+
+def test_a_damaged_shard_is_named(server: str, tmp_path: Path) -> None:
+    source, out = tmp_path / "a.txt", tmp_path / "out"
+    source.write_text("one\ntwo\n")
+    corpus(server, out, source)
+    for output in out.glob("a.xx.*"):
+        output.unlink()
+    shard = out / "shards/0000000.jsonl"
+    shard.parent.mkdir()
+
+    for content in (b'["ONE", []]\n', b"nothing of ours\n\n"):
+        shard.write_bytes(content)
+        done = corpus(server, out, source)
+        assert done.returncode == 2
+        assert b"0000000.jsonl has not the 2 lines" in done.stderr
+
+    shard.unlink()
+    assert corpus(server, out, source).returncode == 0
+    assert (out / "a.xx.txt").read_bytes() == b"ONE\nTWO\n"
 
 
 def test_what_is_not_of_a_job_is_not_overwritten(server: str, tmp_path: Path) -> None:
