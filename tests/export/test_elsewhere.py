@@ -38,10 +38,13 @@ def test_ctranslate2_loads_the_directory_and_says_the_same(
     run = str(loaded.source_tokenizer.parent)
 
     result = CliRunner().invoke(
-        app, ["export", run, "--to", "ctranslate2", "-o", str(path)]
+        app, ["export", run, "--to", "ctranslate2", "-o", str(path), "--json"]
     )
 
     assert result.exception is None, result.output
+    told = json.loads(result.stdout)
+    assert told["directory"] == str(path)
+    assert told["equal"] == told["sentences"] > 0
     note = json.loads((path / "onnxlate.json").read_text("utf-8"))
     assert note["greedy_equal"] == note["sentences"] > 0
     # As docs/import.md shows it, with nothing of ours.
@@ -123,6 +126,8 @@ def test_what_is_not_written_elsewhere_is_said(tmp_path: Path) -> None:
     for arguments, kind, told in (
         (["--to", "onnx", "--precision", "int8"], ConfigError, "not int8"),
         (["--to", "ctranslate2", "--precision", "int8"], ConfigError, "fp32, not int8"),
+        (["--to", "ctranslate2", "--card", "x"], ConfigError, "are of a bundle"),
+        (["--to", "ctranslate2", "--version", "2"], ConfigError, "are of a bundle"),
         (["--to", "ctranslate2"], ExportError, "is not empty"),
     ):
         where = tmp_path / "new" if kind is ConfigError else taken
