@@ -50,13 +50,8 @@ def corpus(
     server: shared.Server = shared.DEFAULT_SERVER,
     model: shared.Model = None,
     beam_size: shared.BeamSize = None,
-    length_penalty: Annotated[
-        float | None,
-        typer.Option(help="0 favours short translations, 1 compares averages."),
-    ] = None,
-    max_target_tokens: Annotated[
-        int | None, typer.Option(min=1, help="Longest translation in tokens.")
-    ] = None,
+    length_penalty: shared.LengthPenalty = None,
+    max_target_tokens: shared.MaxTargetTokens = None,
     term: wishes.Terms = None,
     glossary: wishes.Glossary = None,
     truncate: Annotated[
