@@ -94,6 +94,25 @@ def test_a_line_that_is_refused_is_empty_and_told(server: str, tmp_path: Path) -
     assert json.loads(again.stdout)["warning_counts"] == {"not translated": 1}
 
 
+def test_long_lines_take_more_than_one_call(
+    parrot: Parrot, server: str, tmp_path: Path
+) -> None:
+    source = tmp_path / "a.txt"
+    lines = ["w" * 1_500_000, "one", "x" * 1_500_000, "y" * 1_500_000, "z" * 5_000_000]
+    source.write_text("".join(f"{line}\n" for line in lines))
+
+    done = corpus(server, tmp_path / "out", "--patience", "0", source)
+
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out/a.xx.txt").read_text().split("\n") == [
+        *(line.upper() for line in lines[:4]),
+        "",
+        "",
+    ]
+    [warning] = (tmp_path / "out/a.xx.txt.warnings.jsonl").read_text().splitlines()
+    assert json.loads(warning)["line"] == 5
+
+
 class Poisoned(Parrot):
     """Breaks on some texts."""
 
