@@ -81,6 +81,11 @@ class Generation(BaseModel):
     length_penalty: float = 1.0
     bad_words_ids: list[list[int]] | None = None
 
+    @property
+    def bad_words(self) -> set[int]:
+        """Ids that are never said."""
+        return {each for words in self.bad_words_ids or () for each in words}
+
 
 def read_config(folder: Path) -> Config:
     """Raises ExportError that names what this program does not have."""

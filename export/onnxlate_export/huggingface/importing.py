@@ -1,7 +1,7 @@
 """A folder of Hugging Face's as a model that can be exported like one of our own."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -73,6 +73,8 @@ def load_imported(path_or_id: str, work: Path, wishes: Wishes) -> Imported:
     languages = languages_of(name, said, wishes.languages())
     read_sides = marian_sides if config.model_type == MARIAN else m2m100_sides
     sides = read_sides(folder, config, languages)
+    target_side = sides.target.forbidding(generation.bad_words)
+    sides = replace(sides, target=target_side)
     weights = Weights(folder / SAFETENSORS, read_weights(folder))
     model = transformer(config, weights, sides.source, sides.target)
     source, target = _write_tokenizers(sides, work)

@@ -12,8 +12,8 @@ What is read and how it is cut stays the same:
   Each is given a row of its own, a copy of the unknown word's, and is never said.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,12 @@ class Vocabulary:
 
     def id_of(self, name: str) -> int:
         return self.names.index(name)
+
+    def forbidding(self, theirs: Collection[int]) -> "Vocabulary":
+        """With these of their ids never said; the end always may be, as in
+        `generate`."""
+        found = {at for at, each in enumerate(self.theirs) if each in theirs}
+        return replace(self, unsaid=self.unsaid | (found - {EOS_ID}))
 
 
 @dataclass(frozen=True)

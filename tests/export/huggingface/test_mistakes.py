@@ -48,6 +48,7 @@ def change(path: Path, **fields: Any) -> None:
         ("d_model", None, "d_model"),
         ("d_model", 34, "even multiples of 4 heads"),
         ("d_model", 64, "weights and config.json disagree"),
+        ("dropout", "much", "transformers cannot read"),
         ("vocab_size", 3, "the embedding has 3 rows"),
         ("pad_token_id", 9999, "special ones included"),
         ("eos_token_id", -1, "special ones included"),
