@@ -98,3 +98,9 @@ def test_nllb_counts_its_pieces_from_one_and_its_languages_from_a_file(
 
     assert [sides.source.theirs[each] for each in sides.source_prefix] == [200]
     assert [sides.target.theirs[each] for each in sides.target_prefix] == [201]
+    for damaged in (1, {"id": 1}, {"content": "eng_Latn", "id": None}):
+        (tmp_path / "tokenizer.json").write_text(
+            json.dumps({"added_tokens": [damaged]})
+        )
+        with pytest.raises(ExportError, match="added_tokens"):
+            m2m100_sides(tmp_path, read_config(tmp_path), languages)
