@@ -21,7 +21,8 @@ APART = (
     *("--fork", "--kill-child"),
     *("sh", "-c", 'ip link set lo up && exec "$@"', "-"),
 )
-"""Before a command, for a network and processes of its own."""
+"""Before a command, for a network and processes of its own: Ray's proxies listen on all
+addresses, and whatever Ray leaves behind ends with the command."""
 
 
 def ray(

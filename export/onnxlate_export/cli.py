@@ -1,6 +1,7 @@
 """`onnxlate export` and `onnxlate inspect`."""
 
 import json
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -41,8 +42,9 @@ def export(
         typer.Option(help="fp32 is exact; int8 is small; fp16 is for GPUs."),
     ] = PrecisionName.fp32,
     version: Annotated[
-        str, typer.Option(help="Of the model, for whoever serves it.")
-    ] = "1",
+        str | None,
+        typer.Option(help="Of the model, for whoever serves it.", show_default="1"),
+    ] = None,
     data: Annotated[
         Path | None,
         typer.Option(help="Where the run's corpus is now, if it has moved."),
@@ -126,7 +128,9 @@ def export(
     from .outside_gate import MAX_OUTSIDE
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    if to is not Destination.ctranslate2:
+    if to is Destination.ctranslate2:
+        _require_plain(precision, version, card)
+    else:
         require_free(output)
     most = sentences or (MAX_SENTENCES if from_hf is None else MAX_OUTSIDE)
     wishes = Wishes(
@@ -140,13 +144,13 @@ def export(
     )
     with opened(run, data, from_hf, wishes) as origin, _Reported(console) as progress:
         if to is Destination.ctranslate2:
-            _to_ctranslate2(origin, output, precision, most, progress, console)
+            _to_ctranslate2(origin, output, most, progress, console, as_json)
             return
         bundle = export_bundle(
             origin.loaded,
             output,
             precision.value,
-            version,
+            version or "1",
             progress.tell,
             max_sentences=most,
             card=card,
@@ -217,19 +221,28 @@ def _describe(bundle: Bundle, as_json: bool) -> None:
         Console(highlight=False).print(tables(bundle))
 
 
-def _to_ctranslate2(
-    origin: "Origin",
-    output: Path,
-    precision: PrecisionName,
-    sentences: int,
-    progress: "_Reported",
-    console: Console,
+def _require_plain(
+    precision: PrecisionName, version: str | None, card: Path | None
 ) -> None:
     if precision is not PrecisionName.fp32:
         raise ConfigError(
             f"--to ctranslate2 writes fp32, not {precision}; CTranslate2 rounds while "
             "it loads: Translator(…, compute_type='int8')"
         )
+    if version is not None or card is not None:
+        raise ConfigError(
+            "--version and --card are of a bundle, not of --to ctranslate2"
+        )
+
+
+def _to_ctranslate2(
+    origin: "Origin",
+    output: Path,
+    sentences: int,
+    progress: "_Reported",
+    console: Console,
+    as_json: bool,
+) -> None:
     try:
         from .elsewhere.ctranslate2_export import export_ctranslate2
     except ModuleNotFoundError as cause:
@@ -245,6 +258,8 @@ def _to_ctranslate2(
         "sentences greedy, the others near ties",
         markup=False,
     )
+    if as_json:
+        print(json.dumps({"directory": str(output), **asdict(found)}))
 
 
 class _Reported:

@@ -38,6 +38,8 @@ def opened(
     assert from_hf is not None
     if data is not None:
         raise ConfigError("--data is for a run's corpus; --from-hf takes --text")
+    if wishes.references and not wishes.text:
+        raise ConfigError("--references are translations of --text, which is not given")
     with tempfile.TemporaryDirectory() as work:
         yield _imported(from_hf, Path(work), wishes)
 

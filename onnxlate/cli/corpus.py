@@ -50,13 +50,8 @@ def corpus(
     server: shared.Server = shared.DEFAULT_SERVER,
     model: shared.Model = None,
     beam_size: shared.BeamSize = None,
-    length_penalty: Annotated[
-        float | None,
-        typer.Option(help="0 favours short translations, 1 compares averages."),
-    ] = None,
-    max_target_tokens: Annotated[
-        int | None, typer.Option(min=1, help="Longest translation in tokens.")
-    ] = None,
+    length_penalty: shared.LengthPenalty = None,
+    max_target_tokens: shared.MaxTargetTokens = None,
     term: wishes.Terms = None,
     glossary: wishes.Glossary = None,
     truncate: Annotated[
@@ -110,7 +105,7 @@ def corpus(
         truncate_source=truncate or None,
         format=text_format if text_format is not Format.SENTENCE else None,
     )
-    paths = _files(sources)
+    paths = _files(sources, folder)
     output_folder(folder)
     with Client(server, timeout_s=timeout_s, credentials=credentials) as client:
         served = client.model(model or "")
@@ -136,10 +131,15 @@ def _call(client: Client) -> Callable[[list[str], CallOptions], Sequence[Transla
     return call
 
 
-def _files(sources: Sequence[Path]) -> list[Path]:
+def _files(sources: Sequence[Path], output: Path) -> list[Path]:
     found: list[Path] = []
     for source in sources:
         if source.is_dir():
+            if source.resolve() == output.resolve():
+                raise ConfigError(
+                    f"translations in {output} would be sources of the same command "
+                    "when it goes on; choose another --output"
+                )
             inside = sorted(p for p in source.iterdir() if p.suffix in _SUFFIXES)
             if not inside:
                 raise ConfigError(f"{source} has no {' or '.join(_SUFFIXES)} files")

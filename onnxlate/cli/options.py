@@ -34,6 +34,13 @@ BeamSize = Annotated[
         show_default="the server's",
     ),
 ]
+LengthPenalty = Annotated[
+    float | None,
+    typer.Option(help="0 favours short translations, 1 compares averages."),
+]
+MaxTargetTokens = Annotated[
+    int | None, typer.Option(min=1, help="Longest translation in tokens.")
+]
 TimeoutS = Annotated[
     float, typer.Option("--timeout", min=0.001, help="Seconds one call may take.")
 ]

@@ -43,13 +43,8 @@ def translate(
         int | None,
         typer.Option(min=1, help="Best translations to print, side by side with tabs."),
     ] = None,
-    length_penalty: Annotated[
-        float | None,
-        typer.Option(help="0 favours short translations, 1 compares averages."),
-    ] = None,
-    max_target_tokens: Annotated[
-        int | None, typer.Option(min=1, help="Longest translation in tokens.")
-    ] = None,
+    length_penalty: shared.LengthPenalty = None,
+    max_target_tokens: shared.MaxTargetTokens = None,
     min_target_tokens: wishes.MinTargetTokens = None,
     sample: wishes.Sample = False,
     temperature: wishes.Temperature = None,

@@ -16,7 +16,7 @@ from onnxlate.errors import (
     ServerFailure,
     Unavailable,
 )
-from onnxlate.messages import CallOptions, Translation
+from onnxlate.messages import CallOptions, Translation, batches
 from onnxlate.parallel_text import one_line
 from onnxlate.statuses import renumbered
 
@@ -68,7 +68,8 @@ class Asking:
         Raises what ends the whole job.
         """
         sent = [text for text in texts if _worth_sending(text)]
-        answers = iter(self._answers(sent) if sent else ())
+        # Long lines may be more than one message carries.
+        answers = iter([line for call in batches(sent) for line in self._answers(call)])
         return [
             next(answers) if _worth_sending(text) else _unsent(text) for text in texts
         ]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any, Literal
+from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 
@@ -92,6 +93,9 @@ def _new(
     options: dict[str, Any],
     lines_per_shard: int,
 ) -> Job:
+    for path in paths:
+        if os.fsencode(path.name).decode("utf-8", "replace") != path.name:
+            raise ConfigError(f"{path.name!a} is no name in UTF-8; give it another")
     outputs = tuple(output_name(path.name, model) for path in paths)
     for name in outputs:
         if outputs.count(name) > 1:
@@ -123,9 +127,13 @@ def output_name(name: str, model: ServedModel) -> str:
 
 
 def _write(folder: Path, job: Job) -> None:
-    new = folder / f".{FILE}.{os.getpid()}"
+    # Processes in containers have few numbers, and may begin at the same moment.
+    new = folder / f".{FILE}.{uuid4().hex}"
     try:
-        new.write_text(job.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        with new.open("w", encoding="utf-8") as file:
+            file.write(job.model_dump_json(indent=1) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
         try:
             os.link(new, folder / FILE)  # unlike a renaming, it replaces nothing
         except FileExistsError:

@@ -54,9 +54,16 @@ class Source(BaseModel):
 
 def planned(path: Path, lines_per_shard: int) -> Source:
     """Reads it once; raises CorpusError."""
+    try:
+        size = path.stat().st_size  # before, so that what is added later is noticed
+    except OSError as cause:
+        raise CorpusError(f"cannot read {path}: {cause.strerror}") from cause
+    if not path.is_file():
+        # A pipe is empty after the first reading, and there are two.
+        raise CorpusError(f"{path} is no ordinary file; write its lines to one first")
     with _Bytes(path) as content:
         shards = tuple(_shards(content, lines_per_shard))
-    return Source(name=path.name, size=path.stat().st_size, shards=shards)
+    return Source(name=path.name, size=size, shards=shards)
 
 
 class Text:

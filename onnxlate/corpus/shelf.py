@@ -20,7 +20,7 @@ from typing import IO
 from onnxlate.documents.journal import Doubt
 from onnxlate.errors import ConfigError, CorpusError
 
-from .job import Job
+from .job import FILE, Job
 from .plan import Source
 
 UNTRANSLATED = "not translated"
@@ -100,13 +100,17 @@ class Shelf:
     def clear(self) -> None:
         """When all outputs are there."""
         shutil.rmtree(self._shards, ignore_errors=True)
-        for name in self._job.outputs:  # of processes that were killed
+        for name in (FILE, *self._job.outputs):  # of processes that were killed
             for left in self.folder.glob(f".{glob.escape(name)}.*"):
                 left.unlink(missing_ok=True)
 
     def warning_counts(self, source: int) -> Counter[str]:
-        """How many of each kind are in an output that is there."""
-        with self.warnings(source).open(encoding="utf-8") as file:
+        """How many of each kind are in an output that is there; none where somebody
+        has taken the file away since."""
+        path = self.warnings(source)
+        if not path.exists():
+            return Counter()
+        with path.open(encoding="utf-8") as file:
             return Counter(str(json.loads(line)["kind"]) for line in file)
 
     def _path(self, number: int) -> Path:
@@ -115,12 +119,15 @@ class Shelf:
     def _lines(self, source: Source, numbers: Sequence[int]) -> Iterator[Line]:
         for shard, number in zip(source.shards, numbers, strict=True):
             path = self._path(number)
-            with path.open("rb") as file:
-                lines = [_line(row) for row in file]
+            try:
+                with path.open("rb") as file:
+                    lines = [_line(row) for row in file]
+            except ValueError:
+                lines = []
             if len(lines) != shard.lines:
                 raise CorpusError(
-                    f"{path} has {len(lines)} lines instead of {shard.lines}; remove "
-                    "it, and the same command translates it again"
+                    f"{path} has not the {shard.lines} lines that it should have; "
+                    "remove it, and the same command translates it again"
                 )
             yield from lines
 

@@ -232,6 +232,8 @@ class _Said:
         self._pieces: list[str] = []
         self._known = ""
         """Of that, what is still to come once more."""
+        self._ended = False
+        """Whether the last message is among it."""
 
     def again(self) -> None:
         self._known = "".join(self._pieces)
@@ -249,6 +251,9 @@ class _Said:
         self._known = self._known[size:]
         if message.HasField("result") and self._known:
             raise ValueError("one replica says less than another")
+        if self._ended:  # the replica died between it and the status
+            return None
+        self._ended = message.HasField("result")
         self._pieces.append(piece[size:])
         if not size:
             return response

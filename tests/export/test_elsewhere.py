@@ -8,6 +8,7 @@ import ctranslate2
 import numpy as np
 import onnx
 import pytest
+import sentencepiece
 from onnx.reference import ReferenceEvaluator
 from typer.testing import CliRunner
 
@@ -15,7 +16,7 @@ from onnxlate.bundle import Bundle
 from onnxlate.cli import app
 from onnxlate.errors import ConfigError, ExportError
 from onnxlate.search import SearchOptions
-from onnxlate.text import BOS_ID, Tokenizer
+from onnxlate.text import BOS_ID
 from onnxlate_export.export import export_bundle
 from onnxlate_training.checkpoint import LoadedModel
 from onnxlate_training.decode import TorchStepper, decode
@@ -38,24 +39,30 @@ def test_ctranslate2_loads_the_directory_and_says_the_same(
     run = str(loaded.source_tokenizer.parent)
 
     result = CliRunner().invoke(
-        app, ["export", run, "--to", "ctranslate2", "-o", str(path)]
+        app, ["export", run, "--to", "ctranslate2", "-o", str(path), "--json"]
     )
 
     assert result.exception is None, result.output
+    told = json.loads(result.stdout)
+    assert told["directory"] == str(path)
+    assert told["equal"] == told["sentences"] > 0
     note = json.loads((path / "onnxlate.json").read_text("utf-8"))
     assert note["greedy_equal"] == note["sentences"] > 0
     # As docs/import.md shows it, with nothing of ours.
-    source = Tokenizer(path / note["source_tokenizer"])
-    target = Tokenizer(path / note["target_tokenizer"])
+    source, target = (
+        sentencepiece.SentencePieceProcessor(model_file=str(path / note[name]))
+        for name in ("source_tokenizer", "target_tokenizer")
+    )
     engine = ctranslate2.Translator(str(path))
+    ours = loaded.read_tokenizers()
     for text in loaded.validation_source[:5]:
-        ids = source.encode(text)
-        pieces = [source.piece(each) for each in ids[:-1]] + note["behind_every_source"]
+        pieces = source.encode(text, out_type=str)
+        pieces = note["before_every_source"] + pieces + note["behind_every_source"]
         [found] = engine.translate_batch(
             [pieces], beam_size=1, max_decoding_length=LONGEST
         )
-        expected = [target.piece(each) for each in in_pytorch(loaded, ids)]
-        assert found.hypotheses[0] == expected
+        expected = ours[1].decode(in_pytorch(loaded, ours[0].encode(text)))
+        assert target.decode(found.hypotheses[0]) == expected
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +130,8 @@ def test_what_is_not_written_elsewhere_is_said(tmp_path: Path) -> None:
     for arguments, kind, told in (
         (["--to", "onnx", "--precision", "int8"], ConfigError, "not int8"),
         (["--to", "ctranslate2", "--precision", "int8"], ConfigError, "fp32, not int8"),
+        (["--to", "ctranslate2", "--card", "x"], ConfigError, "are of a bundle"),
+        (["--to", "ctranslate2", "--version", "2"], ConfigError, "are of a bundle"),
         (["--to", "ctranslate2"], ExportError, "is not empty"),
     ):
         where = tmp_path / "new" if kind is ConfigError else taken

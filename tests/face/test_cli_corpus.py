@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -65,6 +66,8 @@ def test_what_is_done_is_not_done_again(
     corpus(server, tmp_path / "out", source)
     num_requests = len(parrot.requests)
 
+    (tmp_path / "out/a.xx.txt.warnings.jsonl").unlink()  # nobody needs it
+
     done = corpus(server, tmp_path / "out", source)
 
     assert done.returncode == 0, done.stderr
@@ -89,6 +92,25 @@ def test_a_line_that_is_refused_is_empty_and_told(server: str, tmp_path: Path) -
     assert b"1 not translated" in done.stderr
     again = corpus(server, tmp_path / "out", "--json", source)
     assert json.loads(again.stdout)["warning_counts"] == {"not translated": 1}
+
+
+def test_long_lines_take_more_than_one_call(
+    parrot: Parrot, server: str, tmp_path: Path
+) -> None:
+    source = tmp_path / "a.txt"
+    lines = ["w" * 1_500_000, "one", "x" * 1_500_000, "y" * 1_500_000, "z" * 5_000_000]
+    source.write_text("".join(f"{line}\n" for line in lines))
+
+    done = corpus(server, tmp_path / "out", "--patience", "0", source)
+
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out/a.xx.txt").read_text().split("\n") == [
+        *(line.upper() for line in lines[:4]),
+        "",
+        "",
+    ]
+    [warning] = (tmp_path / "out/a.xx.txt.warnings.jsonl").read_text().splitlines()
+    assert json.loads(warning)["line"] == 5
 
 
 class Poisoned(Parrot):
@@ -179,6 +201,71 @@ def test_a_damaged_archive_is_refused(server: str, tmp_path: Path) -> None:
 
     assert done.returncode == 2
     assert b"a.txt.gz" in done.stderr
+
+
+def test_empty_files_have_empty_translations(server: str, tmp_path: Path) -> None:
+    names = ["a.txt", "b.txt.gz", "c.txt.gz", "d.txt"]
+    for name, content in zip(
+        names, (b"", b"", gzip.compress(b""), b"\n\r\n"), strict=True
+    ):
+        (tmp_path / name).write_bytes(content)
+
+    done = corpus(server, tmp_path / "out", *(tmp_path / name for name in names))
+
+    assert done.returncode == 0, done.stderr
+    out = tmp_path / "out"
+    assert (out / "a.xx.txt").read_bytes() == b""
+    assert gzip.decompress((out / "b.xx.txt.gz").read_bytes()) == b""
+    assert gzip.decompress((out / "c.xx.txt.gz").read_bytes()) == b""
+    assert (out / "d.xx.txt").read_bytes() == b"\n\n"
+
+
+def test_what_cannot_be_a_source_is_refused(server: str, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)  # nobody writes to it: to open it would be to wait
+    unnamed = tmp_path / os.fsdecode(b"\xff.txt")
+    unnamed.write_text("one\n")
+
+    for source, told in (
+        (pipe, b"is no ordinary file"),
+        (unnamed, b"is no name in UTF-8"),
+        (tmp_path / "nowhere", b"cannot read"),
+    ):
+        done = corpus(server, tmp_path / "out", source)
+        assert done.returncode == 2
+        assert told in done.stderr
+    assert not list((tmp_path / "out").glob("**/*job*"))
+
+
+def test_translations_do_not_go_among_the_files_of_a_source_folder(
+    server: str, tmp_path: Path
+) -> None:
+    (tmp_path / "a.txt").write_text("one\n")
+
+    done = corpus(server, tmp_path, tmp_path)
+
+    assert done.returncode == 2
+    assert b"choose another --output" in done.stderr
+
+
+def test_a_damaged_shard_is_named(server: str, tmp_path: Path) -> None:
+    source, out = tmp_path / "a.txt", tmp_path / "out"
+    source.write_text("one\ntwo\n")
+    corpus(server, out, source)
+    for output in out.glob("a.xx.*"):
+        output.unlink()
+    shard = out / "shards/0000000.jsonl"
+    shard.parent.mkdir()
+
+    for content in (b'["ONE", []]\n', b"nothing of ours\n\n"):
+        shard.write_bytes(content)
+        done = corpus(server, out, source)
+        assert done.returncode == 2
+        assert b"0000000.jsonl has not the 2 lines" in done.stderr
+
+    shard.unlink()
+    assert corpus(server, out, source).returncode == 0
+    assert (out / "a.xx.txt").read_bytes() == b"ONE\nTWO\n"
 
 
 def test_what_is_not_of_a_job_is_not_overwritten(server: str, tmp_path: Path) -> None:

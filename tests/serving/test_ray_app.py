@@ -11,17 +11,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from benchmarks.ray_command import APART
 from onnxlate.bundle import Bundle
 from onnxlate.errors import ConfigError
 from onnxlate_serving.ray_app import RayArgs, app
-
-APART = (
-    *("unshare", "--map-root-user", "--net", "--pid", "--mount-proc"),
-    *("--fork", "--kill-child"),
-    *("sh", "-c", 'ip link set lo up && exec "$@"', "-"),
-)
-"""Before a command, for a network and processes of its own: Ray's proxies listen on all
-addresses, and whatever Ray leaves behind ends with the command."""
 
 Findings = Mapping[str, Any]
 

@@ -45,6 +45,14 @@ def test_it_goes_on_behind_what_was_heard(text: str, cuts: list[int], at: int) -
     assert before + heard(said, pieces, last=True) == text
 
 
+def test_a_last_message_that_was_heard_does_not_come_again() -> None:
+    said = _Said()
+    heard(said, ["ab", "c"], last=True)
+    said.again()
+
+    assert said.new(response("abc", last=True)) is None
+
+
 @pytest.mark.parametrize("pieces", [["ab", "x"], ["ab"]])
 def test_another_text_is_not_taken_for_the_same(pieces: list[str]) -> None:
     said = _Said()

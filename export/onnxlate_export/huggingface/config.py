@@ -57,7 +57,7 @@ class Config(BaseModel):
         return self.decoder_vocab_size or self.vocab_size
 
     def model(self, tying: Tying) -> ModelConfig:
-        """The same sizes as one of ours."""
+        """The same sizes as one of ours; their heads divide the width."""
         return ModelConfig(
             width=self.d_model,
             heads=self.encoder_attention_heads,
@@ -81,6 +81,11 @@ class Generation(BaseModel):
     length_penalty: float = 1.0
     bad_words_ids: list[list[int]] | None = None
 
+    @property
+    def bad_words(self) -> set[int]:
+        """Ids that are never said."""
+        return {each for words in self.bad_words_ids or () for each in words}
+
 
 def read_config(folder: Path) -> Config:
     """Raises ExportError that names what this program does not have."""
@@ -103,6 +108,9 @@ def read_config(folder: Path) -> Config:
         given, wanted = getattr(config, field), getattr(config, other)
         if given != wanted:
             _refuse(path, field, given, f"as many as {other}, {wanted}")
+    if config.d_model % config.encoder_attention_heads or config.d_model % 2:
+        heads = config.encoder_attention_heads
+        _refuse(path, "d_model", config.d_model, f"even multiples of {heads} heads")
     for field, only in FIXED.items():
         if data.get(field, only) != only:
             _refuse(path, field, data[field], only)

@@ -2,11 +2,9 @@
 
 import json
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -32,11 +30,20 @@ def find(path_or_id: str) -> Path:
             "model on the hub (OWNER/NAME)"
         )
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import (
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+    )
 
     try:
         return Path(snapshot_download(path_or_id, allow_patterns=list(WANTED)))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as cause:
+    except (
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        OSError,
+    ) as cause:
         reason = str(cause).partition("\n")[0]
         raise ExportError(
             f"{path_or_id} is no directory here and was not downloaded ({reason}); "
@@ -57,26 +64,35 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def read_weights(folder: Path) -> dict[str, Tensor]:
     """All of them, as float32; raises ExportError."""
-    if (folder / INDEX).is_file():
-        files = sorted(set(read_json(folder / INDEX).get("weight_map", {}).values()))
-    else:
-        files = [name for name in (SAFETENSORS, PICKLED) if (folder / name).is_file()]
-        files = files[:1]
-    if not files:
-        raise ExportError(f"{folder} has no {SAFETENSORS} and no {PICKLED}")
     found: dict[str, Tensor] = {}
-    for name in files:
+    for name in _files(folder):
         found |= _load(folder / Path(name).name)
     return {name: each.float() for name, each in found.items()}
+
+
+def _files(folder: Path) -> list[str]:
+    index = folder / INDEX
+    if index.is_file():
+        parts = read_json(index).get("weight_map")
+        if not isinstance(parts, dict) or not parts:
+            raise ExportError(f"{index} has no weight_map that names files")
+        return sorted({str(each) for each in parts.values()})
+    for name in (SAFETENSORS, PICKLED):
+        if (folder / name).is_file():
+            return [name]
+    raise ExportError(f"{folder} has no {SAFETENSORS} and no {PICKLED}")
 
 
 def _load(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        loaded: dict[str, Tensor] = torch.load(
-            path, map_location="cpu", weights_only=True
-        )
-        return loaded
-    except (OSError, SafetensorError, RuntimeError, UnpicklingError) as cause:
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    # What a damaged file makes of these two readers is anything, EOFError included.
+    except Exception as cause:
         raise ExportError(f"{path} is not a readable file of weights") from cause
+    if not isinstance(loaded, dict) or not all(
+        isinstance(each, Tensor) for each in loaded.values()
+    ):
+        raise ExportError(f"{path} holds something else than weights by name")
+    return loaded

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from onnxlate.errors import ExportError
 from onnxlate.text import EOS_ID, UNK_ID
 from onnxlate_training.decode import pad
 
@@ -19,9 +20,11 @@ from .vocabulary import Vocabulary
 
 
 def _unsaid(target: Vocabulary) -> list[list[int]] | None:
-    """Theirs, of what stands for nothing: padding, and rows without a piece."""
-    end, unknown = target.theirs[EOS_ID], target.theirs[UNK_ID]
-    found = {target.theirs[each] for each in target.unsaid} - {end, unknown}
+    """Theirs, of what stands for nothing (padding, and rows without a piece) or may
+    not be said."""
+    found = {target.theirs[each] for each in target.unsaid} - {target.theirs[EOS_ID]}
+    if UNK_ID not in target.unsaid:  # its row is that of pieces without one, too
+        found.discard(target.theirs[UNK_ID])
     return [[each] for each in sorted(found)] or None
 
 
@@ -41,9 +44,15 @@ class Generate:
         logging.set_verbosity_error()
         logging.disable_progress_bar()
         self.name = f"generate of transformers {transformers.__version__}"
-        self._model: Any = AutoModelForSeq2SeqLM.from_pretrained(
-            imported.folder, dtype=torch.float32
-        ).eval()
+        try:
+            self._model: Any = AutoModelForSeq2SeqLM.from_pretrained(
+                imported.folder, dtype=torch.float32
+            ).eval()
+        except Exception as cause:  # it checks more fields than are read here
+            reason = " ".join(str(cause).split())
+            raise ExportError(
+                f"transformers cannot read {imported.folder}: {reason:.200}"
+            ) from cause
         given = self._model.generation_config
         # What is not said is filled from here, such as an end that is forced.
         self._model.generation_config = GenerationConfig(

@@ -1,7 +1,7 @@
 """A folder of Hugging Face's as a model that can be exported like one of our own."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -66,13 +66,15 @@ def load_imported(path_or_id: str, work: Path, wishes: Wishes) -> Imported:
     not said, CorpusError for texts.
     """
     folder = find(path_or_id)
-    name = wishes.name or path_or_id.rstrip("/").rpartition("/")[2]
+    name = wishes.name or _name(path_or_id)
     config, generation = read_config(folder), read_generation(folder)
     path = folder / TOKENIZER_CONFIG
     said = read_json(path) if path.is_file() else {}
     languages = languages_of(name, said, wishes.languages())
     read_sides = marian_sides if config.model_type == MARIAN else m2m100_sides
     sides = read_sides(folder, config, languages)
+    target_side = sides.target.forbidding(generation.bad_words)
+    sides = replace(sides, target=target_side)
     weights = Weights(folder / SAFETENSORS, read_weights(folder))
     model = transformer(config, weights, sides.source, sides.target)
     source, target = _write_tokenizers(sides, work)
@@ -96,6 +98,12 @@ def load_imported(path_or_id: str, work: Path, wishes: Wishes) -> Imported:
         target_prefix=sides.target_prefix,
     )
     return Imported(loaded, folder, sides.source, sides.target)
+
+
+def _name(path_or_id: str) -> str:
+    """Of the folder, also if it is given as a dot; or of the model on the hub."""
+    path = Path(path_or_id)
+    return path.resolve().name if path.is_dir() else path.name
 
 
 def _provenance(

@@ -58,12 +58,15 @@ def _m2m100_tokens(ids: dict[str, int]) -> dict[str, int]:
 
 
 def _nllb_tokens(folder: Path) -> dict[str, int]:
-    added = read_json(folder / TOKENIZER).get("added_tokens", [])
-    return {
-        each["content"]: each["id"]
-        for each in added
-        if NLLB_TOKEN.fullmatch(each["content"])
-    }
+    path = folder / TOKENIZER
+    try:
+        return {
+            each["content"]: int(each["id"])
+            for each in read_json(path).get("added_tokens", [])
+            if NLLB_TOKEN.fullmatch(each["content"])
+        }
+    except (KeyError, TypeError, ValueError) as cause:
+        raise ExportError(f"{path} has added_tokens without content or id") from cause
 
 
 def _fairseq_ids(spm: Path) -> dict[str, int]:

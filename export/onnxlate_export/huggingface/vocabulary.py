@@ -12,8 +12,8 @@ What is read and how it is cut stays the same:
   Each is given a row of its own, a copy of the unknown word's, and is never said.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,12 @@ class Vocabulary:
     def id_of(self, name: str) -> int:
         return self.names.index(name)
 
+    def forbidding(self, theirs: Collection[int]) -> "Vocabulary":
+        """With these of their ids never said; the end always may be, as in
+        `generate`."""
+        found = {at for at, each in enumerate(self.theirs) if each in theirs}
+        return replace(self, unsaid=self.unsaid | (found - {EOS_ID}))
+
 
 @dataclass(frozen=True)
 class Sides:
@@ -100,12 +106,14 @@ def renumbered(
     Raises ExportError if ids and rows do not belong together.
     """
     name_of = {each: name for name, each in ids.items()}
-    if len(name_of) < len(ids) or max(name_of, default=0) >= num_rows:
-        raise ExportError(
-            f"the vocabulary has {len(ids)} entries with ids up to {max(name_of)}; "
-            f"the embedding has {num_rows} rows, one for each id"
-        )
     first = [special.pad, special.unk, special.start, special.eos]
+    all_ids = [*name_of, *first]
+    if len(name_of) < len(ids) or min(all_ids) < 0 or max(all_ids) >= num_rows:
+        raise ExportError(
+            f"the vocabulary has {len(ids)} entries with ids from {min(all_ids)} to "
+            f"{max(all_ids)}, special ones included; the embedding has {num_rows} "
+            "rows, one for each id"
+        )
     rest = [each for each in range(num_rows) if each not in first]
     theirs = [*first, *rest, *[special.unk] * len(extra)]
     names = [name_of.get(each) or f"<id {each}>" for each in (*first, *rest)]

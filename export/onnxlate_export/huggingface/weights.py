@@ -77,14 +77,20 @@ def transformer(
     decoder = weights.any_of(last, first, "lm_head.weight")
     output = weights.any_of("lm_head.weight", last, first)
     named = dict(_layers(config, weights))
-    named["source_embedding.weight"] = _rows(encoder, source) * scale
-    named["target_embedding.weight"] = _rows(decoder, target) * scale
-    named["generator.weight"] = _rows(output, target)
+    sizes = config.vocab_size, config.target_rows
+    named["source_embedding.weight"] = _rows(encoder, source, sizes[0]) * scale
+    named["target_embedding.weight"] = _rows(decoder, target, sizes[1]) * scale
+    named["generator.weight"] = _rows(output, target, sizes[1])
     if tying == "all":
         named["target_embedding.weight"] = named["source_embedding.weight"]
     if tying != "none":
         named["generator.weight"] = named["target_embedding.weight"]
-    model.load_state_dict(named, assign=True)
+    try:
+        model.load_state_dict(named, assign=True)
+    except RuntimeError as cause:
+        # The first line says of what class, the second what is wrong.
+        reason = str(cause).partition("\n")[2].partition("\n")[0].strip()
+        raise ExportError(f"weights and config.json disagree: {reason}") from cause
     model.requires_grad_(True)
     _retie(model, tying)
     model.positions = _positions(config, weights)
@@ -117,14 +123,19 @@ def _layers(config: Config, weights: Weights) -> Iterator[tuple[str, Tensor]]:
                 yield f"{side}.norm.{part}", found
 
 
-def _rows(table: Tensor, vocabulary: Vocabulary) -> Tensor:
+def _rows(table: Tensor, vocabulary: Vocabulary, size: int) -> Tensor:
+    if len(table) != size:
+        raise ExportError(
+            f"weights and config.json disagree: there are {len(table)} rows for a "
+            f"vocabulary of {size}"
+        )
     return table[torch.tensor(vocabulary.theirs)]
 
 
 def _bias(config: Config, weights: Weights, target: Vocabulary) -> Tensor:
     found = weights.get("final_logits_bias")
     bias = torch.zeros(config.target_rows) if found is None else found.flatten()
-    bias = bias[torch.tensor(target.theirs)]
+    bias = _rows(bias, target, config.target_rows)
     bias[sorted(target.unsaid)] = NEVER
     return bias
 

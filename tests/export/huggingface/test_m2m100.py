@@ -8,7 +8,9 @@ from transformers import M2M100Tokenizer
 
 from benchmarks.marian_folder import write_m2m100
 from onnxlate import Client
+from onnxlate.errors import ExportError
 from onnxlate.local_server import LocalServer
+from onnxlate_export.elsewhere.ctranslate2_export import export_ctranslate2
 from onnxlate_export.export import export_bundle
 from onnxlate_export.huggingface.config import read_config
 from onnxlate_export.huggingface.generate import Generate
@@ -43,6 +45,8 @@ def test_it_is_served_and_says_what_generate_says(
         imported.loaded, tmp_path / "bundle", outside=original, max_sentences=12
     )
 
+    with pytest.raises(ExportError, match="ct2-transformers-converter"):
+        export_ctranslate2(imported.loaded, tmp_path / "elsewhere")
     gate = made.manifest.gate
     assert (gate.greedy_equal, gate.beam_equal) == (12, 12)
     assert made.manifest.target_prefix == imported.loaded.target_prefix
@@ -94,3 +98,9 @@ def test_nllb_counts_its_pieces_from_one_and_its_languages_from_a_file(
 
     assert [sides.source.theirs[each] for each in sides.source_prefix] == [200]
     assert [sides.target.theirs[each] for each in sides.target_prefix] == [201]
+    for damaged in (1, {"id": 1}, {"content": "eng_Latn", "id": None}):
+        (tmp_path / "tokenizer.json").write_text(
+            json.dumps({"added_tokens": [damaged]})
+        )
+        with pytest.raises(ExportError, match="added_tokens"):
+            m2m100_sides(tmp_path, read_config(tmp_path), languages)

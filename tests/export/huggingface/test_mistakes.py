@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from onnxlate.cli import app
 from onnxlate.errors import ConfigError, OnnxlateError
+from onnxlate_export.huggingface.importing import Wishes, load_imported
 
 WEIGHTS = "model.safetensors"
 
@@ -45,7 +46,12 @@ def change(path: Path, **fields: Any) -> None:
         ("decoder_ffn_dim", 7, "as many as encoder_ffn_dim, 48"),
         ("normalize_before", True, "normalize_before is True"),
         ("d_model", None, "d_model"),
+        ("d_model", 34, "even multiples of 4 heads"),
+        ("d_model", 64, "weights and config.json disagree"),
+        ("dropout", "much", "transformers cannot read"),
         ("vocab_size", 3, "the embedding has 3 rows"),
+        ("pad_token_id", 9999, "special ones included"),
+        ("eos_token_id", -1, "special ones included"),
     ],
 )
 def test_what_the_config_asks_for_and_there_is_not(
@@ -76,6 +82,52 @@ def test_a_missing_weight_is_named(copied: Path, tmp_path: Path) -> None:
     assert "no weights named model.encoder.layers.1.fc1.weight" in mistake(
         "--from-hf", copied, "-o", tmp_path / "bundle"
     )
+
+
+@pytest.mark.parametrize("name", ["final_logits_bias", "model.shared.weight"])
+def test_weights_of_another_vocabulary_are_refused(
+    name: str, copied: Path, tmp_path: Path
+) -> None:
+    weights = load_file(copied / WEIGHTS)
+    weights[name] = torch.zeros(3, 32) if "shared" in name else torch.zeros(1, 3)
+    save_file(weights, copied / WEIGHTS)
+
+    found = mistake("--from-hf", copied, "-o", tmp_path / "bundle")
+
+    assert "there are 3 rows for a vocabulary of" in found
+
+
+@pytest.mark.parametrize("content", [{"model": {"a": torch.ones(1)}}, [1], None])
+def test_a_pickle_that_is_no_table_of_weights_is_named(
+    content: object, copied: Path, tmp_path: Path
+) -> None:
+    (copied / WEIGHTS).unlink()
+    if content is None:
+        (copied / "pytorch_model.bin").touch()
+    else:
+        torch.save(content, copied / "pytorch_model.bin")
+
+    found = mistake("--from-hf", copied, "-o", tmp_path / "bundle")
+
+    assert "pytorch_model.bin" in found
+
+
+@pytest.mark.parametrize("parts", [[], {}, {"a": "model-1.safetensors"}])
+def test_an_index_of_weights_must_name_files(
+    parts: object, copied: Path, tmp_path: Path
+) -> None:
+    index = copied / f"{WEIGHTS}.index.json"
+    index.write_text(json.dumps({"weight_map": parts}))
+
+    found = mistake("--from-hf", copied, "-o", tmp_path / "bundle")
+
+    assert "model-1.safetensors" in found or index.name in found
+
+
+def test_references_want_a_text(copied: Path, tmp_path: Path) -> None:
+    found = mistake("--from-hf", copied, "--references", "x", "-o", tmp_path / "bundle")
+
+    assert "translations of --text" in found
 
 
 def test_learnt_positions_are_not_taken_for_sinusoids(
@@ -140,6 +192,17 @@ def test_a_name_that_is_no_folder_and_no_model(tmp_path: Path) -> None:
     found = mistake("--from-hf", tmp_path / "nowhere", "-o", tmp_path / "bundle")
 
     assert "is not a directory with a config.json" in found
+    # Not asked of anybody: no model can have such a name.
+    found = mistake("--from-hf", "no such/name", "-o", tmp_path / "bundle")
+    assert "is no directory here" in found
+
+
+def test_a_folder_given_as_a_dot_has_its_name(
+    copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(copied)
+
+    assert load_imported(".", tmp_path, Wishes()).loaded.name == "opus-mt-en-de"
 
 
 def test_transformers_is_asked_for_where_it_is_missing(

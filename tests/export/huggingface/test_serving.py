@@ -81,6 +81,14 @@ def test_streams_prefixes_and_alignments_work(client: Client) -> None:
     assert aligned.hypotheses[0].attention
 
 
+def test_it_goes_to_ctranslate2_too(imported: Imported, tmp_path: Path) -> None:
+    from onnxlate_export.elsewhere.ctranslate2_export import export_ctranslate2
+
+    found = export_ctranslate2(imported.loaded, tmp_path / "model", max_sentences=12)
+
+    assert found.equal == found.sentences == 12
+
+
 def test_int8_is_judged_by_references_and_served_too(
     imported: Imported, original: Generate, tmp_path: Path
 ) -> None:

@@ -1,6 +1,7 @@
 """Weights of every variant compute what they compute in the original."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,12 @@ from transformers import MarianMTModel
 
 from benchmarks.marian_folder import SMALL, write_marian, write_vocabulary
 from onnxlate.errors import ExportError
+from onnxlate.text import EOS_ID
 from onnxlate_export.export import export_bundle
+from onnxlate_export.huggingface.generate import Generate
 from onnxlate_export.huggingface.importing import Imported, Wishes, load_imported
 from onnxlate_training.decode import pad
+from onnxlate_training.model import NEVER
 
 from .conftest import TEXTS, UNSEEN
 
@@ -63,6 +67,36 @@ def test_every_variant_computes_the_same(
         forget(folder, "final_logits_bias")
 
     assert_equal_logits(folder, tmp_path)
+
+
+def test_bad_words_are_never_said(imported: Imported, tmp_path: Path) -> None:
+    folder = tmp_path / "opus-mt-en-de"
+    folder.mkdir()
+    for each in imported.folder.iterdir():
+        (folder / each.name).write_bytes(each.read_bytes())
+    source, _ = imported.loaded.read_tokenizers()
+    ids = [source.encode(each) for each in UNSEEN]
+    said = Generate(imported).translate(ids, 1, 8)
+    [(often, _)] = Counter(each for row in said for each in row).most_common(1)
+    path = folder / "generation_config.json"
+    given = json.loads(path.read_text("utf-8"))
+    bad = [imported.target.theirs[often], imported.target.theirs[EOS_ID]]
+    given["bad_words_ids"] += [[each] for each in bad]
+    path.write_text(json.dumps(given), "utf-8")
+    work = tmp_path / "work"
+    work.mkdir()
+
+    without = load_imported(str(folder), work, Wishes())
+
+    assert without.target.unsaid - imported.target.unsaid == {often}
+    bias = without.loaded.model.generator.bias
+    assert bias is not None and bias[often] == NEVER
+    original = Generate(without)
+    assert not any(often in row for row in original.translate(ids, 1, 8))
+    made = export_bundle(
+        without.loaded, tmp_path / "bundle", outside=original, max_sentences=8
+    )
+    assert made.manifest.gate.greedy_equal == made.manifest.gate.beam_equal == 8
 
 
 def forget(folder: Path, name: str) -> None:
