@@ -18,6 +18,7 @@ from onnxlate.client import Client
 from onnxlate.local_server import ServerProcess
 from onnxlate.parallel_text import one_line
 
+from . import options
 from .endurance.target import Unfit, command, free_port, show
 from .sentences import sentences
 
@@ -26,14 +27,8 @@ NUM_COMPARED = 2000
 
 
 def corpus(
-    bundle: Annotated[
-        Path | None,
-        typer.Option(help="The bundle to serve.", show_default="the default model"),
-    ] = None,
-    text: Annotated[
-        Path | None,
-        typer.Option(help="Sentences, a line each.", show_default="number words"),
-    ] = None,
+    bundle: options.Bundle = None,
+    text: options.Text = None,
     num_lines: Annotated[int, typer.Option("--lines", min=1000)] = 100_000,
     kills: Annotated[int, typer.Option(min=0)] = 5,
     lines_between: Annotated[
@@ -45,9 +40,7 @@ def corpus(
     ] = None,
     processes: Annotated[int, typer.Option(min=1, help="That share the job.")] = 1,
     seed: Annotated[int, typer.Option(help="Of what is random.")] = 1,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="File for the figures.")
-    ] = None,
+    json_file: options.Json = None,
 ) -> None:
     """Lines in shards, SIGKILL at random moments: each must come out once, in order."""
     between = lines_between or num_lines // (kills + 1)

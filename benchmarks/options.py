@@ -76,4 +76,8 @@ MaxRows = Annotated[
 Cache = Annotated[
     Path, typer.Option(help="Folder where models and best settings are kept.")
 ]
+Bundle = Annotated[
+    Path | None,
+    typer.Option(help="The bundle to serve.", show_default="the default model"),
+]
 Json = Annotated[Path | None, typer.Option("--json", help="File for the figures.")]

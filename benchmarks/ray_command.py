@@ -13,6 +13,7 @@ import typer
 
 from onnxlate.errors import ConfigError
 
+from . import options
 from .commands import require
 from .endurance.target import Unfit, show
 
@@ -26,10 +27,7 @@ addresses, and whatever Ray leaves behind ends with the command."""
 
 
 def ray(
-    bundle: Annotated[
-        Path | None,
-        typer.Option(help="The bundle to serve.", show_default="the default model"),
-    ] = None,
+    bundle: options.Bundle = None,
     rounds: Annotated[
         int, typer.Option(min=0, help="Of calls to Ray and to our server, by turns.")
     ] = 5,
@@ -39,9 +37,7 @@ def ray(
         bool,
         typer.Option("--plain", help="Without our part of Ray's proxies."),
     ] = False,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="File for the figures.")
-    ] = None,
+    json_file: options.Json = None,
 ) -> None:
     """Ray Serve: a call's cost beside our server's, and a node that is killed.
 

@@ -5,7 +5,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import cycle, islice
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,6 +18,7 @@ from onnxlate.client import Client
 from onnxlate.messages import CallOptions, ServedModel
 from onnxlate.parallel_text import read_text
 
+from . import options
 from .machine import machine
 from .sentences import sentences
 
@@ -31,21 +31,13 @@ TIMEOUT_S = 300.0
 
 
 def server(
-    bundle: Annotated[
-        Path | None,
-        typer.Option(help="The bundle to serve.", show_default="the default model"),
-    ] = None,
-    text: Annotated[
-        Path | None,
-        typer.Option(help="Sentences, a line each.", show_default="number words"),
-    ] = None,
+    bundle: options.Bundle = None,
+    text: options.Text = None,
     num_sentences: Annotated[
         int,
         typer.Option("--sentences", min=2, help="Sentences in each cell of the table."),
     ] = 500,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="File for the figures.")
-    ] = None,
+    json_file: options.Json = None,
 ) -> None:
     """Sentences a second and waiting times of a server, by number of callers."""
     texts = [line for line in read_text(text) if line.strip()] if text else None

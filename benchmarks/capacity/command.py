@@ -11,8 +11,9 @@ from onnxlate.errors import ConfigError
 from onnxlate_serving.server import default_bundle
 
 from ..commands import numbers, wide_console
-from ..endurance.commands import Bundle, Json, Text
+from ..endurance.commands import Text
 from ..machine import machine
+from ..options import Bundle, Json
 from ..tables import rich_table
 from ..workload import texts_of
 from .figures import CapacityFigures

@@ -9,6 +9,7 @@ import typer
 from onnxlate.demo import EXAMPLES
 from onnxlate.parallel_text import read_text
 
+from ..options import Bundle, Json
 from .chaos import chaos as bear_chaos
 from .fuzz import fuzz as bear_fuzz
 from .overload import overload as bear_overload
@@ -16,16 +17,11 @@ from .soak import soak as bear_soak
 from .storm import storm as bear_storm
 from .target import show, target
 
-Bundle = Annotated[
-    Path | None,
-    typer.Option(help="The bundle to serve.", show_default="the default model"),
-]
 Text = Annotated[
     Path | None,
     typer.Option(help="Sentences, a line each.", show_default="the demo's"),
 ]
 Seed = Annotated[int, typer.Option(help="Of what is random.")]
-Json = Annotated[Path | None, typer.Option("--json", help="File for the figures.")]
 
 
 def fuzz(

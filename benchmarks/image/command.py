@@ -9,6 +9,7 @@ import typer
 
 from ..endurance.target import Unfit, show
 from ..line_process import ROOT
+from ..options import Json
 from .base import NAME, make_base
 from .buildah import Buildah, Layer
 from .network import network
@@ -30,9 +31,7 @@ def image(
     work: Annotated[
         Path, typer.Option(help="Where the base and all else is kept, about 1 GB.")
     ] = WORK,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="File for the figures.")
-    ] = None,
+    json_file: Json = None,
 ) -> None:
     """Build the image without Docker, and try it: size, start, read-only root, stop.
 

@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
-from ..endurance.commands import Bundle, Json, Text, texts_of
+from ..endurance.commands import Text, texts_of
 from ..endurance.target import show
+from ..options import Bundle, Json
 from .manifest import shipped_timing
 from .rolling import rolling as bear_rolling
 

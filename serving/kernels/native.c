@@ -18,7 +18,7 @@
 /* dot4: to each of 16 sums, four bytes of a row times four of its column. Weights have
    seven bits, so that two products together fit the 16 bits that AVX2 has for them. */
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#ifdef __x86_64__
 #include <immintrin.h>
 
 #define ANY(compared) (_mm512_movepi32_mask((__m512i)(compared)) != 0)
@@ -117,7 +117,7 @@ typedef struct {
 #define PROCESSOR(x) {#x, run_##x, highest_##x, likeliest_##x, log_total_##x}
 
 static const Processor processors[] = {
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#ifdef __x86_64__
     PROCESSOR(vnni),
     PROCESSOR(avx512),
     PROCESSOR(avx2),
@@ -127,7 +127,7 @@ static const Processor processors[] = {
 
 static int fits(const char *name)
 {
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#ifdef __x86_64__
     __builtin_cpu_init();
     const int avx512 = __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")
                        && __builtin_cpu_supports("avx512dq");

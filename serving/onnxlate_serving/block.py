@@ -55,6 +55,13 @@ class Block(Protocol):
         """Makes room for `length` positions and keeps what of `num_rows` rows fits."""
 
 
+def whereabouts(block: Block) -> tuple[int, int, int]:
+    """Where its first entry begins, how far apart entries are, and the positions of
+    each, as a program wants to be told."""
+    first = block.pointer(0)
+    return first, block.pointer(1) - first, block.length
+
+
 class Storage(Protocol):
     """Where blocks come from."""
 

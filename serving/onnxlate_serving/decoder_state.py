@@ -14,7 +14,7 @@ from onnxlate.search import Ints
 
 from .binding import CacheBinder, bind_array_input
 from .bindings import Addresses
-from .block import Block, Storage
+from .block import Block, Storage, whereabouts
 from .mask import Mask
 from .native.library import Batch
 
@@ -175,11 +175,8 @@ class DecoderState:
         """Says where everything stands, for programs."""
         batch.rows, batch.sentences = self.num_rows, self._num_places
         batch.ids, batch.target_lengths, batch.source_lengths = self._addresses
-        batch.cross_room, batch.past_room = self.sizes
-        batch.cross = self._cross.pointer(0)
-        batch.cross_stride = self._cross.pointer(1) - self._cross.pointer(0)
-        batch.past = self._past.pointer(0)
-        batch.past_stride = self._past.pointer(1) - self._past.pointer(0)
+        batch.cross, batch.cross_stride, batch.cross_room = whereabouts(self._cross)
+        batch.past, batch.past_stride, batch.past_room = whereabouts(self._past)
 
     def bind(self, binding: ort.IOBinding) -> None:
         """Binds all inputs, and the caches in place."""

@@ -10,7 +10,7 @@ from onnxlate.bundle import Limits, ModelInfo
 
 from .binding import CacheBinder, bind_array_input
 from .bindings import Bindings
-from .block import Block, Storage
+from .block import Block, Storage, whereabouts
 from .decoder_state import ROUNDING, rounded
 from .mask import Mask
 from .native.library import Team
@@ -94,8 +94,7 @@ class NativeReader:
         batch = self._memory.batch
         batch.rows, batch.sentences = len(ids), len(sources)
         batch.ids, batch.source_lengths = ids.ctypes.data, lengths.ctypes.data
-        batch.cross, batch.cross_room = cross.pointer(0), cross.length
-        batch.cross_stride = cross.pointer(1) - cross.pointer(0)
+        batch.cross, batch.cross_stride, batch.cross_room = whereabouts(cross)
         self._memory.run(self._ops)
 
 

@@ -238,12 +238,13 @@ class Engine:
             return self._runner.run(step)
         finally:
             self._step_began = None
-            self._count_further(sum(request.num_rows for request in step.decode))
+            if self._bell.further_steps:
+                self._count_further(step)
 
-    def _count_further(self, num_rows: int) -> None:
+    def _count_further(self, step: Step) -> None:
         further, self._bell.further_steps = self._bell.further_steps, 0
         self._steps += further
-        self._decoded_rows += further * num_rows
+        self._decoded_rows += further * sum(each.num_rows for each in step.decode)
 
     def _part(self, step: Step) -> None:
         """One text's fault is not its neighbours': who is to blame will turn out."""

@@ -11,11 +11,10 @@ import numpy as np
 from onnxlate.bundle import ModelInfo
 
 from .graph import Array
-from .library import Kind
+from .library import PRODUCTS, Kind
 from .steps import DECODED, ERROR, LOGITS, NUM_OUTSIDE, Numbers, Step, Unknown
 
 LOOKUPS = (Kind.LOOKUP, Kind.LOOKUP_INT8)
-PRODUCTS = (Kind.PRODUCT, Kind.PRODUCT_INT8, Kind.PRODUCT_BYTES)
 TOGETHER = (Kind.LOOK_BACK, Kind.LOOK_AROUND)
 """Attention of a query, a key and a value in one."""
 
@@ -129,7 +128,7 @@ def _is_like(numbers: Numbers | None, width: int, dtype: str) -> bool:
 
 def _is_narrow(weight: Array | None) -> bool:
     """Where two products must fit 16 bits together, weights have no more than seven."""
-    return weight is not None and not (np.abs(weight.astype(np.int16)) > 64).any()
+    return weight is not None and weight.min() >= -64 and weight.max() <= 64
 
 
 def _is(array: Array | None, dtype: type[np.generic], *shape: int) -> bool:

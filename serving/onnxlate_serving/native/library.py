@@ -69,6 +69,12 @@ class Kind(IntEnum):
     COPY = 19
 
 
+PRODUCTS = (Kind.PRODUCT, Kind.PRODUCT_INT8, Kind.PRODUCT_BYTES)
+
+PANEL = 16
+"""As in native.c: columns of a matrix that are packed together."""
+
+
 class Op(Structure):
     """As in program.h."""
 
@@ -303,7 +309,7 @@ class Library:
         pack = self._pack_bytes if matrix.dtype == np.int8 else self._pack_floats
         given = np.require(matrix, requirements=["C", "ALIGNED"])
         outputs, inputs = given.shape
-        packed = np.empty(-(-outputs // 16) * 16 * inputs, matrix.dtype)
+        packed = np.empty(-(-outputs // PANEL) * PANEL * inputs, matrix.dtype)
         pack(given.ctypes.data, outputs, inputs, packed.ctypes.data)
         return packed
 

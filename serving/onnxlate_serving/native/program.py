@@ -13,7 +13,7 @@ from ..config import FEW
 from .checks import Part, check
 from .compiler import Compiler
 from .graph import Array, Graph, GraphFile
-from .library import Ahead, Batch, Choice, Kind, Library, Op, Team
+from .library import PANEL, PRODUCTS, Ahead, Batch, Choice, Library, Op, Team
 from .steps import DECODED, ERROR, NUM_OUTSIDE, Numbers, Step, Unknown
 
 log = logging.getLogger(__name__)
@@ -23,9 +23,6 @@ UNREADABLE = (
     *(TypeError, ValueError, struct.error),
 )
 """Whatever a file may lead to that is no graph of ours; onnxruntime says it better."""
-
-PRODUCTS = (Kind.PRODUCT, Kind.PRODUCT_INT8, Kind.PRODUCT_BYTES)
-PANEL = 16
 
 
 class Program:
