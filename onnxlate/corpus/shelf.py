@@ -20,6 +20,7 @@ from typing import IO
 from onnxlate.documents.journal import Doubt
 from onnxlate.errors import ConfigError, CorpusError
 
+from ..durable import sync
 from .job import FILE, Job
 from .plan import Source
 
@@ -142,7 +143,7 @@ class Shelf:
                 file.flush()
                 os.fsync(file.fileno())
             new.replace(path)
-            _sync(path.parent)
+            sync(path.parent)
         except OSError as cause:
             raise ConfigError(f"cannot write {path}: {cause.strerror}") from cause
         finally:
@@ -162,12 +163,3 @@ def _packed(file: IO[bytes], path: Path) -> Iterator[IO[bytes]]:
 def _line(row: bytes) -> Line:
     text, doubts = json.loads(row)
     return Line(text, tuple(Doubt(kind, details, 0) for kind, details in doubts))
-
-
-def _sync(folder: Path) -> None:
-    """So that the new name survives a power failure, too."""
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)

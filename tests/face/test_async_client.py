@@ -21,11 +21,6 @@ from .parrot import Parrot, serving
 
 
 @pytest.fixture
-def parrot() -> Parrot:
-    return Parrot()
-
-
-@pytest.fixture
 async def client(parrot: Parrot) -> AsyncIterator[AsyncClient]:
     with serving(parrot) as address:
         async with AsyncClient(address) as client:

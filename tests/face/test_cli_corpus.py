@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -18,17 +17,6 @@ from onnxlate.v1 import translation_pb2 as pb
 
 from .parrot import MODEL, Parrot, serving
 from .test_cli import onnxlate
-
-
-@pytest.fixture
-def parrot() -> Parrot:
-    return Parrot()
-
-
-@pytest.fixture
-def server(parrot: Parrot) -> Iterator[str]:
-    with serving(parrot) as address:
-        yield address
 
 
 def corpus(

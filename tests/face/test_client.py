@@ -1,6 +1,5 @@
 import socket
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
@@ -21,17 +20,6 @@ from onnxlate.errors import (
 from onnxlate.messages import MAX_BYTES, MAX_TEXTS, batches
 
 from .parrot import Parrot, serving
-
-
-@pytest.fixture
-def parrot() -> Parrot:
-    return Parrot()
-
-
-@pytest.fixture
-def server(parrot: Parrot) -> Iterator[str]:
-    with serving(parrot) as address:
-        yield address
 
 
 def test_a_long_list_travels_in_several_calls_and_keeps_its_order(

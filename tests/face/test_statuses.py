@@ -1,7 +1,6 @@
 """What a gRPC status becomes for whoever made the call."""
 
 import asyncio
-from collections.abc import Iterator
 
 import grpc
 import pytest
@@ -22,7 +21,7 @@ from onnxlate.errors import (
 )
 from onnxlate.statuses import error_from
 
-from .parrot import Parrot, serving
+from .parrot import Parrot
 
 OURS: dict[grpc.StatusCode, type[OnnxlateError]] = {
     grpc.StatusCode.INVALID_ARGUMENT: InvalidRequest,
@@ -50,17 +49,6 @@ class Failed(grpc.RpcError):
 
     def details(self) -> str | None:
         return self._details
-
-
-@pytest.fixture
-def parrot() -> Parrot:
-    return Parrot()
-
-
-@pytest.fixture
-def server(parrot: Parrot) -> Iterator[str]:
-    with serving(parrot) as address:
-        yield address
 
 
 @pytest.mark.parametrize("status", list(grpc.StatusCode))

@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from onnxlate.durable import sync
 from onnxlate.errors import TrainingError
 
 
@@ -23,9 +24,9 @@ def write_atomically(path: Path, content: bytes) -> None:
     with translated(path):
         try:
             temporary.write_bytes(content)
-            _sync(temporary)
+            sync(temporary)
             temporary.replace(path)
-            _sync(path.parent)
+            sync(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -43,11 +44,11 @@ def new_folder(path: Path) -> Iterator[Path]:
         try:
             yield temporary
             for file in temporary.iterdir():
-                _sync(file)
-            _sync(temporary)
+                sync(file)
+            sync(temporary)
             remove_folder(path)
             temporary.replace(path)
-            _sync(path.parent)
+            sync(path.parent)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
@@ -89,12 +90,3 @@ def translated(path: Path) -> Iterator[None]:
 
 def _hidden(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}")
-
-
-def _sync(path: Path) -> None:
-    """Onto the disk itself; of a folder, the names in it."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
