@@ -199,15 +199,17 @@ class Searches:
         )
 
     def take(self, tokens: Ints) -> Turn:
-        """As many steps of `advance`, of which only the last may end a sentence:
-        (steps, R)."""
+        """As many steps of `advance`: (steps, R). What follows a sentence's end means
+        nothing."""
         state, num_steps = self._state, len(tokens)
         first = state["length"].copy()
-        state["length"] += num_steps
-        self._make_room(int(state["length"].max()))
+        self._make_room(int(first.max()) + num_steps)
         at = self._rows * self._history.shape[2] + first
         self._history.reshape(-1)[at + np.arange(num_steps)[:, None]] = tokens
-        return self._ended_greedy(tokens[-1])
+        ends = tokens == self._eos_id
+        ended = ends.any(axis=0)
+        state["length"] += np.where(ended, ends.argmax(axis=0) + 1, num_steps)
+        return self._ended_greedy(tokens[-1], ended)
 
     def advance(self, logits: Floats, likeliest_of: LikeliestOf = highest) -> Turn:
         """One step of everyone: the logits (R, V) after each row's newest token.
@@ -266,11 +268,10 @@ class Searches:
                 scores -= taken_off[scored, None]
             state["log_probs"][scored] += scores
         self._write(tokens)
-        return self._ended_greedy(tokens)
+        return self._ended_greedy(tokens, tokens == self._eos_id)
 
-    def _ended_greedy(self, tokens: Ints) -> Turn:
-        """What follows from each row's newest token."""
-        ended = tokens == self._eos_id
+    def _ended_greedy(self, tokens: Ints, ended: Bools) -> Turn:
+        """What follows from each row's newest token, and from who has ended."""
         over = ended | (self._state["length"] >= self._state["max_length"])
         finished = {
             place: self._finish_greedy(place, bool(ended[place]))

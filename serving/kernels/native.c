@@ -6,6 +6,7 @@
 #include <float.h>
 #include <math.h>
 #include <string.h>
+#include <time.h>
 
 #include "program.h"
 #include "team.h"
@@ -154,7 +155,7 @@ const void *onnxlate_processor(const char *name)
 }
 
 /* What library.py asks for; the number is raised whenever what is handed over changes. */
-const int onnxlate_layout_1 = 1;
+const int onnxlate_layout_2 = 1;
 
 const char *onnxlate_name(const void *processor)
 {
@@ -191,22 +192,42 @@ void onnxlate_choose(const void *processor, const Choice *choice, int64_t rows, 
             choice->width);
 }
 
-/* Steps of greedy search until a sentence ends, `most` are done or somebody wants it to
-   stop. How many there were; 0 as of onnxlate_run. */
+static int64_t now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return time.tv_sec * 1000000000LL + time.tv_nsec;
+}
+
+static int64_t count(const int64_t *tokens, int64_t rows, int64_t token)
+{
+    int64_t found = 0;
+    for (int64_t r = 0; r < rows; r++)
+        found += tokens[r] == token;
+    return found;
+}
+
+/* Steps of greedy search until `most` are done, all sentences have ended, or there has been
+   news for as long as nobody minds: that one ended, or that somebody waits. Those that end
+   before the last step go on, and what they say then means nothing. How many steps there
+   were; 0 as of onnxlate_run. */
 int64_t onnxlate_ahead(const void *processor, const Op *ops, int64_t num_ops, const Batch *batch,
                        int64_t *positions, Team *team, const Choice *choice, const Ahead *ahead)
 {
+    int64_t ended = 0, news = 0, began = now();
     for (int64_t step = 0;;) {
         int64_t *tokens = ahead->tokens + step * batch->rows;
         if (!onnxlate_run(processor, ops, num_ops, batch, positions, team))
             return 0;
         onnxlate_choose(processor, choice, batch->rows, tokens);
         memcpy(ahead->ids, tokens, batch->rows * sizeof *tokens);
-        int over = ++step == ahead->most || *ahead->stop;
-        for (int64_t r = 0; r < batch->rows; r++)
-            over |= tokens[r] == ahead->end;
-        if (over)
+        ended += count(tokens, batch->rows, ahead->end); /* twice, if it says so again: that ends it early */
+        const int64_t done = now(), took = done - began;
+        if (!news && (ended || *ahead->stop))
+            news = done;
+        if (++step == ahead->most || ended >= batch->rows || (news && done + took - news > ahead->patience))
             return step;
+        began = done;
         for (int64_t r = 0; r < batch->rows; r++)
             ahead->target_lengths[r]++;
     }

@@ -81,6 +81,7 @@ typedef struct {
     int64_t *ids;                  /* (R,) of the batch; the newest tokens afterwards */
     int64_t *target_lengths;       /* (R,) of the batch; grow, but for the last step */
     const volatile int32_t *stop;  /* not 0: somebody is waiting for the step to end */
+    int64_t patience;              /* nanoseconds that news may wait */
     int64_t *tokens;               /* (most, R) */
 } Ahead;
 

@@ -55,6 +55,8 @@ class Border(Interceptor):
         self._tokens = tokens
         self._recording = Recording(witnesses) if witnesses else None
         self._refusals = Refusals()
+        self._handlers: dict[tuple[str, str], grpc.RpcMethodHandler[Any, Any]] = {}
+        """By method and whose token it is, as often as they were asked for."""
 
     async def intercept_service(
         self,
@@ -70,11 +72,20 @@ class Border(Interceptor):
                 holder = self._tokens.admit(method, metadata)
             except OnnxlateError as error:
                 return _refusing(error, self._observer(REFUSED), self._refusals)
+        if known := self._handlers.get((method, holder)):
+            return known
         handler = await continuation(handler_call_details)
         if handler is None:  # of an unknown method
             return handler
+        handler = self._handlers[method, holder] = self._guarded(
+            handler, self._observer(method, holder)
+        )
+        return handler
+
+    def _guarded(
+        self, handler: grpc.RpcMethodHandler[Any, Any], observe: Observe
+    ) -> grpc.RpcMethodHandler[Any, Any]:
         parse = readable(handler.request_deserializer)
-        observe = self._observer(method, holder)
         if handler.request_streaming:
             both = handler.stream_stream
             if not inspect.isasyncgenfunction(both):  # reflection's, which is its own

@@ -42,8 +42,6 @@ class Crew:
 
         Raises what that does; nobody keeps a part of a call that another refused.
         """
-        if requests:
-            self.check_room(caller)
         shares = self._shares(requests)
         outboxes: dict[Request, Outbox] = {}
         with ExitStack() as stack:

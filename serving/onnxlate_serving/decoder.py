@@ -24,6 +24,11 @@ from .screen import Screen
 MOST_AHEAD = 16
 """Steps of greedy search that are done without looking up from it."""
 
+PATIENCE_NS = 2_000_000
+"""How long those who have ended or come may wait for the steps to be over. Where a step
+takes longer than that, it is the last; where steps are short, several who end or come
+are looked after at once."""
+
 
 class Decoder(Protocol):
     """Of one group of sentences."""
@@ -106,7 +111,9 @@ class NativeDecoder:
             if bias is not None:
                 self._choice.bias = bias.ctypes.data
         self._ahead = Ahead(
-            end=manifest.special_ids.eos, tokens=self._tokens.ctypes.data
+            end=manifest.special_ids.eos,
+            patience=PATIENCE_NS,
+            tokens=self._tokens.ctypes.data,
         )
 
     def run(self, state: DecoderState, exact: bool) -> Floats:

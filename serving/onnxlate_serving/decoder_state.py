@@ -5,7 +5,7 @@ capacity for target positions; both sizes are shared by all and rounded up, so t
 they change seldom.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import onnxruntime as ort
@@ -43,6 +43,17 @@ def roomy(length: int) -> int:
     return max(LEAST_ROOM, rounded(length) | ROUNDING)
 
 
+def spacious(length: int) -> int:
+    """As `roomy`, but twice as much when it is short: 1 -> 56, 57 -> 120, 121 -> 248.
+
+    For those who look at what is written alone, so that room costs nothing.
+    """
+    room = LEAST_ROOM
+    while room < length:
+        room = 2 * room + ROUNDING
+    return room
+
+
 class DecoderState:
     """Newest tokens, lengths, and the caches of all layers.
 
@@ -56,13 +67,16 @@ class DecoderState:
         max_rows: int,
         beam_size: int = 1,
         source_copies: int = 1,
+        room_for: Callable[[int], int] = roomy,
     ) -> None:
         """`source_copies` says how often a source is stored: once, or for each row,
-        where the graph wants it so."""
+        where the graph wants it so; `room_for` how much room targets of a length
+        get."""
         self._binder = binder
         self._k = beam_size
         self._max_rows = max_rows
         self._copies = source_copies
+        self._room_for = room_for
         places = max_rows // beam_size
         self._cross = storage.zeros(max_rows, ROUNDING)  # the sources
         self._past = storage.zeros(max_rows, ROUNDING)  # the targets so far
@@ -103,7 +117,7 @@ class DecoderState:
         needed = int(self._target_lengths[:last].max()) + 1
         longest = rounded(max(cross.length, longest))
         self._fit(self._cross, longest, first * self._copies)
-        self._fit(self._past, roomy(needed), first * self._k)
+        self._fit(self._past, self._room_for(needed), first * self._k)
         self._cross.put(first * self._copies, cross, self._copies)
         self._past.reserve(last * self._k)
         self._num_places = last
@@ -147,7 +161,7 @@ class DecoderState:
         lengths += 1
         needed = int(lengths.max())
         if needed > self._past.length:
-            self._past.resize(roomy(needed), self.num_rows)
+            self._past.resize(self._room_for(needed), self.num_rows)
 
     @property
     def room(self) -> int:
@@ -189,10 +203,10 @@ class DecoderState:
         self._binder.outputs(binding, "present", self._past, rows)
 
     def _fit(self, block: Block, size: int, num_rows: int) -> None:
-        """Room for `size` positions, and not for twice as many for ever."""
+        """Room for `size` positions, and not for many times as many for ever."""
         if num_rows == 0:
             block.lay_out(self._max_rows, size)
-        elif size > block.length or 2 * size <= block.length:
+        elif size > block.length or 4 * size <= block.length:
             block.resize(size, num_rows)
 
 

@@ -3,9 +3,11 @@
 import asyncio
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from threading import Condition, Thread
 from typing import Protocol
 
@@ -83,6 +85,8 @@ class Engine:
         self._changed = Condition()  # its lock guards the scheduler and _running
         self._running = False
         self._outboxes: dict[Request, Outbox] = {}
+        self._reports: deque[Callable[[], None]] = deque()
+        self._woken = False  # the loop, which has not come yet
         self._load = 0
         self._thread = Thread(
             target=self._work, name=f"engine {name}".strip(), daemon=True
@@ -171,9 +175,9 @@ class Engine:
         finally:  # refused, finished, failed or cancelled, all alike
             with self._changed:
                 for request in requests:
-                    self._scheduler.finish(request)
+                    if self._scheduler.finish(request):  # a row is free sooner
+                        self._bell.ring()
                     self._joined.pop(request, None)
-                self._bell.ring()
             self._load -= num_rows
             for request in requests:
                 del self._outboxes[request]
@@ -275,9 +279,19 @@ class Engine:
                 news = now - joined - self._seconds_on_rows
                 self._seconds_on_rows += news * (MEMORY if self._seconds_on_rows else 1)
 
-    def _report(self, *call: object) -> None:
-        if loop := self._loop:
-            loop.call_soon_threadsafe(*call)  # type: ignore[arg-type]
+    def _report(self, call: Callable[..., None], *args: object) -> None:
+        """Has the loop call it, after all that was reported before."""
+        if (loop := self._loop) is None:
+            return
+        self._reports.append(partial(call, *args))
+        if not self._woken:
+            self._woken = True
+            loop.call_soon_threadsafe(self._listen)
+
+    def _listen(self) -> None:
+        self._woken = False  # what is reported from here on may be too late for now
+        while self._reports:
+            self._reports.popleft()()
 
     def _publish(self, pieces: Sequence[Piece]) -> None:
         for piece in pieces:

@@ -1,6 +1,7 @@
 """Memory that is given back."""
 
 import ctypes
+import gc
 
 M_MMAP_THRESHOLD = -3
 """From malloc.h."""
@@ -16,3 +17,11 @@ def give_large_blocks_back() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt:
         mallopt(M_MMAP_THRESHOLD, LARGE)
+
+
+def spare_what_stays() -> None:
+    """Has the garbage collector pass over all there is by now: modules and models are
+    hundreds of thousands of objects, and to look through them takes tens of
+    milliseconds, in which nobody is answered."""
+    gc.collect()
+    gc.freeze()

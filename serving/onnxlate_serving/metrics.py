@@ -10,6 +10,7 @@ import asyncio
 from collections import Counter as Counter_
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -95,6 +96,13 @@ class Metrics:
         self._unfinished = self._of_models(
             "unfinished_texts", "Texts whose translation reached its limit."
         )
+        # To find one by its labels takes longer than to count with it.
+        self._calls_of = cache(self._calls.labels)
+        self._seconds_of = cache(self._call_seconds.labels)
+        self._first_of = cache(self._first_seconds.labels)
+        self._texts_of = cache(self._texts.labels)
+        self._source_of = cache(self._source_tokens.labels)
+        self._target_of = cache(self._target_tokens.labels)
 
     def _of_models(self, name: str, text: str) -> Counter:
         return Counter(f"onnxlate_{name}", text, MODEL, registry=self.registry)
@@ -119,10 +127,10 @@ class Metrics:
             observed.status = "DEADLINE_EXCEEDED" if expired else "CANCELLED"
             raise
         finally:
-            self._calls.labels(method, observed.status).inc()
-            self._call_seconds.labels(method).observe(observed.seconds)
+            self._calls_of(method, observed.status).inc()
+            self._seconds_of(method).observe(observed.seconds)
             if observed.first_seconds is not None:
-                self._first_seconds.labels(method).observe(observed.first_seconds)
+                self._first_of(method).observe(observed.first_seconds)
 
     def answered(
         self, deployment: Deployment, translations: Iterable[Translation]
@@ -136,10 +144,10 @@ class Metrics:
         source_tokens = sum(each.num_source_tokens for each in texts)
         target_tokens = sum(each.num_target_tokens for each in best)
         # All at once, since every counter has a lock and is found by its labels.
-        self._texts.labels(*model).inc(len(texts))
+        self._texts_of(*model).inc(len(texts))
         self._num_texts[model] += len(texts)
-        self._source_tokens.labels(*model).inc(source_tokens)
-        self._target_tokens.labels(*model).inc(target_tokens)
+        self._source_of(*model).inc(source_tokens)
+        self._target_of(*model).inc(target_tokens)
         if cut:
             self._truncated.labels(*model).inc(cut)
         if unfinished:
@@ -156,7 +164,7 @@ class Metrics:
 
     def failed(self, method: str, status: grpc.StatusCode) -> None:
         """Counts a request of a stream that goes on, as a call of its own."""
-        self._calls.labels(method, status.name).inc()
+        self._calls_of(method, status.name).inc()
 
     def watch(self, deployment: Deployment) -> None:
         """Shows what a model is, and what its engines are at."""

@@ -28,6 +28,10 @@ MAX_TERMS = 256
 MAX_PHRASES = 64
 """In one request. What more there is belongs into a glossary, or is no phrase list."""
 
+REMEMBERED = 64
+"""Options of the latest requests of which it is known what they come to: most ask for
+the same as the ones before."""
+
 MAX_PHRASE_CHARACTERS = 100
 MAX_PREFIX_CHARACTERS = 1000
 

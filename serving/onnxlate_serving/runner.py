@@ -14,7 +14,7 @@ from .bell import Bell
 from .binding import CacheBinder
 from .block import HostStorage, Storage
 from .decoder import Decoder, NativeDecoder, OrtDecoder
-from .decoder_state import DecoderState
+from .decoder_state import DecoderState, roomy, spacious
 from .device_block import DeviceStorage, RowGraphs
 from .encoder import Encoder, NativeReader, OrtReader, Reader
 from .group import Group
@@ -115,6 +115,7 @@ class OnnxRunner:
                 self._max_rows,
                 beam_size,
                 source_copies=1 if self._shares_sources else beam_size,
+                room_for=spacious if self._native else roomy,
             )
             searches = Searches(beam_size, self._ids.eos, self._log_probs, self._rank)
             decoder = self._decoder(greedy=beam_size == 1)

@@ -73,6 +73,8 @@ class Scheduler:
 
         `seconds_a_turn` is how long rows are taken; 0 where nobody knows yet.
         """
+        if not self._waiting:
+            return
         fullness, what = max(self._fullness(seconds_a_turn))
         # Nobody is kept out by others who have filled it, up to a second bound.
         if fullness < 1 or (fullness < 2 and not self._waiting.has_its_share(caller)):
@@ -99,17 +101,20 @@ class Scheduler:
         self._num_rows += sum(request.num_rows for request in joining)
         return Step(tuple(joining), tuple(self._running), hurried)
 
-    def finish(self, request: Request) -> None:
-        """Takes a request out, done or cancelled, waiting or running."""
+    def finish(self, request: Request) -> bool:
+        """Takes a request out, done or cancelled, waiting or running; says whether it
+        was running."""
         if request in self._running:
             del self._running[request]
             self._num_rows -= request.num_rows
+            return True
         elif request in self._waiting:
             self._waiting.remove(request)
         else:
             for group in self._suspects:
                 if request in group:
                     group.remove(request)
+        return False
 
     def part(self, requests: Sequence[Request]) -> None:
         """Has those of a failed step start again, in two halves that do not meet.

@@ -26,7 +26,7 @@ from .gateway.process import Gateway, require_installed
 from .glossary import Glossaries
 from .health import Health
 from .kserve import InferenceService
-from .memory import give_large_blocks_back
+from .memory import give_large_blocks_back, spare_what_stays
 from .metrics import Metrics
 from .models import Models
 from .service import TranslationService
@@ -287,6 +287,7 @@ async def run(config: ServerConfig) -> int:
     if signals.arrived:  # while it was loading
         return 0
     address = await server.start()
+    spare_what_stays()
     if not address.loopback:
         lacks = [
             name

@@ -3,21 +3,21 @@
 Its errors become statuses in border.py.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
 from grpc.aio import ServicerContext
 
 from onnxlate import wire
-from onnxlate.answer import Format
-from onnxlate.errors import InvalidRequest, Unavailable
+from onnxlate.errors import Unavailable
 from onnxlate.v1 import translation_pb2 as pb
 from onnxlate.v1 import translation_pb2_grpc as pb_grpc
 from onnxlate.wire import Ruler
 
+from .asked import Asking, options_message
 from .border import MAX_DETAILS
 from .bulk import Bulk
 from .call_log import failure_of_ours
@@ -50,6 +50,7 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
         self._calls = calls
         self._metrics = metrics
         self._who = who
+        self._asking = Asking()
 
     async def Translate(
         self,
@@ -58,10 +59,10 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
     ) -> pb.TranslateResponse:
         with self._calls.one():
             deployment = self._models.find(request.model)
-            options = deployment.in_effect(options_of(request.options))
+            asked = self._asking.of(deployment, request.options)
             with deployment.calls.one():
                 translations = await deployment.translator.translate(
-                    request.texts, options, self._who(context)
+                    request.texts, asked.options, self._who(context)
                 )
             self._metrics.answered(deployment, translations)
             return pb.TranslateResponse(
@@ -69,7 +70,7 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
                 model=deployment.manifest.name,
                 version=deployment.manifest.version,
                 digest=deployment.digest,
-                options=options_message(options),
+                options=asked.message,
             )
 
     async def TranslateStream(
@@ -79,9 +80,9 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
     ) -> AsyncGenerator[pb.TranslateStreamResponse, None]:
         with self._calls.one():
             deployment = self._models.find(request.model)
-            options = deployment.in_effect(options_of(request.options))
+            asked = self._asking.of(deployment, request.options)
             pieces = deployment.translator.stream(
-                request.text, options, self._who(context)
+                request.text, asked.options, self._who(context)
             )
             # A client that hangs up cancels us in here. Closing the generator, now
             # and not when it is collected, is how the engine hears of it.
@@ -96,7 +97,7 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
                             response.model = deployment.manifest.name
                             response.version = deployment.manifest.version
                             response.digest = deployment.digest
-                            response.options.CopyFrom(options_message(options))
+                            response.options.CopyFrom(asked.message)
                             self._metrics.answered(deployment, [piece.translation])
                         yield response
 
@@ -137,11 +138,11 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
             digest=deployment.digest,
         )
         try:
-            options = deployment.in_effect(options_of(entry.options))
-            response.options.CopyFrom(options_message(options))
+            asked = self._asking.of(deployment, entry.options)
+            response.options.CopyFrom(asked.message)
             translation = await patiently(
                 lambda: deployment.translator.translate(
-                    [entry.text], options, self._who(context)
+                    [entry.text], asked.options, self._who(context)
                 )
             )
         except Unavailable:
@@ -197,47 +198,6 @@ def failure(error: Exception, context: ServicerContext[Any, Any]) -> pb.Failure:
     if code is grpc.StatusCode.INTERNAL:
         return pb.Failure(code=number, message=failure_of_ours(error, context))
     return pb.Failure(code=number, message=str(error)[:MAX_DETAILS])
-
-
-def options_of(options: pb.TranslateOptions) -> TranslateOptions:
-    """Fields the client left out stay unsaid."""
-    given: dict[str, Any] = {
-        field.name: READERS.get(field.name, as_it_is)(value)
-        for field, value in options.ListFields()
-    }
-    return TranslateOptions(**given)
-
-
-def options_message(options: TranslateOptions) -> pb.TranslateOptions:
-    names = (field.name for field in fields(options))
-    return wire.options_to({name: getattr(options, name) for name in names})
-
-
-def as_it_is(value: Any) -> Any:
-    return value
-
-
-def format_of(value: "pb.Format") -> Format:
-    try:
-        return FORMATS_BY_NUMBER[value]
-    except KeyError as cause:
-        raise InvalidRequest(
-            f"format is {value}; this server knows {sorted(FORMATS_BY_NUMBER)}"
-        ) from cause
-
-
-FORMATS_BY_NUMBER = {
-    pb.FORMAT_UNSPECIFIED: Format.SENTENCE,
-    **{number: each for each, number in wire.FORMATS.items()},
-}
-
-READERS: dict[str, Callable[[Any], Any]] = {
-    "format": format_of,
-    "terms": wire.terms_from,
-    "sampling": wire.sampling_from,
-    "protected_phrases": tuple,
-    "banned_phrases": tuple,
-}
 
 
 def result(translation: Translation, text: str) -> pb.Result:

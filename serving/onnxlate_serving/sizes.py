@@ -6,6 +6,9 @@ from onnxlate.errors import InvalidRequest
 
 from .config import RequestLimits
 
+MOST_BYTES = 4
+"""Of a character in UTF-8."""
+
 
 def check_number(texts: Sequence[str], limits: RequestLimits) -> None:
     if not 1 <= len(texts) <= limits.max_texts:
@@ -16,6 +19,8 @@ def check_number(texts: Sequence[str], limits: RequestLimits) -> None:
 
 def check_size(text: str, name: str, limits: RequestLimits, advice: str) -> None:
     """`name` is what the caller calls the text, `advice` where it may be split."""
+    if MOST_BYTES * len(text) <= limits.max_text_bytes:
+        return
     num_bytes = len(text.encode("utf-8", "replace"))
     if num_bytes > limits.max_text_bytes:
         raise InvalidRequest(

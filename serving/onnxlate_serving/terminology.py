@@ -49,6 +49,8 @@ class Plan:
 
         What it is for a beginning, it begins with for the whole.
         """
+        if not self.slots:
+            return Filled(said, {}, ())
         text, at = "", 0
         places: dict[int, Span] = {}
         moves: list[tuple[int, int]] = []

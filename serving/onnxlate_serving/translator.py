@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from itertools import chain
 
-from onnxlate.answer import Span, Term, Token
+from onnxlate.answer import Span, Term, TermUse, Token
 from onnxlate.bundle import Bundle, Manifest
 from onnxlate.errors import BundleError, InvalidRequest, SourceTooLong
 from onnxlate.placeholder import count_placeholders
-from onnxlate.search import FinishReason, Hypothesis
+from onnxlate.search import FinishReason, Hypothesis, SearchOptions
 from onnxlate.text import Detokenizer, Tokenizer
 
 from .caller import ANYBODY, Caller
@@ -19,7 +19,7 @@ from .crew import Crew
 from .explanation import Answered, Explainer
 from .glossary import Glossaries, Glossary, checked
 from .looking import Looking
-from .options import Demands, TranslateOptions
+from .options import REMEMBERED, Demands, TranslateOptions
 from .patience import patiently
 from .request import Request
 from .result_cache import Answer, Question, ResultCache
@@ -106,6 +106,8 @@ class Translator:
             self._source_tokenizer, self._target_tokenizer, self._vocabulary
         )
         # A text of many sentences asks the same of each, and so do many calls.
+        self._simple = lru_cache(REMEMBERED)(self._wishes_of)
+        self._search = lru_cache(REMEMBERED)(self._search_of)
         vocabulary, target = self._vocabulary, self._target_tokenizer
         self._own = lru_cache(READY)(glossary_of)
         self._ban = lru_cache(READY)(lambda phrases: Ban.of(phrases, vocabulary))
@@ -289,6 +291,11 @@ class Translator:
 
     def _wishes(self, options: TranslateOptions) -> Wishes:
         """Raises InvalidRequest for what cannot be."""
+        if options.glossary:  # which may be another one by now
+            return self._wishes_of(options)
+        return self._simple(options)
+
+    def _wishes_of(self, options: TranslateOptions) -> Wishes:
         self._check(options)
         own, prefix = self._own(options.terms), options.target_prefix
         stored = None
@@ -333,23 +340,27 @@ class Translator:
         """One for each draw; none of a blank text, which has an answer already."""
         if not source.ids:
             return []
-        defaults, limits = self.manifest.defaults, self.manifest.limits
-        options = wishes.options
+        options, num_tokens = wishes.options, len(source.ids)
+        if not (source.plan.found or wishes.prefix or wishes.ban or options.sampling):
+            return [Question(source.ids, self._search(options, num_tokens))]
         demands = self._demands(source, wishes)
         return [
-            Question(
-                source.ids,
-                options.search(
-                    defaults,
-                    limits,
-                    len(source.ids),
-                    demands,
-                    draw,
-                    self.manifest.target_prefix,
-                ),
-            )
+            Question(source.ids, self._search_of(options, num_tokens, demands, draw))
             for draw in range(options.num_draws)
         ]
+
+    def _search_of(
+        self,
+        options: TranslateOptions,
+        num_source_tokens: int,
+        demands: Demands | None = None,
+        draw: int = 0,
+    ) -> SearchOptions:
+        manifest = self.manifest
+        return options.search(
+            *(manifest.defaults, manifest.limits, num_source_tokens),
+            *(demands, draw, manifest.target_prefix),
+        )
 
     def _demands(self, source: Source, wishes: Wishes) -> Demands:
         terminology, plan = self._terminology, source.plan
@@ -377,18 +388,24 @@ class Translator:
         hypotheses = tuple(self._hypothesis(source, h, wishes) for h in outcome)
         if not outcome:
             hypotheses = (blank(wishes.options),) * wishes.options.num_draws
+        return Translation(
+            hypotheses,
+            len(source.ids),
+            source.num_dropped,
+            terms=self._uses(source, outcome) if source.plan.found else (),
+        )
+
+    def _uses(
+        self, source: Source, outcome: Sequence[Hypothesis]
+    ) -> tuple[TermUse, ...]:
+        """What became of terms in the best answer."""
         unread = [
             each
             for each in source.plan.slots
             if self._terminology.source_ids[each] not in source.ids
         ]
         said = self._target_tokenizer.decode(outcome[0].tokens) if outcome else ""
-        return Translation(
-            hypotheses,
-            len(source.ids),
-            source.num_dropped,
-            terms=tuple(source.plan.uses(source.plan.fill(said), unread)),
-        )
+        return tuple(source.plan.uses(source.plan.fill(said), unread))
 
     def _hypothesis(
         self, source: Source, found: Hypothesis, wishes: Wishes

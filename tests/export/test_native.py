@@ -19,6 +19,7 @@ from onnxlate.candidates import NumpyLogProbs, likeliest
 from onnxlate.errors import ConfigError
 from onnxlate.search import SearchOptions
 from onnxlate_export.export import export_bundle
+from onnxlate_serving import decoder as decoder_module
 from onnxlate_serving.bell import Bell
 from onnxlate_serving.binding import CacheBinder
 from onnxlate_serving.block import HostBlock, HostStorage
@@ -42,6 +43,8 @@ from .tables import Arrays, run
 
 if compiled.library() is None:
     pytest.skip("nothing was compiled: no compiler?", allow_module_level=True)
+
+HOUR_NS = 3_600_000_000_000
 
 Tamper = Callable[[onnx.GraphProto], None]
 
@@ -326,29 +329,36 @@ def test_answers_in_fp32_are_those_of_onnxruntime(
 
 
 @pytest.mark.parametrize("name", ["small fp32", "wider fp32", "wider int8"])
+@pytest.mark.parametrize("patience_ns", [0, HOUR_NS])
 @pytest.mark.parametrize("rung", [False, True])
 def test_several_steps_at_once_are_those_one_by_one(
-    bundles: dict[str, Bundle], name: str, rung: bool
+    bundles: dict[str, Bundle],
+    name: str,
+    rung: bool,
+    patience_ns: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(decoder_module, "PATIENCE_NS", patience_ns)
     bundle, bell = bundles[name], Bell()
     if rung:
         bell.ring()
 
     several = answers(bundle, Sessions(bundle, CPU), seed=2, bell=bell)
 
-    assert (bell.further_steps > 0) is not rung
+    assert (bell.further_steps > 0) is (patience_ns > 0 or not rung)
     assert several == answers(bundle, Sessions(bundle, CPU), seed=2)
 
 
-def test_several_steps_end_with_the_first_sentence_or_the_bell(
-    bundles: dict[str, Bundle],
+def test_several_steps_end_soon_after_the_first_sentence_or_the_bell(
+    bundles: dict[str, Bundle], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bundle = bundles["small int8"]
     programs = Programs.of(bundle)
     assert programs
     eos, model = bundle.manifest.special_ids.eos, bundle.manifest.model
 
-    def steps(most: int, bell: Bell) -> list[list[int]]:
+    def steps(most: int, bell: Bell, patience_ns: int = 0) -> list[list[int]]:
+        monkeypatch.setattr(decoder_module, "PATIENCE_NS", patience_ns)
         storage = HostStorage(model, np.float32)
         state = DecoderState(CacheBinder(model, np.float32), storage, 2)
         cross = storage.zeros(2, SOURCE_ROOM)
@@ -369,6 +379,10 @@ def test_several_steps_end_with_the_first_sentence_or_the_bell(
     assert len(whole) == 16 or eos in whole[-1]
     assert steps(3, quiet) == whole[:3]
     assert steps(16, rung) == whole[:1]
+    everything = steps(16, rung, patience_ns=HOUR_NS)
+    assert everything[: len(whole)] == whole
+    rows = zip(*everything, strict=True)
+    assert len(everything) == 16 or all(eos in row for row in rows)
 
 
 def drawn_logits() -> Iterator[np.ndarray[tuple[int, int], np.dtype[np.float32]]]:

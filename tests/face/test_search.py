@@ -272,6 +272,32 @@ def test_greedy_takes_the_likeliest_token_and_the_smaller_id_of_equals() -> None
     assert likeliest(logits, 2).tolist() == [[1, 2], [0, 1]]
 
 
+@given(st.data())
+def test_what_is_said_after_the_end_means_nothing(data: st.DataObject) -> None:
+    """Several steps at once, of which any may end a sentence."""
+    num_steps = data.draw(st.integers(1, 6))
+    words = st.lists(st.integers(3, 6), min_size=num_steps, max_size=num_steps)
+    rows = data.draw(st.lists(words, min_size=1, max_size=4))
+    options = [SearchOptions(data.draw(st.integers(num_steps, 8))) for _ in rows]
+    at_once, one_by_one = Searches(1, EOS), Searches(1, EOS)
+    for each in (at_once, one_by_one):
+        each.add(options)
+
+    found = at_once.take(np.array(rows, np.int64).T).finished
+
+    expected: dict[int, list[Hypothesis]] = {}
+    for step in zip(*rows, strict=True):
+        logits = np.zeros((len(rows), 7), np.float32)
+        logits[np.arange(len(rows)), step] = 1
+        for place, outcome in one_by_one.advance(logits).finished.items():
+            expected.setdefault(place, outcome)
+    assert {
+        at: [(h.tokens, h.finish_reason) for h in each] for at, each in found.items()
+    } == {
+        at: [(h.tokens, h.finish_reason) for h in each] for at, each in expected.items()
+    }
+
+
 def test_greedy_ends_with_the_model_or_at_the_limit() -> None:
     table = Table(0)
     table.logits[:, :, EOS] = -9

@@ -105,13 +105,14 @@ def refused(stub: pb_grpc.TranslationServiceStub, channel: grpc.Channel) -> Any:
         "/onnxlate.v1.TranslationService/Translate", bytes, bytes
     )
     unknown = pb.GetModelRequest(name="nobody")
+    many = [f"one two {number}" for number in range(250)]
     return {
         "too long": status(lambda: translate("one", "word " * 200)),
         "too long in a stream": status(lambda: stream("word " * 200)),
         "unknown model": status(lambda: stub.GetModel(unknown, metadata=BEARER)),
         "no token": status(lambda: translate("one", metadata=())),
         "no message": status(lambda: raw(b"\xff\xff", metadata=BEARER)),
-        "no time": status(lambda: translate(*["one two"] * 200, timeout=0.01)),
+        "no time": status(lambda: translate(*many, timeout=0.01)),
     }
 
 

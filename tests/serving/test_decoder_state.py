@@ -5,7 +5,7 @@ import pytest
 from onnxlate.bundle import Bundle, ModelInfo
 from onnxlate_serving.binding import CacheBinder
 from onnxlate_serving.block import Block, HostStorage, Storage
-from onnxlate_serving.decoder_state import DecoderState, roomy, rounded
+from onnxlate_serving.decoder_state import DecoderState, roomy, rounded, spacious
 from onnxlate_serving.device_block import DeviceStorage, RowGraphs
 
 FLOAT = np.dtype("float32")
@@ -44,7 +44,8 @@ def test_sizes_are_rounded_up_to_multiples_of_eight() -> None:
 
 def test_room_to_grow_is_never_a_multiple_of_thirty_two() -> None:
     assert [roomy(length) for length in (1, 56, 57, 73)] == [56, 56, 72, 88]
-    assert all(roomy(length) % 32 for length in range(1, 500))
+    assert [spacious(length) for length in (1, 56, 57, 121)] == [56, 56, 120, 248]
+    assert all(room(n) % 32 for room in (roomy, spacious) for n in range(1, 500))
 
 
 def written(block: Block, model: ModelInfo, num_rows: int) -> npt.NDArray[np.float32]:

@@ -38,7 +38,7 @@ PROCESSOR = "ONNXLATE_PROCESSOR"
 "none" is to leave all to onnxruntime. By default the best that this processor can."""
 
 
-LAYOUT = 1
+LAYOUT = 2
 """Raised, here and in native.c, whenever what is handed over changes."""
 
 MISSING = "the model has no such token, or no such position"
@@ -142,6 +142,7 @@ class Ahead(Structure):
         ("ids", c_void_p),
         ("target_lengths", c_void_p),
         ("stop", c_void_p),
+        ("patience", c_int64),
         ("tokens", c_void_p),
     ]
 

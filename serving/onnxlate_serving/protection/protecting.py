@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from itertools import chain
 
 from onnxlate.answer import Format, TermOutcome, TermUse
@@ -15,7 +15,7 @@ from ..caller import ANYBODY, Caller
 from ..config import RequestLimits
 from ..glossary import Glossaries, Glossary, checked, matches
 from ..layer import Layer
-from ..options import TranslateOptions
+from ..options import REMEMBERED, TranslateOptions
 from ..patience import patiently
 from ..translation import TextPiece, Translation
 from .case import Ask, Attempt, Case
@@ -78,6 +78,9 @@ class Protecting:
         check(options.protected_phrases)
         if not 1 <= len(texts) <= self._limits.max_texts:
             return await self._below.translate(texts, options, caller)  # which refuses
+        if not _wanted(options):
+            options = _handed_down(options)
+            return await self._below.translate(texts, options, caller)
         jobs = list(map(self._job, await self._cases(texts, options)))
         pending = jobs
         while pending:
@@ -123,12 +126,9 @@ class Protecting:
     def _case(
         self, text: str, options: TranslateOptions, glossaries: Sequence[Glossary]
     ) -> Case:
-        protect = options.protect
-        if protect is None:
-            protect = options.format is not Format.SENTENCE
-        phrases = options.protected_phrases
-        handed_down = replace(options, protect=False, protected_phrases=())
-        items = self._finder.items(text, phrases, protect) if self._fits(text) else []
+        handed_down = _handed_down(options)
+        phrases, kinds = options.protected_phrases, _kinds(options)
+        items = self._finder.items(text, phrases, kinds) if self._fits(text) else []
         if not items:
             return Case(text, (), handed_down)
         terms = matches(text, glossaries) if glossaries else []
@@ -180,6 +180,24 @@ class Protecting:
                 answers = await (patiently(translate) if waits else translate())
                 found.update(zip(some, answers, strict=True))
         return [found[index] for index in range(len(asks))]
+
+
+def _kinds(options: TranslateOptions) -> bool:
+    """Whether URLs, numbers and the like are kept, and not phrases alone."""
+    if options.protect is None:
+        return options.format is not Format.SENTENCE
+    return options.protect
+
+
+def _wanted(options: TranslateOptions) -> bool:
+    """Whether there is anything to look for."""
+    return _kinds(options) or bool(options.protected_phrases)
+
+
+@lru_cache(REMEMBERED)
+def _handed_down(options: TranslateOptions) -> TranslateOptions:
+    """What the layer below is asked, which protects nothing."""
+    return replace(options, protect=False, protected_phrases=())
 
 
 def with_unused(answer: Translation, unused: Sequence[TermUse]) -> Translation:
