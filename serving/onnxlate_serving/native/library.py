@@ -69,6 +69,9 @@ class Kind(IntEnum):
     COPY = 19
 
 
+LITTLE = 2**18
+"""Bytes that are copied in some microseconds."""
+
 PRODUCTS = (Kind.PRODUCT, Kind.PRODUCT_INT8, Kind.PRODUCT_BYTES)
 
 PANEL = 16
@@ -201,10 +204,15 @@ class Library:
             *(c_void_p, c_void_p, c_void_p, c_void_p),
         ]
         self._copy = loaded.onnxlate_copy
-        self._copy.argtypes = [
-            *(c_void_p, c_int64, c_int64, c_int64, c_int64, c_int64),
-            *(c_int64, c_void_p, c_void_p, c_void_p),
-        ]
+        # Holds the interpreter's lock: to give it away and get it back takes longer
+        # than a little copying, and others make the most of it.
+        self._copy_little = ctypes.PyDLL(str(path)).onnxlate_copy
+        for each in (self._copy, self._copy_little):
+            each.argtypes = [
+                *(c_void_p, c_int64, c_int64, c_int64, c_int64, c_int64),
+                *(c_int64, c_void_p, c_void_p, c_void_p),
+            ]
+            each.restype = None
         self._log_probs = loaded.onnxlate_log_probs
         self._log_probs.argtypes = [
             *(c_void_p, c_void_p),
@@ -216,7 +224,7 @@ class Library:
         for each in (self._pack_floats, self._pack_bytes):
             each.argtypes = [c_void_p, c_int64, c_int64, c_void_p]
         self._run.restype = c_int
-        for each in (self._choose, self._ranked, self._log_probs, self._copy):
+        for each in (self._choose, self._ranked, self._log_probs):
             each.restype = None
 
     def run(
@@ -286,7 +294,9 @@ class Library:
         """Rows of a block (K, R, H, L, E), one after the other, so many positions."""
         moved, written = np.array(copies), np.array(lengths)
         sources, targets = (np.ascontiguousarray(each) for each in moved.T)
-        self._copy(
+        size = len(block) * block.shape[2] * block.strides[3] * sum(lengths)
+        copy = self._copy_little if size <= LITTLE else self._copy
+        copy(
             *(block.ctypes.data, len(block), block.strides[0]),
             *(block.shape[2], block.strides[2], block.strides[3], len(copies)),
             *(sources.ctypes.data, targets.ctypes.data, written.ctypes.data),
