@@ -8,9 +8,10 @@ setup(
     ext_modules=[
         Extension(
             "onnxlate_serving.native._native",
-            sources=[f"{KERNELS}/native.c", f"{KERNELS}/team.c"],
+            sources=[f"{KERNELS}/{name}" for name in ("native.c", "beam.c", "team.c")],
             depends=[
-                f"{KERNELS}/{name}" for name in ("program.h", "program.inc", "team.h")
+                f"{KERNELS}/{name}"
+                for name in ("program.h", "program.inc", "processor.h", "team.h")
             ],
             extra_compile_args=["-O3", "-std=gnu11", "-pthread"],
             extra_link_args=["-pthread"],

@@ -25,6 +25,7 @@ PLACES = {
         "onnxlate.search:Searches.add",
         "onnxlate.search:Searches.advance",
         "onnxlate.search:Searches.take",
+        "onnxlate.search:Searches.take_beams",
         "onnxlate.search:Searches.remove",
     ),
     "rows": (
@@ -44,6 +45,7 @@ PLACES = {
     DECODER: (
         "onnxlate_serving.decoder:NativeDecoder.run",
         "onnxlate_serving.decoder:NativeDecoder.run_ahead",
+        "onnxlate_serving.decoder:NativeDecoder.run_beams",
     ),
     "tokenising": (
         "onnxlate.text:Tokenizer.encode",

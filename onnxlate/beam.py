@@ -1,4 +1,4 @@
-"""One step of many beams of one size: who goes on, and on which row.
+"""Many beams of one size: what is kept of them, and who goes on after a step.
 
 Axes: P places (sentences), k hypotheses of each, R = P * k rows, C candidates per row,
 W candidates per sentence.
@@ -9,10 +9,56 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .candidates import Floats, Ints, along
+from .candidates import Floats, History, Ints, along
 
 Doubles = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
+
+
+def beam_dtype(beam_size: int) -> np.dtype[np.void]:
+    """What is kept of a sentence between two steps. Compiled code (serving/kernels)
+    reads and writes it up to `scores`."""
+    fields: list[tuple[str, type] | tuple[str, type, tuple[int]]] = [
+        ("length", np.int64),  # tokens so far, of every hypothesis alike
+        ("min_length", np.int64),
+        ("max_length", np.int64),
+        ("num_ended", np.int64),
+        ("num_hypotheses", np.int64),  # wanted at the end
+        ("over", np.int64),
+        ("length_penalty", np.float64),
+        ("log_probs", np.float64, (beam_size,)),  # -inf where nobody lives
+        ("scores", np.float64, (beam_size,)),  # of the best that ended, best first
+        ("begin_length", np.int64),
+        ("scored", np.bool_),
+        ("ruled", np.bool_),
+        ("traced", np.bool_),
+    ]
+    return np.dtype(fields, align=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Beams:
+    """Arrays of all sentences, for code that does several steps by itself."""
+
+    state: npt.NDArray[np.void]
+    """(P,) of beam_dtype."""
+
+    history: History
+    """(P, k, T) tokens so far, with room for the steps to come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A hypothesis that ended in such steps."""
+
+    place: int
+    length: int
+    """Tokens, the end included unless it was cut off."""
+    is_cut: bool
+    """Whether it only reached the greatest length."""
+    log_prob: float
+    tokens: list[int]
+    """The end left out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,22 @@ Axes: P places (sentences), k hypotheses of each, R = P * k rows, V vocabulary, 
 positions.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from .beam import Doubles, Extensions, placed, ranked, survivors
+from .beam import (
+    Beams,
+    Doubles,
+    Ended,
+    Extensions,
+    beam_dtype,
+    placed,
+    ranked,
+    survivors,
+)
 from .candidates import Floats as Floats
 from .candidates import Ints as Ints
 from .candidates import LogProbs, NumpyLogProbs, likeliest
@@ -33,6 +42,9 @@ LikeliestOf = Callable[[Floats], Ints]
 Rank = Callable[[Doubles, Floats], Extensions]
 """The best extensions of hypotheses so likely so far, by logits: (P, k), (R, V) ->
 (P, W); as beam.ranked of the likeliest tokens."""
+
+Finished = dict[int, list[Hypothesis]]
+"""By place: the outcome, best first, at most num_hypotheses."""
 
 MIN_ROOM = 32
 """Target positions that there is room for at first; it doubles when it is short."""
@@ -56,8 +68,7 @@ class Turn:
     is another row is nobody's parent, so copies may be made in place, in any order.
     Rows of finished sentences are their own parents."""
 
-    finished: dict[int, list[Hypothesis]]
-    """By place: the outcome, best first, at most num_hypotheses."""
+    finished: Finished
 
 
 class Searches:
@@ -87,20 +98,7 @@ class Searches:
         self._rank = rank or self._ranked
         self._ruled = RuledBeams(eos_id, self._log_probs_of)
         self._sentences: list[Sentence] = []
-        self._state = np.zeros(
-            0,
-            [
-                ("length", np.int64),  # tokens so far, of every hypothesis alike
-                ("min_length", np.int64),
-                ("max_length", np.int64),
-                ("begin_length", np.int64),
-                ("num_ended", np.int64),
-                ("scored", np.bool_),
-                ("ruled", np.bool_),
-                ("traced", np.bool_),
-                ("log_probs", np.float64, (beam_size,)),  # -inf where nobody lives
-            ],
-        )
+        self._state = np.zeros(0, beam_dtype(beam_size))
         self._history = np.zeros((0, beam_size, MIN_ROOM), np.int32)  # (P, k, T)
         self._rows = np.arange(0)  # (R,)
         # How many there are of what is rare, so that a step need not look.
@@ -126,6 +124,8 @@ class Searches:
         new = np.zeros(len(options), self._state.dtype)
         new["min_length"] = [each.min_target_tokens for each in options]
         new["max_length"] = [each.max_target_tokens for each in options]
+        new["num_hypotheses"] = [each.num_hypotheses for each in options]
+        new["length_penalty"] = [each.length_penalty for each in options]
         new["begin_length"] = [len(each.begin) for each in options]
         new["scored"] = [
             each.with_scores or each.with_tokens or self._k > 1 for each in options
@@ -135,6 +135,7 @@ class Searches:
         # All rows say the same at first, so only one of them counts.
         new["log_probs"][:, 1:] = -np.inf
         new["log_probs"][~new["scored"]] = np.nan
+        new["scores"] = -np.inf
         self._sentences += [Sentence(each) for each in options]
         self._state = np.concatenate([self._state, new])
         history = np.zeros((len(options), *self._history.shape[1:]), np.int32)
@@ -193,14 +194,36 @@ class Searches:
     def _held(self) -> bool:
         """Whether somebody may not end yet, or is still being given what to say."""
         state, longer = self._state, self._state["length"] + 1
-        return bool(
-            (self._num_patient and (longer < state["min_length"]).any())
-            or (self._num_begun and (longer <= state["begin_length"]).any())
+        return self._begins() or bool(
+            self._num_patient and (longer < state["min_length"]).any()
         )
 
-    def take(self, tokens: Ints) -> Turn:
-        """As many steps of `advance`: (steps, R). What follows a sentence's end means
-        nothing."""
+    def _begins(self) -> bool:
+        """Whether somebody is still being given what to say."""
+        state = self._state
+        return bool(self._num_begun and (state["length"] < state["begin_length"]).any())
+
+    def beams(self, num_steps: int) -> Beams | None:
+        """What so many steps of beam search need to be done elsewhere; None where
+        somebody wants more than the likeliest hypotheses."""
+        if self._k == 1 or self._num_ruled or self._trace is not None or self._begins():
+            return None
+        self._make_room(int(self._state["length"].max()) + num_steps)
+        return Beams(self._state, self._history)
+
+    def take_beams(self, ended: Iterable[Ended]) -> Finished:
+        """After steps of `beams`, the last of which may have finished sentences: who
+        is, as Turn.finished."""
+        for each in ended:
+            reason = FinishReason.LENGTH if each.is_cut else FinishReason.EOS
+            sentence = self._sentences[each.place]
+            sentence.end(each.tokens, each.log_prob, each.length, reason)
+        over = np.flatnonzero(self._state["over"]).tolist()
+        return {place: self._sentences[place].finish() for place in over}
+
+    def take(self, tokens: Ints) -> Finished:
+        """As many steps of `advance`: (steps, R); who is finished, as Turn.finished.
+        What follows a sentence's end means nothing."""
         state, num_steps = self._state, len(tokens)
         first = state["length"].copy()
         self._make_room(int(first.max()) + num_steps)
@@ -209,7 +232,7 @@ class Searches:
         ends = tokens == self._eos_id
         ended = ends.any(axis=0)
         state["length"] += np.where(ended, ends.argmax(axis=0) + 1, num_steps)
-        return self._ended_greedy(tokens[-1], ended)
+        return self._finished_greedy(ended)
 
     def advance(self, logits: Floats, likeliest_of: LikeliestOf = highest) -> Turn:
         """One step of everyone: the logits (R, V) after each row's newest token.
@@ -268,16 +291,16 @@ class Searches:
                 scores -= taken_off[scored, None]
             state["log_probs"][scored] += scores
         self._write(tokens)
-        return self._ended_greedy(tokens, tokens == self._eos_id)
+        finished = self._finished_greedy(tokens == self._eos_id)
+        return Turn(tokens, self._rows.copy(), finished)
 
-    def _ended_greedy(self, tokens: Ints, ended: Bools) -> Turn:
-        """What follows from each row's newest token, and from who has ended."""
+    def _finished_greedy(self, ended: Bools) -> Finished:
+        """Who is, where so many have ended."""
         over = ended | (self._state["length"] >= self._state["max_length"])
-        finished = {
+        return {
             place: self._finish_greedy(place, bool(ended[place]))
             for place in np.flatnonzero(over).tolist()
         }
-        return Turn(tokens, self._rows.copy(), finished)
 
     def _choose_by_rules(self, logits: Floats, tokens: Ints) -> tuple[Ints, Floats]:
         """Where there are rules, what they make of it; and what they took off the
@@ -309,8 +332,10 @@ class Searches:
         ends = best.tokens == self._eos_id
         counted = (ends & (best.log_probs != -np.inf))[:, : self._k]
         for place, rank in np.argwhere(counted).tolist():
-            self._end(best, place, rank, FinishReason.EOS)
             self._state["num_ended"][place] += 1
+            score = self._end(best, place, rank, FinishReason.EOS)
+            scores = self._state["scores"][place]
+            scores[:] = np.sort(np.append(scores, score))[:0:-1]
         live = survivors(best, ends, self._k)
         return self._settle(live, self._finish_beams(live))
 
@@ -341,26 +366,33 @@ class Searches:
                 required[place] = candidates
         return required
 
-    def _finish_beams(self, live: Extensions) -> dict[int, list[Hypothesis]]:
+    def _finish_beams(self, live: Extensions) -> Finished:
         state = self._state
         cut = state["length"] >= state["max_length"]
         cut |= live.log_probs[:, 0] == -np.inf  # nobody lives
         finished = {}
         for place in np.flatnonzero(cut | (state["num_ended"] >= self._k)).tolist():
-            sentence = self._sentences[place]
-            best = float(live.log_probs[place, 0])
-            if not sentence.is_decided(best, int(state["length"][place])):
+            if not self._is_decided(place, float(live.log_probs[place, 0])):
                 if not cut[place]:
                     continue
                 for rank in np.flatnonzero(live.log_probs[place] != -np.inf).tolist():
                     self._end(live, place, rank, FinishReason.LENGTH)
-            finished[place] = sentence.finish()
+            finished[place] = self._sentences[place].finish()
         return finished
+
+    def _is_decided(self, place: int, best_live: float) -> bool:
+        """Whether enough have ended, the wanted ones no worse than all that live."""
+        state, options = self._state[place], self._sentences[place].options
+        if state["num_ended"] < self._k:
+            return False
+        ahead = best_live / int(state["length"]) ** options.length_penalty
+        return bool(state["scores"][options.num_hypotheses - 1] >= ahead)
 
     def _end(
         self, extensions: Extensions, place: int, rank: int, reason: FinishReason
-    ) -> None:
-        """Notes one as ended; the rows are still as they were before the step."""
+    ) -> float:
+        """Notes one as ended, and its score; the rows are still as they were before
+        the step."""
         length = int(self._state["length"][place])
         parent = extensions.parents[place, rank]
         tokens = self._history[place, parent, : length - 1].tolist()
@@ -368,7 +400,7 @@ class Searches:
             tokens.append(int(extensions.tokens[place, rank]))
         log_prob = float(extensions.log_probs[place, rank])
         each = self._token_log_probs(place, int(parent), length - 1, log_prob)
-        self._sentences[place].end(tokens, log_prob, length, reason, each)
+        return self._sentences[place].end(tokens, log_prob, length, reason, each)
 
     def _token_log_probs(
         self, place: int, row: int, length: int, log_prob: float
@@ -379,7 +411,7 @@ class Searches:
         totals = [0.0, *self._trace[place, row, :length].tolist(), log_prob]
         return tuple(np.diff(totals).tolist())
 
-    def _settle(self, live: Extensions, finished: dict[int, list[Hypothesis]]) -> Turn:
+    def _settle(self, live: Extensions, finished: Finished) -> Turn:
         """Every hypothesis onto a row, together with its past."""
         alive = live.log_probs != -np.inf
         alive[list(finished)] = False

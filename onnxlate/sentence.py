@@ -101,7 +101,7 @@ class Hypothesis:
 
 @dataclass(slots=True)
 class Sentence:
-    """What ended, and whether that is enough; what lives is in the search's arrays."""
+    """What ended; what lives is in the search's arrays."""
 
     options: SearchOptions
     ended: list[Hypothesis] = field(default_factory=list)
@@ -177,20 +177,14 @@ class Sentence:
         length: int,
         reason: FinishReason,
         token_log_probs: tuple[float, ...] = (),
-    ) -> None:
-        """Notes a hypothesis of so many tokens, the end of sentence included."""
-        score = log_prob / length**self.options.length_penalty
+    ) -> float:
+        """Notes a hypothesis of so many tokens, the end of sentence included; its
+        score."""
+        score: float = log_prob / length**self.options.length_penalty
         self.ended.append(
             Hypothesis(tuple(tokens), score, log_prob, reason, token_log_probs)
         )
-
-    def is_decided(self, best_live: float, length: int) -> bool:
-        """Whether enough have ended, the wanted ones no worse than all that live."""
-        if len(self.ended) < self.options.beam_size:
-            return False
-        ahead = best_live / length**self.options.length_penalty
-        scores = sorted((each.score for each in self.ended), reverse=True)
-        return bool(scores[self.options.num_hypotheses - 1] >= ahead)
+        return score
 
     def finish(self) -> list[Hypothesis]:
         # A sentence the model ended beats one that was cut off.

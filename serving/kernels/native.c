@@ -8,8 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "program.h"
-#include "team.h"
+#include "processor.h"
 
 #define PANEL 16 /* columns of a matrix that are packed together */
 #define LEAST_PART 65536 /* bytes of a matrix that are worth a helper's while */
@@ -106,15 +105,6 @@ ALWAYS fours dot4_plain(fours sums, int32_t four, const int8_t *columns)
 #define DOT4(sums, four, columns) dot4_plain(sums, four, columns)
 #include "program.inc"
 
-typedef struct {
-    const char *name;
-    int (*run)(const Op *, int64_t, const Batch *, const int64_t *, Team *);
-    int64_t (*highest)(const float *, int64_t, float, const float *, const float *, const float *,
-                       int64_t);
-    void (*likeliest)(const float *, int64_t, int64_t, int64_t *);
-    float (*log_total)(const float *, int64_t, float);
-} Processor;
-
 #define PROCESSOR(x) {#x, run_##x, highest_##x, likeliest_##x, log_total_##x}
 
 static const Processor processors[] = {
@@ -155,7 +145,7 @@ const void *onnxlate_processor(const char *name)
 }
 
 /* What library.py asks for; the number is raised whenever what is handed over changes. */
-const int onnxlate_layout_2 = 1;
+const int onnxlate_layout_3 = 1;
 
 const char *onnxlate_name(const void *processor)
 {
@@ -199,6 +189,24 @@ static int64_t now(void)
     return time.tv_sec * 1000000000LL + time.tv_nsec;
 }
 
+Pace onnxlate_pace(void)
+{
+    return (Pace){.began = now()};
+}
+
+/* Whether a step was the last one: `most` are done, or with one more there would be news for
+   longer than anybody minds: that a sentence ended, or that somebody waits. */
+int onnxlate_enough(Pace *pace, const Ahead *ahead, int ended)
+{
+    if (++pace->steps == ahead->most)
+        return 1;
+    const int64_t done = now(), took = done - pace->began;
+    pace->began = done;
+    if (!pace->news && (ended || *ahead->stop))
+        pace->news = done;
+    return pace->news && done + took - pace->news > ahead->patience;
+}
+
 static int64_t count(const int64_t *tokens, int64_t rows, int64_t token)
 {
     int64_t found = 0;
@@ -207,63 +215,24 @@ static int64_t count(const int64_t *tokens, int64_t rows, int64_t token)
     return found;
 }
 
-/* Steps of greedy search until `most` are done, all sentences have ended, or there has been
-   news for as long as nobody minds: that one ended, or that somebody waits. Those that end
+/* Steps of greedy search until it is enough, or all sentences have ended. Those that end
    before the last step go on, and what they say then means nothing. How many steps there
    were; 0 as of onnxlate_run. */
 int64_t onnxlate_ahead(const void *processor, const Op *ops, int64_t num_ops, const Batch *batch,
                        int64_t *positions, Team *team, const Choice *choice, const Ahead *ahead)
 {
-    int64_t ended = 0, news = 0, began = now();
-    for (int64_t step = 0;;) {
-        int64_t *tokens = ahead->tokens + step * batch->rows;
+    int64_t ended = 0; /* who says so twice counts twice, which ends it early at worst */
+    for (Pace pace = onnxlate_pace();;) {
+        int64_t *tokens = ahead->tokens + pace.steps * batch->rows;
         if (!onnxlate_run(processor, ops, num_ops, batch, positions, team))
             return 0;
         onnxlate_choose(processor, choice, batch->rows, tokens);
         memcpy(ahead->ids, tokens, batch->rows * sizeof *tokens);
-        ended += count(tokens, batch->rows, ahead->end); /* twice, if it says so again: that ends it early */
-        const int64_t done = now(), took = done - began;
-        if (!news && (ended || *ahead->stop))
-            news = done;
-        if (++step == ahead->most || ended >= batch->rows || (news && done + took - news > ahead->patience))
-            return step;
-        began = done;
+        ended += count(tokens, batch->rows, ahead->end);
+        if (onnxlate_enough(&pace, ahead, ended > 0) || ended >= batch->rows)
+            return pace.steps;
         for (int64_t r = 0; r < batch->rows; r++)
             ahead->target_lengths[r]++;
-    }
-}
-
-/* The best extensions of each sentence, best first, equals by row and then as they stand
-   among the row's likeliest: logits (places * k, size), log_probs (places, k) so far ->
-   tokens, totals and parents (places, kept). Of each row so many as `width` are looked
-   at; `row_tokens` has room for them. What is not a number counts as impossible. */
-void onnxlate_ranked(const void *processor, const float *logits, int64_t places, int64_t k, int64_t size,
-                     const double *log_probs, int64_t width, int64_t kept, int64_t *row_tokens, int64_t *tokens,
-                     double *totals, int64_t *parents)
-{
-    const Processor *with = processor;
-    for (int64_t p = 0; p < places; p++, tokens += kept, totals += kept, parents += kept) {
-        int64_t count = 0;
-        for (int64_t parent = 0; parent < k; parent++) {
-            const float *row = logits + (p * k + parent) * size;
-            with->likeliest(row, size, width, row_tokens);
-            const float total = with->log_total(row, size, row[row_tokens[0]]);
-            for (int64_t i = 0; i < width; i++) {
-                double x = log_probs[p * k + parent] + (double)(row[row_tokens[i]] - total);
-                x = x == x ? x : -INFINITY;
-                if (count == kept && !(x > totals[kept - 1]))
-                    continue;
-                int64_t at = count < kept ? count++ : kept - 1;
-                for (; at && x > totals[at - 1]; at--) {
-                    tokens[at] = tokens[at - 1];
-                    totals[at] = totals[at - 1];
-                    parents[at] = parents[at - 1];
-                }
-                tokens[at] = row_tokens[i];
-                totals[at] = x;
-                parents[at] = parent;
-            }
-        }
     }
 }
 

@@ -65,7 +65,7 @@ typedef struct {
 
 /* How the likeliest token is chosen. */
 typedef struct {
-    const float *logits;    /* (R, V) */
+    float *logits;          /* (R, V) */
     int64_t vocabulary;
     const float *error;     /* (R,) how far they may be off; NULL: not at all */
     const float *decoded;   /* (R, D) what the exact ones are scores of */
@@ -74,15 +74,59 @@ typedef struct {
     int64_t width;
 } Choice;
 
-/* Greedy search by itself. */
+/* A search by itself. */
 typedef struct {
     int64_t most;                  /* steps */
     int64_t end;                   /* the token that ends a sentence */
     int64_t *ids;                  /* (R,) of the batch; the newest tokens afterwards */
-    int64_t *target_lengths;       /* (R,) of the batch; grow, but for the last step */
-    const volatile int32_t *stop;  /* not 0: somebody is waiting for the step to end */
+    int64_t *target_lengths;       /* (P,) of the batch; grow, but for the last step */
+    const volatile int32_t *stop;  /* not 0: somebody is waiting for the step to end;
+                                      not looked at where there is to be one only */
     int64_t patience;              /* nanoseconds that news may wait */
-    int64_t *tokens;               /* (most, R) */
+    int64_t *tokens;               /* (most, R); of greedy search only */
 } Ahead;
+
+/* A sentence with a beam, as onnxlate/beam.py keeps it. */
+typedef struct {
+    int64_t length;     /* tokens so far, of every hypothesis alike */
+    int64_t min_length; /* the end is not chosen before */
+    int64_t max_length;
+    int64_t num_ended;
+    int64_t wanted;     /* hypotheses, k at most */
+    int64_t over;
+    double penalty;     /* exponent of lengths */
+    double numbers[];   /* (k,) log-probabilities, -inf where nobody lives, and (k,) scores of
+                           those that ended, best first, -inf where there are fewer */
+} Beam;
+
+/* A hypothesis one token longer than before. */
+typedef struct {
+    int64_t token;
+    int64_t parent;  /* which of the sentence's k hypotheses is continued */
+    double log_prob; /* of all of it; -inf where there is none */
+} Extension;
+
+/* A hypothesis that ended, in `length` tokens, the end included unless it was cut off. */
+typedef struct {
+    int64_t place;
+    int64_t length;
+    int64_t cut;
+    double log_prob;
+} Ended;
+
+/* Beam search by itself. */
+typedef struct {
+    int64_t k;               /* rows of a sentence */
+    char *beams;             /* (P,) Beam, so far apart: */
+    int64_t beam_bytes;
+    int32_t *history;        /* (R, T) tokens so far */
+    int64_t room;            /* T */
+    int64_t entries;         /* of past */
+    Extension *extensions;   /* room for 2 k */
+    int64_t *rows;           /* room for 3 k */
+    Ended *ended;            /* room for R in each step, and R more */
+    int32_t *ended_tokens;   /* as many, (…, T) */
+    int64_t num_ended;
+} Beams;
 
 #endif

@@ -4,11 +4,13 @@ Axes: R rows, V vocabulary.
 """
 
 import ctypes
+from collections.abc import Iterable
 from typing import Protocol
 
 import numpy as np
 import onnxruntime as ort
 
+from onnxlate.beam import Beams, Ended
 from onnxlate.bundle import Manifest
 from onnxlate.search import Floats, Ints, highest
 
@@ -16,13 +18,14 @@ from .bell import Bell
 from .binding import bind_array_output
 from .bindings import Bindings
 from .decoder_state import DecoderState
-from .native.library import Ahead, Choice, Op, Team
+from .native.beams import BeamMemory
+from .native.library import Ahead, BeamsAhead, Choice, Op, Team
 from .native.program import Memory
 from .native.programs import Programs
 from .screen import Screen
 
 MOST_AHEAD = 16
-"""Steps of greedy search that are done without looking up from it."""
+"""Steps that are done without looking up from it."""
 
 PATIENCE_NS = 2_000_000
 """How long those who have ended or come may wait for the steps to be over. Where a step
@@ -41,8 +44,15 @@ class Decoder(Protocol):
         """The token with the highest exact score of what `run` gave: (R, V) -> (R,)."""
 
     def run_ahead(self, state: DecoderState, most: int, bell: Bell) -> Ints | None:
-        """Steps of greedy search, until a sentence has ended, the bell rings or `most`
-        are done: the tokens of each, (steps, R). None where single steps do as well."""
+        """Steps of greedy search, until `most` are done, or soon after a sentence has
+        ended or the bell rung: the tokens of each, (steps, R). None where single steps
+        do as well."""
+
+    def run_beams(
+        self, state: DecoderState, beams: Beams, most: int, bell: Bell | None
+    ) -> tuple[int, Iterable[Ended]] | None:
+        """The same of beam search, which writes to `beams` and `state`: how many steps,
+        and what ended. Several only with a bell."""
 
 
 class OrtDecoder:
@@ -69,6 +79,11 @@ class OrtDecoder:
         return self._screen.highest(logits, self._rough)
 
     def run_ahead(self, state: DecoderState, most: int, bell: Bell) -> Ints | None:
+        return None
+
+    def run_beams(
+        self, state: DecoderState, beams: Beams, most: int, bell: Bell | None
+    ) -> tuple[int, Iterable[Ended]] | None:
         return None
 
     def _bind(self, binding: ort.IOBinding, state: DecoderState) -> None:
@@ -115,6 +130,7 @@ class NativeDecoder:
             patience=PATIENCE_NS,
             tokens=self._tokens.ctypes.data,
         )
+        self._beams = BeamMemory(max_rows, MOST_AHEAD, 2 * model.decoder_layers)
 
     def run(self, state: DecoderState, exact: bool) -> Floats:
         state.fill(self._memory.batch)
@@ -125,16 +141,30 @@ class NativeDecoder:
         return self._library.choose(self._choice, len(logits))
 
     def run_ahead(self, state: DecoderState, most: int, bell: Bell) -> Ints | None:
+        steps = self._run_ahead(state, most, bell)
+        return self._tokens[: steps * state.num_rows].reshape(steps, -1)
+
+    def run_beams(
+        self, state: DecoderState, beams: Beams, most: int, bell: Bell | None
+    ) -> tuple[int, Iterable[Ended]] | None:
+        self._beams.fill(beams)
+        steps = self._run_ahead(state, most if bell else 1, bell, self._beams.given)
+        return steps, self._beams.ended()
+
+    def _run_ahead(
+        self,
+        state: DecoderState,
+        most: int,
+        bell: Bell | None,
+        beams: BeamsAhead | None = None,
+    ) -> int:
         batch, ahead = self._memory.batch, self._ahead
         state.fill(batch)
         ahead.most = min(most, MOST_AHEAD, state.room)
         ahead.ids, ahead.target_lengths = batch.ids, batch.target_lengths
-        ahead.stop = bell.address
-        steps = self._memory.run_ahead(
-            *(self._ops(exact=False), self._outside),
-            *(self._choice, ahead),
-        )
-        return self._tokens[: steps * state.num_rows].reshape(steps, -1)
+        ahead.stop = bell and bell.address
+        ops = self._ops(exact=beams is not None)
+        return self._memory.run_ahead(ops, self._outside, self._choice, ahead, beams)
 
     def _ops(self, exact: bool) -> "ctypes.Array[Op]":
         program = self._program

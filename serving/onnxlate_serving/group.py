@@ -7,11 +7,11 @@ there are.
 
 from collections.abc import Collection, Sequence
 
-from onnxlate.search import Hypothesis, Searches, Turn
+from onnxlate.search import Finished, Searches
 
 from .bell import Bell
 from .block import Block
-from .decoder import Decoder
+from .decoder import MOST_AHEAD, Decoder
 from .decoder_state import DecoderState
 from .piece import Piece
 from .request import Request
@@ -58,26 +58,42 @@ class Group:
         if not self._requests:
             return []
         self._state.advance()
-        turn = self._several(bell) if bell and not self._num_said else None
-        if turn is None:
-            logits = self._decoder.run(self._state, exact=self._searches.needs_scores)
-            turn = self._searches.advance(logits, self._decoder.highest)
-        self._state.branch(turn.parents)
-        self._state.target_ids[: self.num_rows] = turn.tokens
-        pieces = self._news(turn.finished)
-        self._remove(turn.finished)
+        finished = self._ahead(bell)
+        if finished is None:
+            finished = self._one_step()
+        pieces = self._news(finished)
+        self._remove(finished)
         return pieces
 
-    def _several(self, bell: Bell) -> Turn | None:
-        if (most := self._searches.steps_ahead) < 2:
-            return None
-        tokens = self._decoder.run_ahead(self._state, most, bell)
-        if tokens is None:
-            return None
-        bell.further_steps += len(tokens) - 1
-        return self._searches.take(tokens)
+    def _one_step(self) -> Finished:
+        logits = self._decoder.run(self._state, exact=self._searches.needs_scores)
+        turn = self._searches.advance(logits, self._decoder.highest)
+        self._state.branch(turn.parents)
+        self._state.target_ids[: self.num_rows] = turn.tokens
+        return turn.finished
 
-    def _news(self, finished: dict[int, list[Hypothesis]]) -> list[Piece]:
+    def _ahead(self, bell: Bell | None) -> Finished | None:
+        """Steps in which the decoder chooses by itself, if there is no more to it."""
+        searches = self._searches
+        listener = None if self._num_said else bell
+        if listener and (most := searches.steps_ahead) > 1:
+            tokens = self._decoder.run_ahead(self._state, most, listener)
+            if tokens is None:
+                return None
+            listener.further_steps += len(tokens) - 1
+            return searches.take(tokens)
+        most = MOST_AHEAD if listener else 1
+        if (beams := searches.beams(most)) is None:
+            return None
+        done = self._decoder.run_beams(self._state, beams, most, listener)
+        if done is None:
+            return None
+        num_steps, ended = done
+        if listener:
+            listener.further_steps += num_steps - 1
+        return searches.take_beams(ended)
+
+    def _news(self, finished: Finished) -> list[Piece]:
         pieces = []
         if self._num_said:
             for place, request in enumerate(self._requests):

@@ -397,7 +397,7 @@ def drawn_logits() -> Iterator[np.ndarray[tuple[int, int], np.dtype[np.float32]]
     yield np.zeros((2, 70), np.float32)
 
 
-@pytest.mark.parametrize("beam", [1, 2, 5])
+@pytest.mark.parametrize("beam", [1, 2, 5, 20])
 def test_the_best_extensions_are_numpys(library: Library, beam: int) -> None:
     draw = np.random.default_rng(6)
     for drawn in drawn_logits():

@@ -283,7 +283,7 @@ def test_what_is_said_after_the_end_means_nothing(data: st.DataObject) -> None:
     for each in (at_once, one_by_one):
         each.add(options)
 
-    found = at_once.take(np.array(rows, np.int64).T).finished
+    found = at_once.take(np.array(rows, np.int64).T)
 
     expected: dict[int, list[Hypothesis]] = {}
     for step in zip(*rows, strict=True):

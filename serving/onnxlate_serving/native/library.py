@@ -38,7 +38,7 @@ PROCESSOR = "ONNXLATE_PROCESSOR"
 "none" is to leave all to onnxruntime. By default the best that this processor can."""
 
 
-LAYOUT = 2
+LAYOUT = 3
 """Raised, here and in native.c, whenever what is handed over changes."""
 
 MISSING = "the model has no such token, or no such position"
@@ -150,6 +150,38 @@ class Ahead(Structure):
     ]
 
 
+class BeamsAhead(Structure):
+    """As Beams in program.h."""
+
+    _fields_ = [
+        ("k", c_int64),
+        ("beams", c_void_p),
+        ("beam_bytes", c_int64),
+        ("history", c_void_p),
+        ("room", c_int64),
+        ("entries", c_int64),
+        ("extensions", c_void_p),
+        ("rows", c_void_p),
+        ("ended", c_void_p),
+        ("ended_tokens", c_void_p),
+        ("num_ended", c_int64),
+    ]
+
+
+EXTENSION = np.dtype(
+    [("token", np.int64), ("parent", np.int64), ("log_prob", np.float64)]
+)
+"""As Extension in program.h."""
+
+ENDED = np.dtype(
+    [
+        *(("place", np.int64), ("length", np.int64), ("cut", np.int64)),
+        ("log_prob", np.float64),
+    ]
+)
+"""As Ended in program.h."""
+
+
 class Team:
     """Helpers, as long as it is there."""
 
@@ -193,6 +225,9 @@ class Library:
             *(POINTER(Choice), POINTER(Ahead)),
         ]
         self._ahead.restype = c_int64
+        self._beams_ahead = loaded.onnxlate_beams_ahead
+        self._beams_ahead.argtypes = [*self._ahead.argtypes, POINTER(BeamsAhead)]
+        self._beams_ahead.restype = c_int64
         self._team = loaded.onnxlate_team
         self._team.argtypes, self._team.restype = [c_int64], c_void_p
         self._disband = loaded.onnxlate_disband
@@ -200,8 +235,7 @@ class Library:
         self._ranked = loaded.onnxlate_ranked
         self._ranked.argtypes = [
             *(c_void_p, c_void_p, c_int64, c_int64, c_int64),
-            *(c_void_p, c_int64, c_int64),
-            *(c_void_p, c_void_p, c_void_p, c_void_p),
+            *(c_void_p, c_int64, c_int64, c_void_p, c_void_p),
         ]
         self._copy = loaded.onnxlate_copy
         # Holds the interpreter's lock: to give it away and get it back takes longer
@@ -254,12 +288,16 @@ class Library:
         team: "Team | None",
         choice: Choice,
         ahead: Ahead,
+        beams: BeamsAhead | None = None,
     ) -> int:
-        """How many steps of greedy search were done; raises IndexError as `run`."""
-        done: int = self._ahead(
+        """How many steps of greedy or of beam search were done; raises IndexError as
+        `run`."""
+        search = self._beams_ahead if beams else self._ahead
+        done: int = search(
             *(self._processor, ops, len(ops), ctypes.byref(batch)),
             *(positions, team and team.address),
             *(ctypes.byref(choice), ctypes.byref(ahead)),
+            *((ctypes.byref(beams),) if beams else ()),
         )
         if not done:
             raise IndexError(MISSING)
@@ -277,16 +315,13 @@ class Library:
         so_far = np.ascontiguousarray(log_probs)
         shape = places, min(2 * k, k * width)
         row_tokens = np.empty(width, np.int64)
-        best = Extensions(
-            np.empty(shape, np.int64), np.empty(shape), np.empty(shape, np.int64)
-        )
+        best = np.empty(shape, EXTENSION)
         self._ranked(
             *(self._processor, logits.ctypes.data, places, k, logits.shape[1]),
             *(so_far.ctypes.data, width, shape[1]),
-            *(row_tokens.ctypes.data, best.tokens.ctypes.data),
-            *(best.log_probs.ctypes.data, best.parents.ctypes.data),
+            *(row_tokens.ctypes.data, best.ctypes.data),
         )
-        return best
+        return Extensions(best["token"], best["log_prob"], best["parent"])
 
     def copy(
         self, block: npt.NDArray[Any], copies: Sequence[Copy], lengths: Sequence[int]

@@ -13,7 +13,17 @@ from ..config import FEW
 from .checks import Part, check
 from .compiler import Compiler
 from .graph import Array, Graph, GraphFile
-from .library import PANEL, PRODUCTS, Ahead, Batch, Choice, Library, Op, Team
+from .library import (
+    PANEL,
+    PRODUCTS,
+    Ahead,
+    Batch,
+    BeamsAhead,
+    Choice,
+    Library,
+    Op,
+    Team,
+)
 from .steps import DECODED, ERROR, NUM_OUTSIDE, Numbers, Step, Unknown
 
 log = logging.getLogger(__name__)
@@ -187,12 +197,13 @@ class Memory:
         outside: Sequence[int],
         choice: Choice,
         ahead: Ahead,
+        beams: BeamsAhead | None = None,
     ) -> int:
         """As `run`, again and again; how often."""
         self._prepare(outside)
         return self._program.library.run_ahead(
             *(ops, self.batch, self._positions_at, self._helpers),
-            *(choice, ahead),
+            *(choice, ahead, beams),
         )
 
     @property
