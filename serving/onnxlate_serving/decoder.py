@@ -3,11 +3,12 @@
 Axes: R rows, V vocabulary.
 """
 
+from __future__ import annotations
+
 import ctypes
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import onnxruntime as ort
 
 from onnxlate.bundle import Manifest
 from onnxlate.search import Floats, Ints, highest
@@ -20,6 +21,9 @@ from .native.library import Ahead, Choice, Op, Team
 from .native.program import Memory
 from .native.programs import Programs
 from .screen import Screen
+
+if TYPE_CHECKING:
+    import onnxruntime as ort
 
 MOST_AHEAD = 16
 """Steps of greedy search that are done without looking up from it."""
@@ -129,7 +133,7 @@ class NativeDecoder:
         )
         return self._tokens[: steps * state.num_rows].reshape(steps, -1)
 
-    def _ops(self, exact: bool) -> "ctypes.Array[Op]":
+    def _ops(self, exact: bool) -> ctypes.Array[Op]:
         program = self._program
         if self._generator is None:
             return program.plain

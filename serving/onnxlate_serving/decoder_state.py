@@ -5,10 +5,12 @@ capacity for target positions; both sizes are shared by all and rounded up, so t
 they change seldom.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import onnxruntime as ort
 
 from onnxlate.search import Ints
 
@@ -17,6 +19,9 @@ from .bindings import Addresses
 from .block import Block, Storage, whereabouts
 from .mask import Mask
 from .native.library import Batch
+
+if TYPE_CHECKING:
+    import onnxruntime as ort
 
 ROUNDING = 8
 """Sizes are multiples of this, so that padding leaves every bit of the logits as it is

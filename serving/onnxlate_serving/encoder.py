@@ -1,10 +1,11 @@
 """Reads sources: what the decoder's cross-attention looks at, once per sentence."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import onnxruntime as ort
 
 from onnxlate.bundle import Limits, ModelInfo
 
@@ -16,6 +17,9 @@ from .mask import Mask
 from .native.library import Team
 from .native.program import Memory, Program
 from .request import Request
+
+if TYPE_CHECKING:
+    import onnxruntime as ort
 
 MAX_STRETCH = 2
 """Sources that share a run of the encoder are padded to at most this many times their

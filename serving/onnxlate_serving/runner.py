@@ -5,8 +5,9 @@ it runs in one engine's thread; session.run leaves the interpreter to the others
 """
 
 import numpy as np
+import numpy.typing as npt
 
-from onnxlate.bundle import Bundle
+from onnxlate.bundle import Bundle, ModelInfo
 from onnxlate.candidates import LogProbs
 from onnxlate.search import Searches
 
@@ -15,10 +16,8 @@ from .binding import CacheBinder
 from .block import HostStorage, Storage
 from .decoder import Decoder, NativeDecoder, OrtDecoder
 from .decoder_state import DecoderState
-from .device_block import DeviceStorage, RowGraphs
 from .encoder import Encoder, NativeReader, OrtReader, Reader
 from .group import Group
-from .log_probs import OrtLogProbs
 from .piece import Piece
 from .screen import Screen
 from .sessions import Sessions
@@ -47,11 +46,7 @@ class OnnxRunner:
         self._max_rows = max_rows
         self._bell = bell
         self._binder = CacheBinder(manifest.model, caches)
-        self._storage = storage or (
-            HostStorage(manifest.model, caches, sessions.native)
-            if sessions.device == "cpu"
-            else DeviceStorage(manifest.model, caches, RowGraphs(sessions.device))
-        )
+        self._storage = storage or _storage(manifest.model, caches, sessions)
         self._native = sessions.native
         self._team = (
             self._native.library.team(sessions.threads - 1) if self._native else None
@@ -61,7 +56,7 @@ class OnnxRunner:
         self._log_probs: LogProbs = (
             self._native.library
             if self._native
-            else (OrtLogProbs(max_rows, manifest.model.target_vocabulary))
+            else _log_probs(max_rows, manifest.model.target_vocabulary)
         )
         self._rank = self._native.library.ranked if self._native else None
         self._screen = (
@@ -136,3 +131,20 @@ class OnnxRunner:
             )
         screen = self._screen if greedy else None
         return OrtDecoder(sessions.decoder, rows, screen)
+
+
+# What is imported only below imports onnxruntime.
+
+
+def _storage(model: ModelInfo, dtype: npt.DTypeLike, sessions: Sessions) -> Storage:
+    if sessions.device == "cpu":
+        return HostStorage(model, dtype, sessions.native)
+    from .device_block import DeviceStorage, RowGraphs
+
+    return DeviceStorage(model, dtype, RowGraphs(sessions.device))
+
+
+def _log_probs(max_rows: int, vocabulary: int) -> LogProbs:
+    from .log_probs import OrtLogProbs
+
+    return OrtLogProbs(max_rows, vocabulary)

@@ -1,10 +1,12 @@
-"""What is freed is the system's again."""
+"""What is freed is the system's again, and what nobody needs is not loaded."""
 
 import platform
 import subprocess
 import sys
 
 import pytest
+
+from onnxlate_serving.native.library import library
 
 PROGRAM = """
 from pathlib import Path
@@ -33,3 +35,29 @@ def test_large_blocks_are_given_back_at_once() -> None:
     first, second = map(int, done.stdout.split())
     assert first > 19_000_000
     assert second > 9_000_000
+
+
+NEEDED = """
+import sys
+from onnxlate.bundle import Bundle
+from onnxlate_serving.config import RuntimeConfig, SchedulerConfig
+from onnxlate_serving.engines import build_engines
+from onnxlate_serving.server import default_bundle
+from onnxlate_serving.sessions import Sessions
+
+bundle = Bundle.open(default_bundle())
+sessions = Sessions(bundle, RuntimeConfig(device="auto"))
+build_engines(bundle, sessions, SchedulerConfig())
+print("onnxruntime" in sys.modules)
+sessions.encoder
+print("onnxruntime" in sys.modules)
+"""
+
+
+@pytest.mark.skipif(library() is None, reason="nothing was compiled: no compiler?")
+def test_onnxruntime_is_loaded_when_there_is_need_of_it() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", NEEDED], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.split() == ["False", "True"]
