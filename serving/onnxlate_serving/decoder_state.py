@@ -100,19 +100,27 @@ class DecoderState:
 
         `cross` holds their cross-attention keys and values, as the encoder made them.
         """
+        _, first = self.welcome(source_lengths, begin_id, cross.length)
+        self._cross.put(first * self._copies, cross, self._copies)
+
+    def welcome(
+        self, source_lengths: Sequence[int], begin_id: int, least: int = 0
+    ) -> tuple[Block, int]:
+        """The same, but their keys and values are yet to be written: where to, and from
+        which place on; with room for `least` positions."""
         first, last = self._num_places, self._num_places + len(source_lengths)
         self._source_lengths[first:last] = source_lengths
         self._target_lengths[first:last] = 0
         self.target_ids[first * self._k : last * self._k] = begin_id
         longest = int(self._source_lengths[:last].max())
         needed = int(self._target_lengths[:last].max()) + 1
-        longest = rounded(max(cross.length, longest))
+        longest = rounded(max(least, longest))
         self._fit(self._cross, longest, first * self._copies)
         self._fit(self._past, roomy(needed), first * self._k)
-        self._cross.put(first * self._copies, cross, self._copies)
         self._past.reserve(last * self._k)
         self._num_places = last
         self._sources_changed = True
+        return self._cross, first
 
     def branch(self, parents: Ints) -> None:
         """Row r goes on from what row parents[r] was: (R,).

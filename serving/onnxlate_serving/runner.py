@@ -83,7 +83,7 @@ class OnnxRunner:
             group = self._group(beam_size)
             theirs = [each for each in step.encode if each.num_rows == beam_size]
             for batch in self._encoder.batches(theirs):
-                group.join(batch, self._encoder.encode(batch), self._ids.bos)
+                group.join(batch, self._encoder, self._ids.bos)
         groups = [group for group in self._groups.values() if group]
         bell = self._bell if len(groups) == 1 and not step.hurried else None
         return [piece for group in groups for piece in group.step(bell)]
@@ -119,7 +119,10 @@ class OnnxRunner:
     def _reader(self) -> Reader:
         if self._native:
             return NativeReader(self._native.encoder, self._manifest.model, self._team)
-        return OrtReader(self._sessions.encoder, self._binder, self._ids.pad)
+        return OrtReader(
+            *(self._sessions.encoder, self._binder, self._ids.pad),
+            self._manifest.limits.max_source_tokens,
+        )
 
     def _decoder(self, greedy: bool) -> Decoder:
         sessions, rows = self._sessions, self._max_rows
