@@ -30,6 +30,13 @@ class Block(Protocol):
     def length(self) -> int:
         """L, the positions there is room for."""
 
+    @property
+    def spare_length(self) -> int:
+        """The positions of as many rows that its memory would do for."""
+
+    def release(self) -> None:
+        """Gives its memory back; it has to be laid out before anything else."""
+
     def pointer(self, index: int) -> int:
         """Address of entry `index` of axis K: the first of its rows."""
 
@@ -90,6 +97,13 @@ class HostBlock:
     def length(self) -> int:
         return self._length
 
+    @property
+    def spare_length(self) -> int:
+        return len(self._memory) * self._length // max(1, self._size)
+
+    def release(self) -> None:
+        self._memory = np.zeros(0, self._memory.dtype)
+
     def pointer(self, index: int) -> int:
         return self._address + index * self._stride
 
@@ -101,7 +115,7 @@ class HostBlock:
         if size > len(self._memory):
             self._memory = np.zeros(size, self._memory.dtype)
         self.array = self._memory[:size].reshape(shape)  # (K, R, H, L, E)
-        self._length = length
+        self._length, self._size = length, size
         self._address = int(self.array.ctypes.data)  # which takes numpy 2 µs to say
         self._stride = self.array.strides[0]
 

@@ -38,6 +38,10 @@ LEAST_ROOM = 56
 """Target positions that there is room for at least. What is not written costs nothing,
 and to make more room moves every row."""
 
+MOST_SPARE = 4
+"""Times what is needed: memory that is larger has seen a crowd of long sentences, which
+are gone, and is given back."""
+
 
 def roomy(length: int) -> int:
     """Room to grow, in steps of 16: 1 -> 56, 57 -> 72, 73 -> 88.
@@ -204,6 +208,8 @@ class DecoderState:
     def _fit(self, block: Block, size: int, num_rows: int) -> None:
         """Room for `size` positions, and not for twice as many for ever."""
         if num_rows == 0:
+            if block.spare_length > MOST_SPARE * max(size, LEAST_ROOM):
+                block.release()
             block.lay_out(self._max_rows, size)
         elif size > block.length or 2 * size <= block.length:
             block.resize(size, num_rows)
