@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from onnxlate.bundle import ModelInfo
 
+from .memory import give_back
 from .native.library import Copy
 from .native.programs import Programs
 
@@ -145,7 +146,10 @@ class HostBlock:
         self._memory = np.zeros(0, old.dtype)  # the old stays until it is read
         self.lay_out(old.shape[1], length)
         both = min(length, old.shape[3])
-        self.array[:, :num_rows, :, :both] = old[:, :num_rows, :, :both]
+        for index in range(len(old)):
+            kept = old[index, :num_rows, :, :both]
+            self.array[index, :num_rows, :, :both] = kept
+            give_back(old[index])  # or both would be there in full, in the end
 
 
 class HostStorage:

@@ -37,6 +37,33 @@ def test_large_blocks_are_given_back_at_once() -> None:
     assert second > 9_000_000
 
 
+PAGES = """
+from pathlib import Path
+import numpy as np
+from onnxlate_serving.memory import give_back
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+block = np.ones((3, 10_000_000), np.int8)
+before = resident()
+give_back(block[1])
+print(before - resident())
+print(block[[0, 2]].min(), block[1, 0], block[1, -1], block[1, 5_000_000])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="others keep them")
+def test_pages_of_a_part_are_given_back_and_its_neighbours_keep_theirs() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PAGES], capture_output=True, text=True, check=True
+    )
+
+    freed, *rest = map(int, done.stdout.split())
+    assert 9_000_000 < freed < 10_100_000
+    assert rest == [1, 1, 1, 0]  # what lies on a page with others stays
+
+
 NEEDED = """
 import sys
 from onnxlate.bundle import Bundle
