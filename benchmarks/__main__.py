@@ -14,6 +14,7 @@ from .commands import add_side_by_side
 from .corpus import corpus
 from .endurance.commands import chaos, fuzz, overload, soak, storm
 from .glossary import glossary
+from .growth import growth
 from .hosts.command import hosts
 from .image.command import image
 from .importing import importing
@@ -36,7 +37,7 @@ app.command("import")(importing)
 COMMANDS: tuple[Callable[..., None], ...] = (
     *(server, training, report, protection, alignment, glossary),
     *(capacity, corpus, hosts, image, ray, rolling),
-    *(fuzz, storm, overload, chaos, soak),
+    *(fuzz, storm, overload, chaos, soak, growth),
 )
 for command in COMMANDS:
     app.command()(command)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import onnxruntime as ort
 
 from onnxlate_export.writer import CONTRIB, FLOAT, GraphWriter
-from onnxlate_serving.sessions import session_options
+from onnxlate_serving.opener import session_options
 
 from .timing_models import Precision
 

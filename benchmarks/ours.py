@@ -12,7 +12,7 @@ from onnxlate.bundle import Bundle
 from onnxlate.search import Hypothesis, SearchOptions
 from onnxlate_serving.config import RuntimeConfig, SchedulerConfig
 from onnxlate_serving.crew import Crew
-from onnxlate_serving.deployment import build_engines
+from onnxlate_serving.engines import build_engines
 from onnxlate_serving.memory import give_large_blocks_back
 from onnxlate_serving.request import Request
 from onnxlate_serving.sessions import Sessions

@@ -30,6 +30,7 @@ PLACES = {
     ),
     "rows": (
         "onnxlate_serving.decoder_state:DecoderState.join",
+        "onnxlate_serving.decoder_state:DecoderState.welcome",
         "onnxlate_serving.decoder_state:DecoderState.advance",
         "onnxlate_serving.decoder_state:DecoderState.masked",
         "onnxlate_serving.decoder_state:DecoderState.branch",

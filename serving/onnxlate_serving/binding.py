@@ -1,14 +1,19 @@
 """Tells onnxruntime where the caches stand, so that it reads and writes in place."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime as ort
 
 from onnxlate.bundle import ModelInfo
 
 from .block import Block
+
+if TYPE_CHECKING:
+    import onnxruntime as ort
 
 Array = npt.NDArray[np.int64] | npt.NDArray[np.bool_] | npt.NDArray[np.float32]
 

@@ -1,8 +1,13 @@
 """What was bound to a session once, kept for the next time."""
 
-from collections.abc import Callable
+from __future__ import annotations
 
-import onnxruntime as ort
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import onnxruntime as ort
+
 
 Addresses = tuple[int, ...]
 """Where everything stands and how large it is: equal ones are bound alike."""

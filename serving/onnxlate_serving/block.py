@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from onnxlate.bundle import ModelInfo
 
+from .memory import give_back
 from .native.library import Copy
 from .native.programs import Programs
 
@@ -29,6 +30,13 @@ class Block(Protocol):
     @property
     def length(self) -> int:
         """L, the positions there is room for."""
+
+    @property
+    def spare_length(self) -> int:
+        """The positions of as many rows that its memory would do for."""
+
+    def release(self) -> None:
+        """Gives its memory back; it has to be laid out before anything else."""
 
     def pointer(self, index: int) -> int:
         """Address of entry `index` of axis K: the first of its rows."""
@@ -90,6 +98,13 @@ class HostBlock:
     def length(self) -> int:
         return self._length
 
+    @property
+    def spare_length(self) -> int:
+        return len(self._memory) * self._length // max(1, self._size)
+
+    def release(self) -> None:
+        self._memory = np.zeros(0, self._memory.dtype)
+
     def pointer(self, index: int) -> int:
         return self._address + index * self._stride
 
@@ -101,7 +116,7 @@ class HostBlock:
         if size > len(self._memory):
             self._memory = np.zeros(size, self._memory.dtype)
         self.array = self._memory[:size].reshape(shape)  # (K, R, H, L, E)
-        self._length = length
+        self._length, self._size = length, size
         self._address = int(self.array.ctypes.data)  # which takes numpy 2 µs to say
         self._stride = self.array.strides[0]
 
@@ -131,7 +146,10 @@ class HostBlock:
         self._memory = np.zeros(0, old.dtype)  # the old stays until it is read
         self.lay_out(old.shape[1], length)
         both = min(length, old.shape[3])
-        self.array[:, :num_rows, :, :both] = old[:, :num_rows, :, :both]
+        for index in range(len(old)):
+            kept = old[index, :num_rows, :, :both]
+            self.array[index, :num_rows, :, :both] = kept
+            give_back(old[index])  # or both would be there in full, in the end
 
 
 class HostStorage:

@@ -3,12 +3,13 @@
 Axes: R rows, V vocabulary.
 """
 
+from __future__ import annotations
+
 import ctypes
 from collections.abc import Iterable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import onnxruntime as ort
 
 from onnxlate.beam import Beams, Ended
 from onnxlate.bundle import Manifest
@@ -23,6 +24,9 @@ from .native.library import Ahead, BeamsAhead, Choice, Op, Team
 from .native.program import Memory
 from .native.programs import Programs
 from .screen import Screen
+
+if TYPE_CHECKING:
+    import onnxruntime as ort
 
 MOST_AHEAD = 16
 """Steps that are done without looking up from it."""
@@ -166,7 +170,7 @@ class NativeDecoder:
         ops = self._ops(exact=beams is not None)
         return self._memory.run_ahead(ops, self._outside, self._choice, ahead, beams)
 
-    def _ops(self, exact: bool) -> "ctypes.Array[Op]":
+    def _ops(self, exact: bool) -> ctypes.Array[Op]:
         program = self._program
         if self._generator is None:
             return program.plain

@@ -5,10 +5,12 @@ capacity for target positions; both sizes are shared by all and rounded up, so t
 they change seldom.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import onnxruntime as ort
 
 from onnxlate.search import Ints
 
@@ -17,6 +19,9 @@ from .bindings import Addresses
 from .block import Block, Storage, whereabouts
 from .mask import Mask
 from .native.library import Batch
+
+if TYPE_CHECKING:
+    import onnxruntime as ort
 
 ROUNDING = 8
 """Sizes are multiples of this, so that padding leaves every bit of the logits as it is
@@ -32,6 +37,10 @@ def rounded(length: int) -> int:
 LEAST_ROOM = 56
 """Target positions that there is room for at least. What is not written costs nothing,
 and to make more room moves every row."""
+
+MOST_SPARE = 4
+"""Times what is needed: memory that is larger has seen a crowd of long sentences, which
+are gone, and is given back."""
 
 
 def roomy(length: int) -> int:
@@ -109,19 +118,27 @@ class DecoderState:
 
         `cross` holds their cross-attention keys and values, as the encoder made them.
         """
+        _, first = self.welcome(source_lengths, begin_id, cross.length)
+        self._cross.put(first * self._copies, cross, self._copies)
+
+    def welcome(
+        self, source_lengths: Sequence[int], begin_id: int, least: int = 0
+    ) -> tuple[Block, int]:
+        """The same, but their keys and values are yet to be written: where to, and from
+        which place on; with room for `least` positions."""
         first, last = self._num_places, self._num_places + len(source_lengths)
         self._source_lengths[first:last] = source_lengths
         self._target_lengths[first:last] = 0
         self.target_ids[first * self._k : last * self._k] = begin_id
         longest = int(self._source_lengths[:last].max())
         needed = int(self._target_lengths[:last].max()) + 1
-        longest = rounded(max(cross.length, longest))
+        longest = rounded(max(least, longest))
         self._fit(self._cross, longest, first * self._copies)
         self._fit(self._past, self._room_for(needed), first * self._k)
-        self._cross.put(first * self._copies, cross, self._copies)
         self._past.reserve(last * self._k)
         self._num_places = last
         self._sources_changed = True
+        return self._cross, first
 
     def branch(self, parents: Ints) -> None:
         """Row r goes on from what row parents[r] was: (R,).
@@ -205,6 +222,8 @@ class DecoderState:
     def _fit(self, block: Block, size: int, num_rows: int) -> None:
         """Room for `size` positions, and not for many times as many for ever."""
         if num_rows == 0:
+            if block.spare_length > MOST_SPARE * max(size, LEAST_ROOM):
+                block.release()
             block.lay_out(self._max_rows, size)
         elif size > block.length or 4 * size <= block.length:
             block.resize(size, num_rows)

@@ -7,20 +7,16 @@ from pathlib import Path
 
 from onnxlate.bundle import Bundle, Manifest
 from onnxlate.errors import BundleError, ConfigError, InvalidRequest, OnnxlateError
-from onnxlate.search import SearchOptions
 
-from .bell import Bell
 from .calls import Calls
 from .config import RequestLimits, SchedulerConfig, ServerConfig
 from .crew import Crew
 from .engine import Engine
+from .engines import build_engines
 from .glossary import Glossaries
 from .layers import Layers
 from .looking import Looking
 from .options import TranslateOptions
-from .request import Request
-from .runner import OnnxRunner
-from .scheduler import Scheduler
 from .sessions import Sessions
 from .translator import NO_GLOSSARIES, Translator
 
@@ -161,23 +157,3 @@ def looking_at(
     if info is None:
         return None
     return Looking(bundle.manifest, info, sessions, config.max_waiting)
-
-
-def build_engines(
-    bundle: Bundle, sessions: Sessions, config: SchedulerConfig
-) -> list[Engine]:
-    """As many as there are workers; each may keep its share of what waits."""
-    shares = {
-        name: -(-getattr(config, name) // sessions.workers)
-        for name in ("max_waiting", "max_waiting_tokens")
-    }
-    config = config.model_copy(update=shares)
-    eos = bundle.manifest.special_ids.eos
-    probe = Request((eos,), SearchOptions(max_target_tokens=1))
-    engines = []
-    for number in range(sessions.workers):
-        bell = Bell()
-        runner = OnnxRunner(bundle, sessions, config.max_rows, bell=bell)
-        name = f"{bundle.manifest.name} {number}"
-        engines.append(Engine(Scheduler(config), runner, name, probe, bell))
-    return engines

@@ -93,6 +93,13 @@ class DeviceBlock:
     def length(self) -> int:
         return int(self._shape[3])
 
+    @property
+    def spare_length(self) -> int:
+        return self.length
+
+    def release(self) -> None:
+        """It is laid out in new memory anyway."""
+
     def pointer(self, index: int) -> int:
         entry = int(np.prod(self._shape[1:])) * WORD
         return int(self._value.data_ptr()) + index * entry

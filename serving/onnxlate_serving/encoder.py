@@ -1,10 +1,11 @@
 """Reads sources: what the decoder's cross-attention looks at, once per sentence."""
 
-from collections.abc import Iterator, Sequence
-from typing import Protocol
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import onnxruntime as ort
 
 from onnxlate.bundle import Limits, ModelInfo
 
@@ -17,41 +18,76 @@ from .native.library import Team
 from .native.program import Memory, Program
 from .request import Request
 
+if TYPE_CHECKING:
+    import onnxruntime as ort
+
 MAX_STRETCH = 2
 """Sources that share a run of the encoder are padded to at most this many times their
 own length. A run by itself costs about as much as reading twenty words."""
 
 MAX_RUN_TOKENS = 1024
-"""Source tokens of a run, padding included; more need more memory, a wide model's
-hundreds of megabytes, and are read no faster."""
+"""Source tokens of a run in onnxruntime, padding included; more need more memory, a
+wide model's hundreds of megabytes, and are read no faster."""
 
+MAX_NATIVE_TOKENS = 256
+"""The same of a program, which pads nothing: a sentence takes as long in a run of 1,024
+tokens (docs/speed.md), and four times the memory."""
 
 FEW_TOKENS = 64
 """Of a run that is shared among threads, where there are several: a lone sentence."""
+
+FLOAT_BYTES = 4
+"""Of a number that a program keeps."""
 
 
 class Reader(Protocol):
     """Runs the encoder's graph."""
 
-    def read(self, sources: Sequence[Sequence[int]], cross: Block) -> None:
-        """Keys and values of each source, into its row of a block that is laid out for
-        them; what stands behind a source's end may be anything but NaN."""
+    in_place: bool
+    """Whether it writes into any rows of a block that has room for more."""
+
+    def shares(self, batch: Sequence[Request], longer: Request) -> bool:
+        """Whether a source goes into one run with others, none of which is longer."""
+
+    def read(
+        self, sources: Sequence[Sequence[int]], cross: Block, first_row: int = 0
+    ) -> None:
+        """Keys and values of each source, into its row of a block; what stands behind a
+        source's end may be anything but NaN. Where it is not `in_place`, the block has
+        just these rows, and no more room than the longest needs."""
 
 
 class OrtReader:
     """One session, and memory for what goes in."""
 
+    in_place = False
+
     def __init__(
-        self, session: ort.InferenceSession, binder: CacheBinder, pad_id: int
+        self,
+        session: ort.InferenceSession,
+        binder: CacheBinder,
+        pad_id: int,
+        max_source: int,
     ) -> None:
         self._pad_id = pad_id
+        # The longest sources of all may leave no room for padding to a multiple.
+        self._whole = max_source - max_source % ROUNDING
         self._bindings = Bindings(session)
         self._binder = binder
         self._visible = Mask()
         self._memory = np.zeros(0, np.int64)
         self._address = 0
 
-    def read(self, sources: Sequence[Sequence[int]], cross: Block) -> None:
+    def shares(self, batch: Sequence[Request], longer: Request) -> bool:
+        """Of about one length."""
+        length, shortest = len(longer.source_ids), rounded(len(batch[0].source_ids))
+        alone = len(batch[-1].source_ids) <= self._whole < length
+        many = (len(batch) + 1) * rounded(length) > MAX_RUN_TOKENS
+        return not (alone or many or length > MAX_STRETCH * shortest)
+
+    def read(
+        self, sources: Sequence[Sequence[int]], cross: Block, first_row: int = 0
+    ) -> None:
         size = cross.length
         self._visible.see(np.array([len(each) for each in sources]), 1, size)
         source_ids = self._room(len(sources) * size).reshape(-1, size)
@@ -80,13 +116,22 @@ class OrtReader:
 class NativeReader:
     """One program's memory; nothing is padded."""
 
+    in_place = True
+
     def __init__(
         self, program: Program, model: ModelInfo, team: Team | None = None
     ) -> None:
         self._ops = program.plain
         self._memory = Memory(program, model, team, FEW_TOKENS)
+        self._position_bytes = model.heads * model.head_width * FLOAT_BYTES
 
-    def read(self, sources: Sequence[Sequence[int]], cross: Block) -> None:
+    def shares(self, batch: Sequence[Request], longer: Request) -> bool:
+        tokens = sum(len(each.source_ids) for each in (*batch, longer))
+        return tokens <= MAX_NATIVE_TOKENS
+
+    def read(
+        self, sources: Sequence[Sequence[int]], cross: Block, first_row: int = 0
+    ) -> None:
         lengths = np.array([len(each) for each in sources])
         if lengths.max() > cross.length:
             raise ValueError(f"{lengths.max()} tokens, and room for {cross.length}")
@@ -95,6 +140,7 @@ class NativeReader:
         batch.rows, batch.sentences = len(ids), len(sources)
         batch.ids, batch.source_lengths = ids.ctypes.data, lengths.ctypes.data
         batch.cross, batch.cross_stride, batch.cross_room = whereabouts(cross)
+        batch.cross += first_row * cross.length * self._position_bytes
         self._memory.run(self._ops)
 
 
@@ -106,23 +152,25 @@ class Encoder:
         self._reader = reader
         self._cross = storage.zeros(0, 0)
 
-    def batches(self, requests: Sequence[Request]) -> Iterator[list[Request]]:
-        """Who shares a run: sources of about one length."""
-        # The longest sources of all may leave no room for padding to a multiple.
-        whole = self._max_source - self._max_source % ROUNDING
-        batch: list[Request] = []
+    @property
+    def reads_in_place(self) -> bool:
+        """Whether `read` is to be called, and not `encode`."""
+        return self._reader.in_place
+
+    def batches(self, requests: Sequence[Request]) -> list[list[Request]]:
+        """Who shares a run; the longest sources come first, so that those who join one
+        batch after the other make room only once."""
+        batches: list[list[Request]] = []
         for request in sorted(requests, key=lambda each: len(each.source_ids)):
-            length = len(request.source_ids)
-            if batch:
-                shortest = rounded(len(batch[0].source_ids))
-                alone = len(batch[-1].source_ids) <= whole < length
-                many = (len(batch) + 1) * rounded(length) > MAX_RUN_TOKENS
-                if alone or many or length > MAX_STRETCH * shortest:
-                    yield batch
-                    batch = []
-            batch.append(request)
-        if batch:
-            yield batch
+            if batches and self._reader.shares(batches[-1], request):
+                batches[-1].append(request)
+            else:
+                batches.append([request])
+        return batches[::-1]
+
+    def read(self, requests: Sequence[Request], cross: Block, first_row: int) -> None:
+        """Keys and values of their sources, into rows of a block, from one on."""
+        self._reader.read([each.source_ids for each in requests], cross, first_row)
 
     def encode(self, requests: Sequence[Request]) -> Block:
         """Keys and values of their sources, good until the next call."""

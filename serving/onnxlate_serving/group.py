@@ -10,9 +10,9 @@ from collections.abc import Collection, Sequence
 from onnxlate.search import Finished, Searches
 
 from .bell import Bell
-from .block import Block
 from .decoder import MOST_AHEAD, Decoder
 from .decoder_state import DecoderState
+from .encoder import Encoder
 from .piece import Piece
 from .request import Request
 
@@ -36,10 +36,15 @@ class Group:
     def num_rows(self) -> int:
         return self._state.num_rows
 
-    def join(self, requests: Sequence[Request], cross: Block, begin_id: int) -> None:
-        """Newcomers, with what the encoder made of their sources."""
+    def join(
+        self, requests: Sequence[Request], encoder: Encoder, begin_id: int
+    ) -> None:
+        """Newcomers, whose sources are read by one run of the encoder."""
         lengths = [len(each.source_ids) for each in requests]
-        self._state.join(cross, lengths, begin_id)
+        if encoder.reads_in_place:
+            encoder.read(requests, *self._state.welcome(lengths, begin_id))
+        else:
+            self._state.join(encoder.encode(requests), lengths, begin_id)
         self._searches.add([each.options for each in requests])
         self._requests += requests
         self._num_said.update((each, 0) for each in requests if each.streamed)

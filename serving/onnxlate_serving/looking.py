@@ -4,20 +4,24 @@ Decoding knows nothing of it. A text is read once more, with each of its transla
 alone and unpadded, so that what is seen does not depend on what else is asked.
 """
 
+from __future__ import annotations
+
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-import onnxruntime as ort
 
 from onnxlate.alignment import Floats
 from onnxlate.bundle import AttentionInfo, Manifest
 from onnxlate.errors import BundleError, Overloaded, Unavailable
 
 from .sessions import Sessions
+
+if TYPE_CHECKING:
+    import onnxruntime as ort
 
 Told = TypeVar("Told")
 

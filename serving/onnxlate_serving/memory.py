@@ -2,6 +2,10 @@
 
 import ctypes
 import gc
+import mmap
+from typing import Any
+
+import numpy.typing as npt
 
 M_MMAP_THRESHOLD = -3
 """From malloc.h."""
@@ -25,3 +29,18 @@ def spare_what_stays() -> None:
     milliseconds, in which nobody is answered."""
     gc.collect()
     gc.freeze()
+
+
+def give_back(array: npt.NDArray[Any]) -> None:
+    """Of a contiguous array that nobody needs any more, though it is still there: its
+    pages, at once. What was in them is lost. Elsewhere than on Linux it does nothing.
+    """
+    dont_need = getattr(mmap, "MADV_DONTNEED", None)
+    madvise = getattr(ctypes.CDLL(None), "madvise", None)
+    if dont_need is None or madvise is None:
+        return
+    first, end = array.ctypes.data, array.ctypes.data + array.nbytes
+    first += -first % mmap.PAGESIZE  # the next is whole, and wholly the array's
+    end -= end % mmap.PAGESIZE
+    if first < end:
+        madvise(ctypes.c_void_p(first), ctypes.c_size_t(end - first), dont_need)

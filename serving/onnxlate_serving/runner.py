@@ -5,8 +5,9 @@ it runs in one engine's thread; session.run leaves the interpreter to the others
 """
 
 import numpy as np
+import numpy.typing as npt
 
-from onnxlate.bundle import Bundle
+from onnxlate.bundle import Bundle, ModelInfo
 from onnxlate.candidates import LogProbs
 from onnxlate.search import Searches
 
@@ -15,10 +16,8 @@ from .binding import CacheBinder
 from .block import HostStorage, Storage
 from .decoder import Decoder, NativeDecoder, OrtDecoder
 from .decoder_state import DecoderState, roomy, spacious
-from .device_block import DeviceStorage, RowGraphs
 from .encoder import Encoder, NativeReader, OrtReader, Reader
 from .group import Group
-from .log_probs import OrtLogProbs
 from .piece import Piece
 from .screen import Screen
 from .sessions import Sessions
@@ -47,11 +46,7 @@ class OnnxRunner:
         self._max_rows = max_rows
         self._bell = bell
         self._binder = CacheBinder(manifest.model, caches)
-        self._storage = storage or (
-            HostStorage(manifest.model, caches, sessions.native)
-            if sessions.device == "cpu"
-            else DeviceStorage(manifest.model, caches, RowGraphs(sessions.device))
-        )
+        self._storage = storage or _storage(manifest.model, caches, sessions)
         self._native = sessions.native
         self._team = (
             self._native.library.team(sessions.threads - 1) if self._native else None
@@ -61,7 +56,7 @@ class OnnxRunner:
         self._log_probs: LogProbs = (
             self._native.library
             if self._native
-            else (OrtLogProbs(max_rows, manifest.model.target_vocabulary))
+            else _log_probs(max_rows, manifest.model.target_vocabulary)
         )
         self._rank = self._native.library.ranked if self._native else None
         self._screen = (
@@ -88,7 +83,7 @@ class OnnxRunner:
             group = self._group(beam_size)
             theirs = [each for each in step.encode if each.num_rows == beam_size]
             for batch in self._encoder.batches(theirs):
-                group.join(batch, self._encoder.encode(batch), self._ids.bos)
+                group.join(batch, self._encoder, self._ids.bos)
         groups = [group for group in self._groups.values() if group]
         bell = self._bell if len(groups) == 1 and not step.hurried else None
         return [piece for group in groups for piece in group.step(bell)]
@@ -125,7 +120,10 @@ class OnnxRunner:
     def _reader(self) -> Reader:
         if self._native:
             return NativeReader(self._native.encoder, self._manifest.model, self._team)
-        return OrtReader(self._sessions.encoder, self._binder, self._ids.pad)
+        return OrtReader(
+            *(self._sessions.encoder, self._binder, self._ids.pad),
+            self._manifest.limits.max_source_tokens,
+        )
 
     def _decoder(self, greedy: bool) -> Decoder:
         sessions, rows = self._sessions, self._max_rows
@@ -137,3 +135,20 @@ class OnnxRunner:
             )
         screen = self._screen if greedy else None
         return OrtDecoder(sessions.decoder, rows, screen)
+
+
+# What is imported only below imports onnxruntime.
+
+
+def _storage(model: ModelInfo, dtype: npt.DTypeLike, sessions: Sessions) -> Storage:
+    if sessions.device == "cpu":
+        return HostStorage(model, dtype, sessions.native)
+    from .device_block import DeviceStorage, RowGraphs
+
+    return DeviceStorage(model, dtype, RowGraphs(sessions.device))
+
+
+def _log_probs(max_rows: int, vocabulary: int) -> LogProbs:
+    from .log_probs import OrtLogProbs
+
+    return OrtLogProbs(max_rows, vocabulary)

@@ -8,13 +8,19 @@ give, at a part of their cost (docs/bundle.md).
 Axes: R rows, V vocabulary, D width, F folds, N = V // F columns, C tokens in question.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
-import onnxruntime as ort
 
 from onnxlate.candidates import FOLDS, along, folded
 from onnxlate.search import Floats, Ints
 
 from .binding import bind_array_input, bind_array_output
+
+if TYPE_CHECKING:
+    import onnxruntime as ort
 
 WORTH_IT = 16_000_000
 """Multiplications for all rows' scores, from which on the detour pays."""

@@ -1,13 +1,15 @@
-"""Opens a bundle's graphs in onnxruntime, on the device that was asked for."""
+"""Opens a bundle's graphs, on the device that was asked for: as programs of our own,
+or in onnxruntime."""
+
+from __future__ import annotations
 
 import logging
 import math
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
-import onnxruntime as ort
 
 from onnxlate.bundle import Bundle, GraphInfo
 from onnxlate.errors import BundleError, ConfigError
@@ -15,16 +17,16 @@ from onnxlate.search import Floats
 
 from .config import WIDE, RuntimeConfig
 from .cpus import available_cpus
-from .device_block import PROVIDERS
 from .external_data import check_external_data
+from .native.files import MappedFiles
 from .native.programs import Programs
 
+if TYPE_CHECKING:
+    import onnxruntime as ort
+
+    from .opener import Device, Opener
+
 log = logging.getLogger(__name__)
-
-Device = Literal["cpu", "cuda"]
-
-ERRORS_ONLY = 3
-"""onnxruntime's severity; its warnings are about graphs, and its users are not."""
 
 
 class Sessions:
@@ -33,35 +35,33 @@ class Sessions:
     def __init__(self, bundle: Bundle, config: RuntimeConfig) -> None:
         """Raises BundleError for graphs that cannot be read, ConfigError for a
         device that is not there."""
-        width = bundle.manifest.model.width
+        manifest = bundle.manifest
+        width = manifest.model.width
         self.workers, self.threads = layout(config, width, available_cpus())
-        self._options = session_options(self.threads)
+        self._session_threads = self.threads
         for graph in (bundle.encoder, bundle.decoder, bundle.attention):
             if graph:
-                check_external_data(graph, bundle.manifest.files)
-        self._path = bundle.path
-        self.device = self._choose(bundle, config.device)
-        if self.device != "cpu":
-            self.workers = config.workers or 1  # they would only queue for the device
-        manifest = bundle.manifest
+                check_external_data(graph, manifest.files)
+        self._bundle = bundle
+        files = MappedFiles()
         self.generator: Floats | None = None
         """What the decoder scores with, (vocabulary, width), where the bundle has it as
         a file: not read but mapped, and where both graphs refer to, there they look."""
         if bundle.generator:
             self.generator = _mapped(
-                bundle.generator, manifest.model.target_vocabulary, manifest.model.width
+                *(files, bundle.generator),
+                *(manifest.model.target_vocabulary, manifest.model.width),
             )
-            self._shared = ort.OrtValue.ortvalue_from_numpy(self.generator)
-            # In the graphs, whichever have it, it is called like its file.
-            self._options.add_initializer(bundle.generator.name, self._shared)
         self.generator_bias: Floats | None = None
         """(vocabulary,)"""
         if bundle.generator_bias:
             self.generator_bias = _mapped(
-                bundle.generator_bias, manifest.model.target_vocabulary
+                files, bundle.generator_bias, manifest.model.target_vocabulary
             )
-        self._bundle = bundle
-        self.native = Programs.of(bundle) if self.device == "cpu" else None
+        self.device = self._choose(config.device)
+        if self.device != "cpu":
+            self.workers = config.workers or 1  # they would only queue for the device
+        self.native = Programs.of(bundle, files) if self.device == "cpu" else None
         """What runs the graphs instead, where there is a program of them."""
         if self.native is None:
             self.encoder, self.decoder  # noqa: B018 - opened now, or refused
@@ -83,33 +83,42 @@ class Sessions:
     @cached_property
     def encoder(self) -> ort.InferenceSession:
         """The graph that reads sources; raises BundleError."""
-        return self._open(
+        return self._opener.open(
             self._bundle.encoder, self._bundle.manifest.encoder, self.device
         )
 
     @cached_property
     def decoder(self) -> ort.InferenceSession:
         """The graph that writes a token for each row; raises BundleError."""
-        return self._open(
+        return self._opener.open(
             self._bundle.decoder, self._bundle.manifest.decoder, self.device
         )
 
     def open_attention(self, info: GraphInfo) -> ort.InferenceSession:
         """The graph that tells where translations looked; raises BundleError."""
-        return self._open(self._path / info.file, info, self.device)
+        return self._opener.open(self._bundle.path / info.file, info, self.device)
 
-    def _choose(self, bundle: Bundle, wanted: str) -> Device:
+    @cached_property
+    def _opener(self) -> Opener:
+        from .opener import Opener  # with onnxruntime, only where there is need
+
+        opener = Opener(self._session_threads)
+        if self.generator is not None and self._bundle.generator:
+            # In the graphs, whichever have it, it is called like its file.
+            opener.share(self._bundle.generator.name, self.generator)
+        return opener
+
+    def _choose(self, wanted: str) -> Device:
         if wanted == "cpu":
             return "cpu"
-        if bundle.manifest.operators != "standard":
+        if self._bundle.manifest.operators != "standard":
             reason = "this bundle was exported for CPUs"
-        elif PROVIDERS["cuda"] not in ort.get_available_providers():
+        elif not self._opener.knows_cuda:
             reason = "this onnxruntime is built without CUDA"
         else:
             # A provider that is built in may still find no driver; then the session
             # silently runs on the CPU.
-            session = self._open(bundle.encoder, bundle.manifest.encoder, "cuda")
-            if PROVIDERS["cuda"] in session.get_providers():
+            if self._is_on_cuda():
                 return "cuda"
             reason = "onnxruntime found no usable CUDA device"
         if wanted == "cuda":
@@ -120,43 +129,20 @@ class Sessions:
         log.info("device cpu: %s", reason)
         return "cpu"
 
-    def _open(
-        self, path: Path, info: GraphInfo, device: Device
-    ) -> ort.InferenceSession:
-        providers = list(dict.fromkeys([PROVIDERS[device], PROVIDERS["cpu"]]))
-        try:
-            session = ort.InferenceSession(path, self._options, providers=providers)
-        except Exception as cause:  # onnxruntime has a dozen unrelated kinds
-            raise BundleError(
-                f"{path}: onnxruntime {ort.__version__} cannot open this graph"
-            ) from cause
-        for kind, found, expected in (
-            ("inputs", session.get_inputs(), info.inputs),
-            ("outputs", session.get_outputs(), info.outputs),
-        ):
-            names = {each.name for each in found}
-            if names != {each.name for each in expected}:
-                raise BundleError(f"{path}: its {kind} are not those of the manifest")
-        return session
+    def _is_on_cuda(self) -> bool:
+        from .opener import is_on_cuda
+
+        bundle = self._bundle
+        return is_on_cuda(
+            self._opener.open(bundle.encoder, bundle.manifest.encoder, "cuda")
+        )
 
 
-def _mapped(file: Path, *shape: int) -> Floats:
-    if file.stat().st_size != 4 * math.prod(shape):
+def _mapped(files: MappedFiles, path: Path, *shape: int) -> Floats:
+    if path.stat().st_size != 4 * math.prod(shape):
         expected = " x ".join(map(str, shape))
-        raise BundleError(f"{file} does not hold {expected} numbers")
-    return np.asarray(np.memmap(file, np.float32, mode="r", shape=shape))
-
-
-def session_options(threads: int) -> ort.SessionOptions:
-    options = ort.SessionOptions()
-    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-    options.inter_op_num_threads = 1
-    options.intra_op_num_threads = threads
-    options.log_severity_level = ERRORS_ONLY
-    # Threads that spin between two steps take the CPU from everyone else, the event
-    # loop first of all.
-    options.add_session_config_entry("session.force_spinning_stop", "1")
-    return options
+        raise BundleError(f"{path} does not hold {expected} numbers")
+    return np.frombuffer(files.content(path), np.float32).reshape(shape)
 
 
 def layout(config: RuntimeConfig, width: int, cpus: int) -> tuple[int, int]:

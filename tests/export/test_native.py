@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 import pytest
 from onnx import helper, numpy_helper
@@ -217,6 +218,37 @@ def test_rough_scores_are_off_by_no_more_than_they_say(
     assert (rough["logits_error"] < 50 * off).all()
 
 
+class Noting(Library):
+    """Notes what it packs."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "plain")
+        self.packed_dtypes: list[str] = []
+
+    def packed(self, matrix: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        self.packed_dtypes.append(matrix.dtype.name)
+        return super().packed(matrix)
+
+
+def test_what_scores_are_made_of_is_packed_once_when_they_are_wanted(
+    bundles: dict[str, Bundle],
+) -> None:
+    known = compiled.library()
+    assert known
+    library = Noting(known.path)
+    made = program(library, bundles["wider fp32"])
+    first = len(library.packed_dtypes)
+    assert set(library.packed_dtypes) == {"float32"}
+
+    made.rough, made.rough  # noqa: B018 - as greedy search does
+
+    assert library.packed_dtypes[first:] == ["int8"]
+
+    made.plain, made.exact  # noqa: B018 - as beams do, and whoever wants scores
+
+    assert library.packed_dtypes[first:] == ["int8", "float32"]
+
+
 @pytest.mark.parametrize("beam", [1, 3])
 def test_a_row_comes_to_the_same_bits_alone_and_in_any_company(
     library: Library, bundle: Bundle, beam: int
@@ -323,7 +355,7 @@ def test_answers_in_fp32_are_those_of_onnxruntime(
     assert ours.native
     found = answers(bundle, ours, seed=1)
 
-    monkeypatch.setattr(Programs, "of", lambda _: None)
+    monkeypatch.setattr(Programs, "of", lambda *_: None)
 
     assert found == answers(bundle, Sessions(bundle, CPU), seed=1)
 

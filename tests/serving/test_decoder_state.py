@@ -38,6 +38,24 @@ def test_a_long_source_makes_room_and_takes_it_away_again(
     assert state.sizes == (8, 56)
 
 
+def test_memory_of_very_long_sentences_is_not_kept(bundle: Bundle) -> None:
+    model = bundle.manifest.model
+    storage = HostStorage(model, FLOAT)
+    state = DecoderState(CacheBinder(model, FLOAT), storage, 8)
+
+    def peak(length: int) -> int:
+        """Positions that there is memory for, when one such sentence is there."""
+        state.join(storage.zeros(1, length), [length], begin_id=2)
+        state.move([], num_places=0)
+        return state._cross.spare_length
+
+    assert peak(8) == 8
+    assert peak(120) == 120
+    assert peak(8) == 120
+    assert peak(240) == 240
+    assert peak(8) == 8
+
+
 def test_sizes_are_rounded_up_to_multiples_of_eight() -> None:
     assert [rounded(length) for length in (1, 8, 9)] == [8, 8, 16]
 

@@ -4,7 +4,6 @@ https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
 """
 
 import math
-import mmap
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..wire_format import fields, varint
+from .files import MappedFiles
 
 Array = npt.NDArray[Any]
 
@@ -51,26 +51,14 @@ class Graph:
 class GraphFile:
     """A graph as its files have it: mapped, not read."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, files: MappedFiles) -> None:
         """Raises IndexError, KeyError, OSError or ValueError for what is none."""
-        self._folder = path.parent
-        self._maps: list[mmap.mmap] = []
-        for number, value in fields(self._mapped(path)):
+        self._folder, self._files = path.parent, files
+        for number, value in fields(files.content(path)):
             if number == 7 and not isinstance(value, int):
                 self.graph = self._graph(value)
                 return
         raise ValueError(f"{path} holds no graph")
-
-    def forget(self) -> None:
-        """Gives back the memory of what was looked at; it may be looked at again."""
-        for each in self._maps:
-            if hasattr(mmap, "MADV_DONTNEED"):
-                each.madvise(mmap.MADV_DONTNEED)
-
-    def _mapped(self, path: Path) -> memoryview:
-        with path.open("rb") as file:
-            self._maps.append(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-        return memoryview(self._maps[-1])
 
     def _graph(self, data: memoryview) -> Graph:
         graph = Graph()
@@ -147,7 +135,7 @@ class GraphFile:
                     entry = dict(_entry(value))
                     outside[entry[1]] = entry[2]
         if outside:
-            raw = self._mapped(self._folder / outside["location"])
+            raw = self._files.content(self._folder / outside["location"])
         count, offset = math.prod(shape), int(outside.get("offset", "0"))
         array: Array = np.frombuffer(raw, _DTYPES[dtype], count=count, offset=offset)
         return name, array.reshape(shape)

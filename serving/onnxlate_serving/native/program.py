@@ -3,7 +3,8 @@
 import ctypes
 import logging
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from threading import Lock
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from onnxlate.bundle import Bundle, GraphInfo, ModelInfo
 from ..config import FEW
 from .checks import Part, check
 from .compiler import Compiler
+from .files import MappedFiles
 from .graph import Array, Graph, GraphFile
 from .library import (
     PANEL,
@@ -36,43 +38,83 @@ UNREADABLE = (
 
 
 class Program:
-    """Steps with their weights, packed; shared by all who run them."""
+    """Steps with their weights, packed; shared by all who run them.
 
-    def __init__(self, library: Library, steps: list[Step]) -> None:
+    Where there are scores of two kinds, the matrix of either is packed when somebody
+    wants them for the first time: greedy search needs the rough ones alone, beams the
+    exact ones, and most servers have not both.
+    """
+
+    def __init__(
+        self, library: Library, steps: list[Step], files: MappedFiles | None = None
+    ) -> None:
+        """`files` are where the steps' arrays lie."""
         self.library = library
+        self._files = files or MappedFiles()
         self._arrays: list[Array] = []  # what the steps point at
-        slots, self.row_bytes = _shared_slots(steps)
-        ops = [(each, self._op(each, slots)) for each in steps]
-        self.rough = _array(op for step, op in ops if step.only != "exact")
-        """To rough scores, and how far they may be off."""
-        self.exact = _array(op for step, op in ops if step.only != "rough")
-        """The same of exact ones."""
-        self.plain = _array(
-            op
-            for step, op in ops
-            if step.only != "rough" and step.to.slot not in (ERROR, DECODED)
-        )
-        """To exact scores, and nothing else."""
+        self._steps = steps
+        self._slots, self.row_bytes = _shared_slots(steps)
+        self._packing = Lock()
+        self._packed: dict[int, Op] = {}
+        self._kinds: dict[str, ctypes.Array[Op]] = {}
+        self._pack(at for at, step in enumerate(steps) if not step.only)
 
     @classmethod
-    def of(cls, library: Library, bundle: Bundle, part: Part) -> "Program | None":
+    def of(
+        cls,
+        library: Library,
+        bundle: Bundle,
+        part: Part,
+        files: MappedFiles | None = None,
+    ) -> "Program | None":
         """None for a graph with steps that are not known here, or that is not what the
         manifest says."""
         manifest = bundle.manifest
         path = bundle.encoder if part == "encoder" else bundle.decoder
         said = manifest.encoder if part == "encoder" else manifest.decoder
+        files = files or MappedFiles()
         try:
-            file = GraphFile(path)
-            _compare(file.graph, said)
-            steps = Compiler(file.graph, manifest.model.heads).compile()
+            graph = GraphFile(path, files).graph
+            _compare(graph, said)
+            steps = Compiler(graph, manifest.model.heads).compile()
             check(steps, manifest.model, part, screened=bundle.generator is not None)
-            program = cls(library, steps)
+            return cls(library, steps, files)
         except UNREADABLE as reason:
             log.info("%s is left to onnxruntime: %s", path.name, reason)
             return None
+
+    @property
+    def rough(self) -> "ctypes.Array[Op]":
+        """To rough scores, and how far they may be off."""
+        return self._kinds.get("rough") or self._make(
+            "rough", lambda step: step.only != "exact"
+        )
+
+    @property
+    def exact(self) -> "ctypes.Array[Op]":
+        """The same of exact ones."""
+        return self._kinds.get("exact") or self._make(
+            "exact", lambda step: step.only != "rough"
+        )
+
+    @property
+    def plain(self) -> "ctypes.Array[Op]":
+        """To exact scores, and nothing else."""
+        return self._kinds.get("plain") or self._make("plain", _is_plain)
+
+    def _make(self, kind: str, wanted: Callable[[Step], bool]) -> "ctypes.Array[Op]":
+        with self._packing:  # which two engines may want at once
+            places = [at for at, step in enumerate(self._steps) if wanted(step)]
+            self._pack(at for at in places if at not in self._packed)
+            ops = [self._packed[at] for at in places]
+            self._kinds[kind] = (Op * len(ops))(*ops)
+        return self._kinds[kind]
+
+    def _pack(self, places: Iterable[int]) -> None:
+        for at in places:
+            self._packed[at] = self._op(self._steps[at], self._slots)
         # What is packed has been read once, and tables are looked up row by row.
-        file.forget()
-        return program
+        self._files.forget()
 
     def _op(self, step: Step, slots: dict[int, int]) -> Op:
         source = step.source or step.to
@@ -110,9 +152,8 @@ def _num_inputs(step: Step) -> int:
     return 0 if step.weight is None else len(step.weight)  # tokens of a table
 
 
-def _array(ops: Iterable[Op]) -> "ctypes.Array[Op]":
-    given = list(ops)
-    return (Op * len(given))(*given)
+def _is_plain(step: Step) -> bool:
+    return step.only != "rough" and step.to.slot not in (ERROR, DECODED)
 
 
 def _compare(graph: Graph, said: GraphInfo) -> None:

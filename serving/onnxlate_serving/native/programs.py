@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from onnxlate.bundle import Bundle
 
+from .files import MappedFiles
 from .library import Library, library
 from .program import Program
 
@@ -18,13 +19,14 @@ class Programs:
     decoder: Program
 
     @classmethod
-    def of(cls, bundle: Bundle) -> "Programs | None":
-        """None if onnxruntime has to do it."""
+    def of(cls, bundle: Bundle, files: MappedFiles | None = None) -> "Programs | None":
+        """None if onnxruntime has to do it; `files` are those of the bundle."""
+        files = files or MappedFiles()
         compiled = library()
         if compiled is None or bundle.manifest.model.head_width > MOST_HEAD_WIDTH:
             return None
-        encoder = Program.of(compiled, bundle, "encoder")
-        decoder = Program.of(compiled, bundle, "decoder")
+        encoder = Program.of(compiled, bundle, "encoder", files)
+        decoder = Program.of(compiled, bundle, "decoder", files)
         if encoder is None or decoder is None:
             return None
         return cls(compiled, encoder, decoder)
