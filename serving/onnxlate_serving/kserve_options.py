@@ -54,6 +54,7 @@ class Parameters(BaseModel):
     """Source -> target."""
     repetition_penalty: float | None = None
     no_repeat_ngram_size: int | None = None
+    coverage_penalty: float | None = None
     temperature: float = 1.0
     top_k: Annotated[int, Field(ge=0, lt=1 << 32)] = 0
     top_p: float = 1.0
