@@ -8,6 +8,10 @@ MAX_MESSAGE_BYTES = 4 * 1024 * 1024 - 4096
 """What a server takes in one message (4 MiB, gRPC's own limit), less room for the
 fields around the text."""
 
+MAX_ANSWER_BYTES = 64 * 1024 * 1024
+"""What a client takes in one message. An answer may be many times its texts: segments
+and tokens are some 40 bytes each, whatever they stand for."""
+
 _SERVICE = "onnxlate.v1.TranslationService"
 
 # These three change nothing on the server, so asking again is always safe. A stream
@@ -68,6 +72,7 @@ def channel_options(target: str) -> list[tuple[str, str | int]]:
         ("grpc.service_config", json.dumps(service_config)),
         *_KEEPALIVE,
         *_RECONNECT,
+        ("grpc.max_receive_message_length", MAX_ANSWER_BYTES),
     ]
     if is_loopback(target):
         # $http_proxy is for the world outside; a proxy's localhost is another one.

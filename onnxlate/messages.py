@@ -74,6 +74,8 @@ class CallOptions(TypedDict, total=False):
     """Divides the score of tokens that were said before; 1 is off."""
     no_repeat_ngram_size: int | None
     """No run of so many tokens is said twice; 0 is off."""
+    coverage_penalty: float | None
+    """Weight of what a beam's hypotheses leave out of the source; 0 is off."""
     sampling: Sampling | None
     """Draws tokens instead of taking the likeliest."""
     target_prefix: str | None

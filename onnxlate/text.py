@@ -4,7 +4,9 @@ Special ids are the same in every model of ours: padding 0, unknown 1, beginning
 end 3. Manifests state them all the same, so that other programs need not guess.
 """
 
+import string
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 import sentencepiece
@@ -14,6 +16,8 @@ from .answer import Span
 from .errors import BundleError
 
 PAD_ID, UNK_ID, BOS_ID, EOS_ID = 0, 1, 2, 3
+
+VISIBLE_ASCII = string.punctuation + string.digits + string.ascii_letters
 
 _REPLACEMENT = "\ufffd"
 
@@ -97,7 +101,18 @@ class Tokenizer:
         """Whether no part of it is an unknown token, or bytes for want of a better."""
         model = self._model
         ids = model.encode(_clean(text))
-        return not any(model.is_unknown(i) or model.is_byte(i) for i in ids)
+        unknown = model.is_unknown if self.spells_in_bytes else self._is_makeshift
+        return not any(map(unknown, ids))
+
+    @cached_property
+    def spells_in_bytes(self) -> bool:
+        """Whether all but ASCII is bytes, which the model has learnt to read and write
+        for want of nothing."""
+        words = map(str.isalnum, self.merge_ranks())  # symbols are none
+        return self.characters() == {*VISIBLE_ASCII, "\u2581"} and not any(words)
+
+    def _is_makeshift(self, token_id: int) -> bool:
+        return bool(self._model.is_unknown(token_id) or self.is_byte(token_id))
 
     def is_byte(self, token_id: int) -> bool:
         """Whether the id stands for one byte of a character without a piece."""

@@ -51,6 +51,13 @@ NoRepeatNgram = Annotated[
         min=0, rich_help_panel=_CHOICE, help="Say no run of so many tokens twice."
     ),
 ]
+CoveragePenalty = Annotated[
+    float | None,
+    typer.Option(
+        rich_help_panel=_CHOICE,
+        help="Above 0: of a beam, prefer what leaves less of the source out.",
+    ),
+]
 MinTargetTokens = Annotated[
     int | None,
     typer.Option(min=0, rich_help_panel=_CHOICE, help="Shortest translation."),

@@ -50,7 +50,7 @@ class TranslateStreamRequest(_message.Message):
     def __init__(self, text: _Optional[str] = ..., model: _Optional[str] = ..., options: _Optional[_Union[TranslateOptions, _Mapping]] = ...) -> None: ...
 
 class TranslateOptions(_message.Message):
-    __slots__ = ("beam_size", "num_hypotheses", "length_penalty", "max_target_tokens", "return_scores", "truncate_source", "format", "protect", "protected_phrases", "glossary", "terms", "min_target_tokens", "repetition_penalty", "no_repeat_ngram_size", "sampling", "target_prefix", "banned_phrases", "return_alignment", "return_tokens", "return_attention")
+    __slots__ = ("beam_size", "num_hypotheses", "length_penalty", "max_target_tokens", "return_scores", "truncate_source", "format", "protect", "protected_phrases", "glossary", "terms", "min_target_tokens", "repetition_penalty", "no_repeat_ngram_size", "coverage_penalty", "sampling", "target_prefix", "banned_phrases", "return_alignment", "return_tokens", "return_attention")
     BEAM_SIZE_FIELD_NUMBER: _ClassVar[int]
     NUM_HYPOTHESES_FIELD_NUMBER: _ClassVar[int]
     LENGTH_PENALTY_FIELD_NUMBER: _ClassVar[int]
@@ -65,6 +65,7 @@ class TranslateOptions(_message.Message):
     MIN_TARGET_TOKENS_FIELD_NUMBER: _ClassVar[int]
     REPETITION_PENALTY_FIELD_NUMBER: _ClassVar[int]
     NO_REPEAT_NGRAM_SIZE_FIELD_NUMBER: _ClassVar[int]
+    COVERAGE_PENALTY_FIELD_NUMBER: _ClassVar[int]
     SAMPLING_FIELD_NUMBER: _ClassVar[int]
     TARGET_PREFIX_FIELD_NUMBER: _ClassVar[int]
     BANNED_PHRASES_FIELD_NUMBER: _ClassVar[int]
@@ -85,13 +86,14 @@ class TranslateOptions(_message.Message):
     min_target_tokens: int
     repetition_penalty: float
     no_repeat_ngram_size: int
+    coverage_penalty: float
     sampling: Sampling
     target_prefix: str
     banned_phrases: _containers.RepeatedScalarFieldContainer[str]
     return_alignment: bool
     return_tokens: bool
     return_attention: bool
-    def __init__(self, beam_size: _Optional[int] = ..., num_hypotheses: _Optional[int] = ..., length_penalty: _Optional[float] = ..., max_target_tokens: _Optional[int] = ..., return_scores: _Optional[bool] = ..., truncate_source: _Optional[bool] = ..., format: _Optional[_Union[Format, str]] = ..., protect: _Optional[bool] = ..., protected_phrases: _Optional[_Iterable[str]] = ..., glossary: _Optional[str] = ..., terms: _Optional[_Iterable[_Union[Term, _Mapping]]] = ..., min_target_tokens: _Optional[int] = ..., repetition_penalty: _Optional[float] = ..., no_repeat_ngram_size: _Optional[int] = ..., sampling: _Optional[_Union[Sampling, _Mapping]] = ..., target_prefix: _Optional[str] = ..., banned_phrases: _Optional[_Iterable[str]] = ..., return_alignment: _Optional[bool] = ..., return_tokens: _Optional[bool] = ..., return_attention: _Optional[bool] = ...) -> None: ...
+    def __init__(self, beam_size: _Optional[int] = ..., num_hypotheses: _Optional[int] = ..., length_penalty: _Optional[float] = ..., max_target_tokens: _Optional[int] = ..., return_scores: _Optional[bool] = ..., truncate_source: _Optional[bool] = ..., format: _Optional[_Union[Format, str]] = ..., protect: _Optional[bool] = ..., protected_phrases: _Optional[_Iterable[str]] = ..., glossary: _Optional[str] = ..., terms: _Optional[_Iterable[_Union[Term, _Mapping]]] = ..., min_target_tokens: _Optional[int] = ..., repetition_penalty: _Optional[float] = ..., no_repeat_ngram_size: _Optional[int] = ..., coverage_penalty: _Optional[float] = ..., sampling: _Optional[_Union[Sampling, _Mapping]] = ..., target_prefix: _Optional[str] = ..., banned_phrases: _Optional[_Iterable[str]] = ..., return_alignment: _Optional[bool] = ..., return_tokens: _Optional[bool] = ..., return_attention: _Optional[bool] = ...) -> None: ...
 
 class Sampling(_message.Message):
     __slots__ = ("temperature", "top_k", "top_p", "seed")

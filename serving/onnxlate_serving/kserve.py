@@ -11,7 +11,6 @@ from collections.abc import (
     AsyncIterator,
     Callable,
     Iterable,
-    Sequence,
 )
 from contextlib import aclosing
 from typing import Any
@@ -21,7 +20,6 @@ from grpc.aio import ServicerContext
 
 from onnxlate import __version__
 from onnxlate.errors import InvalidRequest, ModelNotFound
-from onnxlate.finish import FinishReason
 
 from . import kserve_pb2 as pb
 from . import kserve_pb2_grpc as pb_grpc
@@ -29,44 +27,17 @@ from .call_log import failure_of_ours
 from .caller import Who
 from .calls import Calls
 from .deployment import Deployment
+from .kserve_options import STREAM, parameters_of
+from .kserve_outputs import add_outputs
 from .metrics import Metrics
 from .models import Models
-from .options import TranslateOptions
 from .statuses import status_of
-from .tensors import (
-    FINISH_REASON,
-    OUTPUTS,
-    SCORE,
-    TEXT,
-    TRANSLATION,
-    add_bytes,
-    add_floats,
-    texts_of,
-    wanted_outputs,
-)
-from .translation import Translation
+from .tensors import OUTPUTS, TEXT, TRANSLATION, add_bytes, texts_of, wanted_outputs
 from .unreadable import Unreadable
 
 NAME = "inference.GRPCInferenceService"
 
 PLATFORM = "onnxlate"
-
-OPTIONS: dict[str, tuple[type, ...]] = {
-    "beam_size": (int,),
-    "length_penalty": (float, int),
-    "max_target_tokens": (int,),
-    "truncate_source": (bool,),
-}
-"""Parameters of a request that are TranslateOptions, and what they may be."""
-
-STREAM = "stream"
-"""Parameter: whether a text's translation comes in pieces."""
-
-IGNORED = {
-    *("sequence_id", "sequence_start", "sequence_end", "priority", "timeout"),
-    *("binary_data_output", "triton_enable_empty_final_response"),
-}
-"""Parameters that clients send by themselves and that change nothing here."""
 
 FINAL = "triton_final_response"
 
@@ -203,7 +174,8 @@ class InferenceService(pb_grpc.GRPCInferenceServiceServicer):
         self, request: pb.ModelInferRequest, context: ServicerContext[Any, Any]
     ) -> AsyncGenerator[pb.ModelInferResponse, None]:
         """One, or with the parameter "stream" one for each piece."""
-        if not _parameters(request).get(STREAM):
+        parameters = parameters_of(request)
+        if not parameters.stream:
             response = await self._infer(request, context)
             response.parameters[FINAL].bool_param = True
             yield response
@@ -213,9 +185,8 @@ class InferenceService(pb_grpc.GRPCInferenceServiceServicer):
         if len(texts) != 1:
             raise InvalidRequest(f'"{STREAM}" is for one text; there are {len(texts)}')
         outputs = wanted_outputs(request)
-        pieces = deployment.translator.stream(
-            texts[0], _options(request, outputs), self._who(context)
-        )
+        options = parameters.options(outputs)
+        pieces = deployment.translator.stream(texts[0], options, self._who(context))
         with deployment.calls.one():
             async with aclosing(pieces):
                 async for piece in pieces:
@@ -224,7 +195,7 @@ class InferenceService(pb_grpc.GRPCInferenceServiceServicer):
                     if piece.translation:
                         self._metrics.answered(deployment, [piece.translation])
                         rest = [each for each in outputs if each != TRANSLATION]
-                        _add(response, rest, [piece.translation], shape)
+                        add_outputs(response, rest, texts, [piece.translation], shape)
                     response.parameters[FINAL].bool_param = bool(piece.translation)
                     yield response
 
@@ -234,13 +205,15 @@ class InferenceService(pb_grpc.GRPCInferenceServiceServicer):
         deployment = self._find(request.model_name, request.model_version)
         texts, shape = texts_of(request)
         outputs = wanted_outputs(request)
+        options = parameters_of(request).options(outputs)
         with deployment.calls.one():
             translations = await deployment.translator.translate(
-                texts, _options(request, outputs), self._who(context)
+                texts, options, self._who(context)
             )
         self._metrics.answered(deployment, translations)
         response = _response(request, deployment)
-        _add(response, outputs, translations, shape)
+        several = options.num_hypotheses or 1
+        add_outputs(response, outputs, texts, translations, shape, several)
         return response
 
     def _find(self, name: str, version: str) -> Deployment:
@@ -271,51 +244,3 @@ def _failure(request: pb.ModelInferRequest, text: str) -> pb.ModelStreamInferRes
     return pb.ModelStreamInferResponse(
         error_message=text, infer_response=pb.ModelInferResponse(id=request.id)
     )
-
-
-def _add(
-    response: pb.ModelInferResponse,
-    outputs: Sequence[str],
-    translations: Sequence[Translation],
-    shape: Sequence[int],
-) -> None:
-    best = [each.hypotheses[0] for each in translations]
-    for name in outputs:
-        if name == TRANSLATION:
-            add_bytes(response, name, [each.text for each in best], shape)
-        elif name == SCORE:
-            add_floats(response, name, [each.score or 0.0 for each in best], shape)
-        elif name == FINISH_REASON:
-            reasons = [_reason(each.finish_reason) for each in best]
-            add_bytes(response, name, reasons, shape)
-
-
-def _reason(reason: FinishReason) -> str:
-    return "length" if reason is FinishReason.LENGTH else "eos"
-
-
-def _options(request: pb.ModelInferRequest, outputs: Sequence[str]) -> TranslateOptions:
-    given = _parameters(request)
-    options: dict[str, Any] = {"return_scores": SCORE in outputs}
-    for name, value in given.items():
-        if name in IGNORED or name == STREAM:
-            continue
-        if name not in OPTIONS:
-            raise InvalidRequest(
-                f"there is no parameter {name[:64]!r}; there are {', '.join(OPTIONS)} "
-                f"and {STREAM}"
-            )
-        if not isinstance(value, OPTIONS[name]) or (
-            isinstance(value, bool) and bool not in OPTIONS[name]
-        ):
-            kind = OPTIONS[name][0].__name__
-            raise InvalidRequest(f"parameter {name} is no {kind}")
-        options[name] = value
-    return TranslateOptions(**options)
-
-
-def _parameters(request: pb.ModelInferRequest) -> dict[str, Any]:
-    return {
-        name: getattr(parameter, parameter.WhichOneof("parameter_choice") or "", None)
-        for name, parameter in request.parameters.items()
-    }

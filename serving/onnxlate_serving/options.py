@@ -23,6 +23,7 @@ MAX_TEMPERATURE = 10.0
 """From there on, nothing but chance is left."""
 
 MAX_NGRAM = 64
+MAX_COVERAGE_PENALTY = 10.0
 
 MAX_TERMS = 256
 MAX_PHRASES = 64
@@ -55,6 +56,7 @@ class TranslateOptions:
     min_target_tokens: int | None = None
     repetition_penalty: float | None = None
     no_repeat_ngram_size: int | None = None
+    coverage_penalty: float | None = None
     sampling: Sampling | None = None
     target_prefix: str | None = None
     banned_phrases: tuple[str, ...] = ()
@@ -96,6 +98,13 @@ class TranslateOptions:
         )
         size = _or(self.no_repeat_ngram_size, 0)
         _within("no_repeat_ngram_size", size, MAX_NGRAM, least=0)
+        covering = _or(self.coverage_penalty, 0.0)
+        _between("coverage_penalty", covering, 0, MAX_COVERAGE_PENALTY)
+        if covering and beam == 1:
+            raise InvalidRequest(
+                f"coverage_penalty is {covering:g} and beam_size 1; it chooses among "
+                "the hypotheses of a beam"
+            )
         self._check_sampling()
         self._check_phrases()
 
@@ -127,6 +136,7 @@ class TranslateOptions:
             min_target_tokens=_or(self.min_target_tokens, 0),
             repetition_penalty=_or(self.repetition_penalty, 1.0),
             no_repeat_ngram_size=_or(self.no_repeat_ngram_size, 0),
+            coverage_penalty=_or(self.coverage_penalty, 0.0),
             protect=self.format is not Format.SENTENCE
             if self.protect is None
             else self.protect,
@@ -148,10 +158,11 @@ class TranslateOptions:
         by_ratio = defaults.max_target_tokens(num_source_tokens, model)
         # Which the source does not account for.
         by_ratio += demands.num_tokens + len(begin)
-        sampled = self.sampling is not None
+        beam = self._beam_size(defaults)
+        wanted = 1 if self.sampling else _or(self.num_hypotheses, 1)
         return SearchOptions(
-            beam_size=self._beam_size(defaults),
-            num_hypotheses=1 if sampled else _or(self.num_hypotheses, 1),
+            beam_size=beam,
+            num_hypotheses=beam if self.coverage_penalty else wanted,
             length_penalty=_or(self.length_penalty, defaults.length_penalty),
             max_target_tokens=_or(
                 self.max_target_tokens,

@@ -14,12 +14,20 @@ TEXT = "text"
 """The only input: source texts, any number of them."""
 
 TRANSLATION, SCORE, FINISH_REASON = "translation", "score", "finish_reason"
-"""The outputs, one value for each text."""
+"""Outputs with a value for each text, or for each hypothesis of one."""
+
+DETAILS = "details"
+"""One for each text, and only where it is named: it takes time, and much room."""
 
 MAX_AXES, MAX_ELEMENTS = 8, 4096
 """Of a tensor; whether so many texts are taken is decided later."""
 
-OUTPUTS = {TRANSLATION: "BYTES", SCORE: "FP32", FINISH_REASON: "BYTES"}
+OUTPUTS = {
+    TRANSLATION: "BYTES",
+    SCORE: "FP32",
+    FINISH_REASON: "BYTES",
+    DETAILS: "BYTES",
+}
 
 
 def texts_of(request: pb.ModelInferRequest) -> tuple[list[str], list[int]]:
@@ -69,7 +77,7 @@ def _elements(raw: bytes) -> list[bytes]:
 
 
 def wanted_outputs(request: pb.ModelInferRequest) -> list[str]:
-    """Names of those that are to be sent, all where none is named."""
+    """Names of those that are to be sent: where none is named, all but the details."""
     names = [each.name for each in request.outputs]
     if strange := [name for name in names if name not in OUTPUTS]:
         raise InvalidRequest(
@@ -79,7 +87,7 @@ def wanted_outputs(request: pb.ModelInferRequest) -> list[str]:
         raise InvalidRequest("an output is named twice")
     if any("shared_memory_region" in each.parameters for each in request.outputs):
         raise InvalidRequest("there is no shared memory with this server")
-    return names or list(OUTPUTS)
+    return names or [each for each in OUTPUTS if each != DETAILS]
 
 
 def add_bytes(

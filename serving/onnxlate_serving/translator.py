@@ -15,6 +15,7 @@ from onnxlate.text import Detokenizer, Tokenizer
 
 from .caller import ANYBODY, Caller
 from .config import RequestLimits
+from .coverage import Coverage
 from .crew import Crew
 from .explanation import Answered, Explainer
 from .glossary import Glossaries, Glossary, checked
@@ -117,6 +118,9 @@ class Translator:
         self._explainer = looking and Explainer(
             looking, model, self._source_tokenizer, self._target_tokenizer
         )
+        self._coverage = looking and Coverage(
+            looking, len(bundle.manifest.source_prefix)
+        )
 
     @property
     def num_remembered(self) -> int:
@@ -194,14 +198,19 @@ class Translator:
             answers = [piece.hypotheses, *[await each.outcome() for each in outboxes]]
         for question, answer in zip(questions, answers, strict=True):
             self._cache.put(question, answer)
-        new += detokenizer.finish()
         [result] = await self._whole([(source, answers)], wishes)
-        yield TextPiece(_further(source.plan, said, new), result)
+        # It begins with what was said, whichever hypothesis it is.
+        already = len(source.plan.fill(said).text)
+        yield TextPiece(result.hypotheses[0].text[already:], result)
 
     async def _whole(
         self, answered: Sequence[tuple[Source, Sequence[Answer]]], wishes: Wishes
     ) -> list[Translation]:
         """Answers of one call with all that was asked for."""
+        if wishes.options.coverage_penalty:
+            answered = [
+                await self._covering(*each, wishes.options) for each in answered
+            ]
         written = [self._write(source, each, wishes) for source, each in answered]
         if not (self._explainer and explained(wishes.options)):
             return written
@@ -215,6 +224,18 @@ class Translator:
             self._relinked(source.plan, each.outcome, whole)
             for (source, _), each, whole in zip(answered, looked, wholes, strict=True)
         ]
+
+    async def _covering(
+        self, source: Source, answers: Sequence[Answer], options: TranslateOptions
+    ) -> tuple[Source, Sequence[Answer]]:
+        """With the hypotheses of a beam in the order of what they cover, too."""
+        assert self._coverage and options.coverage_penalty
+        wanted = options.num_hypotheses or 1
+        ranked = [
+            await self._coverage.ranked(source.ids, each, options.coverage_penalty)
+            for each in answers
+        ]
+        return source, [each[:wanted] for each in ranked]
 
     def _relinked(
         self, plan: Plan, outcome: Sequence[Hypothesis], whole: Translation
@@ -282,11 +303,12 @@ class Translator:
 
     def _check(self, options: TranslateOptions) -> None:
         options.check(self.manifest.defaults, self.manifest.limits, self._limits)
-        if explained(options) and not self._explainer:
+        looks = explained(options) or options.coverage_penalty
+        if looks and not self._explainer:
             raise InvalidRequest(
                 f"{self.manifest.full_name} cannot tell where it looked: its bundle "
                 "has no attention graph; export it again with this version, or leave "
-                "out return_alignment and return_attention"
+                "out return_alignment, return_attention and coverage_penalty"
             )
 
     def _wishes(self, options: TranslateOptions) -> Wishes:

@@ -73,6 +73,7 @@ def test_wishes_travel_as_they_are_meant() -> None:
         *("--temperature", "0.5", "--seed", "7", "--prefix", "Der ", "--ban", "ein"),
         *("--ban", "zwei", "--term", "dog=K\u00f6ter", "--glossary", "pets"),
         *("--no-repeat-ngram", "3", "--repetition-penalty", "1.5"),
+        *("--coverage-penalty", "0.25"),
         *("--min-target-tokens", "4", "--tokens", "--json"),
     )
 
@@ -89,6 +90,7 @@ def test_wishes_travel_as_they_are_meant() -> None:
         glossary="pets",
         no_repeat_ngram_size=3,
         repetition_penalty=1.5,
+        coverage_penalty=0.25,
         min_target_tokens=4,
         return_tokens=True,
     )

@@ -42,6 +42,13 @@ def test_calls_are_bounded_in_bytes_too(parrot: Parrot, server: str) -> None:
     assert [len(request.texts) for request in parrot.requests] == [1, 1, 1]
 
 
+def test_an_answer_may_be_larger_than_what_was_asked(server: str) -> None:
+    with Client(server) as client:
+        [answer] = client.translate(["x" * 200_000], num_hypotheses=30)
+
+    assert len(answer.hypotheses[29].text) == 200_029  # 6 MB in all
+
+
 def test_options_left_out_are_left_to_the_server(parrot: Parrot, server: str) -> None:
     with Client(server) as client:
         client.translate(["a"], beam_size=5)

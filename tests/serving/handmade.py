@@ -66,7 +66,8 @@ def write_bundle(
     a vector that there is none of, so that it fails, as a graph may that looks sound.
 
     With `aligned_by` it has an attention graph, in which the head DIAGONAL looks from
-    each token to the one at its place in the source, and all others look everywhere.
+    each token to the one at its place in the source, and all others look everywhere;
+    but HASHED, if it is the one, from each token to wherever its number says.
     An `exact` one reads every character as it is, white space too, and folds nothing.
     """
     path.mkdir(parents=True)
@@ -83,7 +84,7 @@ def write_bundle(
     files = ["encoder.onnx", "decoder.onnx", "joint.spm"]
     attention = None
     if aligned_by:
-        graph = _attention(floats)
+        graph = _attention(floats, hashed=aligned_by == HASHED)
         onnx.save(graph, path / "attention.onnx")
         files.append("attention.onnx")
         attention = AttentionInfo(
@@ -336,23 +337,29 @@ def _decoder(
 
 
 DIAGONAL = AttentionHead(layer=1, head=0)
+HASHED = AttentionHead(layer=0, head=1)
 
 
-def _attention(floats: str) -> onnx.ModelProto:
+def _attention(floats: str, hashed: bool) -> onnx.ModelProto:
     g = _Graph()
     size = g.op("Shape", "source_visible", start=1, end=2)
     length = g.op("Shape", "target_ids", start=1, end=2)
     zero, one = g.constant(0), g.constant(1)
-    ends = (g.op("Squeeze", each) for each in (size, length))
-    columns, rows = (g.op("Range", zero, end, one) for end in ends)
+    ends_at, last = (g.op("Squeeze", each) for each in (size, length))
+    columns, rows = (g.op("Range", zero, end, one) for end in (ends_at, last))
     # Row i is fed token i - 1, the beginning not counted.
     rows = g.op("Unsqueeze", g.op("Sub", rows, one), g.constant([1]))
     diagonal = g.cast(g.op("Equal", rows, columns), "float32")  # (T, S)
     shape = g.op("Concat", length, size, axis=0)
     share = g.op("Div", g.constant(1.0, "float32"), g.cast(size, "float32"))
     everywhere = g.op("Expand", share, shape)
+    by_head = {DIAGONAL: diagonal}
+    if hashed:
+        fed = g.op("Squeeze", "target_ids", g.constant([0]))
+        place = g.op("Unsqueeze", g.op("Mod", fed, ends_at), g.constant([1]))
+        by_head[HASHED] = g.cast(g.op("Equal", place, columns), "float32")
     looks = [
-        diagonal if (layer, head) == (DIAGONAL.layer, DIAGONAL.head) else everywhere
+        by_head.get(AttentionHead(layer=layer, head=head), everywhere)
         for layer in range(LAYERS)
         for head in range(HEADS)
     ]

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import struct
 import sys
 from typing import Any
@@ -10,7 +11,9 @@ import grpc
 import pytest
 
 from onnxlate import AsyncClient
+from onnxlate.answer import Sampling, Term
 from onnxlate.bundle import Bundle
+from onnxlate.messages import Translation
 from onnxlate_serving import kserve_pb2 as pb
 from onnxlate_serving import kserve_pb2_grpc as pb_grpc
 from onnxlate_serving.config import ServerConfig
@@ -43,6 +46,10 @@ async def test_a_stock_triton_client_finds_what_it_expects(
                 ["one two", "three", ""], beam_size=1, max_target_tokens=2
             )
             whole = await client.translate(["one two three", "four", "five", "seven"])
+            wished = {
+                name: await client.translate([WISH_TEXT], return_scores=True, **options)
+                for name, options in WISHES.items()
+            }
     seen: dict[str, Any] = json.loads(out)
 
     assert seen["live"] and seen["ready"] and seen["model ready"]
@@ -54,7 +61,7 @@ async def test_a_stock_triton_client_finds_what_it_expects(
     ]
     assert seen["model"]["versions"] == ["1"]
     outputs = [each["name"] for each in seen["model"]["outputs"]]
-    assert outputs == ["translation", "score", "finish_reason"]
+    assert outputs == ["translation", "score", "finish_reason", "details"]
     assert seen["config"]["name"] == name
     assert [each["name"] for each in seen["config"]["output"]] == outputs
     assert seen["index"]["models"] == [{"name": name, "version": "1", "state": "READY"}]
@@ -71,6 +78,9 @@ async def test_a_stock_triton_client_finds_what_it_expects(
         "finish_reason": None,
     }
 
+    for name, [ours_too] in wished.items():
+        says_the_same(seen["wishes"][name], ours_too)
+
     pieces = [each for each in seen["stream"] if each[0] == "0"]
     assert "".join(piece for _, [piece], _ in pieces) == whole[0].text
     assert [final for _, _, final in pieces] == [False] * (len(pieces) - 1) + [True]
@@ -82,13 +92,59 @@ async def test_a_stock_triton_client_finds_what_it_expects(
     failures = seen["failures"]
     assert "NOT_FOUND: there is no model 'none'" in failures["model"]
     assert "BYTES is wanted" in failures["input"]
-    assert "no parameter 'temperature'" in failures["parameter"]
+    assert "no parameter 'temprature'" in failures["parameter"]
     assert "UNIMPLEMENTED" in failures["shared memory"]
     [before] = seen["before"]["model_stats"]
     [after] = seen["after"]["model_stats"]
     assert "inference_count" not in before  # zero
-    assert int(after["inference_count"]) == 3 + 3 + 1 + 2 + 1
+    assert int(after["inference_count"]) == 3 + 3 + len(WISHES) + 1 + 2 + 1
     assert int(after["execution_count"]) > 5
+
+
+WISHES: dict[str, dict[str, Any]] = {
+    "several": {"beam_size": 4, "num_hypotheses": 3, "length_penalty": 1.0},
+    "text": {"format": "text", "protected_phrases": ["three"]},
+    "html": {"format": "html", "protect": True},
+    "terms": {"terms": [Term("two", "four five")], "beam_size": 2},
+    "drawn": {"sampling": Sampling(temperature=0.7, top_k=9, top_p=0.9, seed=5)},
+    "chosen words": {
+        "target_prefix": "six",
+        "banned_phrases": ["one", "ten"],
+        "repetition_penalty": 1.5,
+        "no_repeat_ngram_size": 2,
+        "min_target_tokens": 4,
+        "max_target_tokens": 20,
+        "truncate_source": True,
+    },
+    "tokens": {"return_tokens": True},
+}
+"""As triton_caller.py says the same."""
+WISH_TEXT = "one two\nthree  <b>four</b> "
+
+
+def says_the_same(outputs: dict[str, Any], ours: Translation) -> None:
+    texts, shape = outputs["translation"]
+    several = len(ours.hypotheses)
+    assert texts == [each.text for each in ours.hypotheses]
+    assert shape == ([1] if several == 1 else [1, several])
+    assert outputs["score"][0] == pytest.approx([h.score for h in ours.hypotheses])
+    assert outputs["finish_reason"][0] == [
+        each.finish_reason.name.lower() for each in ours.hypotheses
+    ]
+    [[details], whole] = outputs["details"]
+    assert whole == [1]
+    told = json.loads(details)
+    assert told["hypotheses"][0]["text"] == ours.text
+    tokens = ours.hypotheses[0].tokens
+    assert len(told["hypotheses"][0].get("tokens", ())) == len(tokens)
+    assert len(told.get("segments", ())) == len(ours.segments)
+    assert [each["source_term"] for each in told.get("terms", ())] == [
+        each.term.source for each in ours.terms
+    ]
+    assert len(told.get("protected_items", ())) == len(ours.protected_items)
+    assert [each["details"] for each in told.get("warnings", ())] == [
+        each.details for each in ours.warnings
+    ]
 
 
 def request(*texts: bytes, **fields: Any) -> pb.ModelInferRequest:
@@ -132,15 +188,58 @@ def parameter(**value: Any) -> dict[str, pb.InferParameter]:
         ),
         (
             request(b"one", parameters=parameter(beam_size={"string_param": "2"})),
-            "parameter beam_size is no int",
+            "parameter beam_size: Input should be a valid integer",
         ),
         (
             request(b"one", parameters=parameter(beam_size={"bool_param": True})),
-            "parameter beam_size is no int",
+            "parameter beam_size: Input should be a valid integer",
+        ),
+        (
+            request(b"one", parameters=parameter(beam_size={"int64_param": -(2**63)})),
+            "beam_size is -9223372036854775808; it must be from 1 to",
         ),
         (
             request(b"one", parameters=parameter(length_penalty={})),
-            "parameter length_penalty is no float",
+            "parameter length_penalty: Input should be a valid number",
+        ),
+        (
+            request(b"one", parameters=parameter(top_p={"double_param": math.nan})),
+            "sampling.top_p is nan",
+        ),
+        (
+            request(b"one", parameters=parameter(top_k={"int64_param": -1})),
+            "parameter top_k: Input should be greater than or equal to 0",
+        ),
+        (
+            request(b"one", parameters=parameter(format={"string_param": "pdf"})),
+            "parameter format: Input should be 'sentence', 'text', 'html' or",
+        ),
+        (
+            request(b"one", parameters=parameter(terms={"string_param": '{"a": 1}'})),
+            "parameter terms: Input should be a valid string",
+        ),
+        (
+            request(b"one", parameters=parameter(terms={"string_param": '["a"]'})),
+            "parameter terms: Input should be a valid dictionary",
+        ),
+        (
+            request(
+                b"one",
+                parameters=parameter(banned_phrases={"string_param": "[" * 9999}),
+            ),
+            "parameter banned_phrases: Invalid JSON",
+        ),
+        (
+            request(
+                b"one", parameters=parameter(banned_phrases={"string_param": "dog"})
+            ),
+            "parameter banned_phrases: Invalid JSON",
+        ),
+        (
+            request(
+                b"one", parameters=parameter(return_alignment={"bool_param": True})
+            ),
+            "no attention graph",
         ),
         (request(b"one " * 200), "tokens; the model reads"),
     ],
@@ -171,6 +270,25 @@ async def test_contents_may_come_as_bytes_and_in_any_shape(
 
     assert [list(each.shape) for each in answer.outputs] == [[2, 1]] * 3
     assert answer.raw_output_contents == flat.raw_output_contents
+
+
+async def test_where_a_text_has_fewer_hypotheses_the_rest_are_empty(
+    config: ServerConfig,
+) -> None:
+    wish = {
+        **parameter(format={"string_param": "html"}),
+        **parameter(beam_size={"int64_param": 2}),
+        **parameter(num_hypotheses={"int64_param": 2}),
+    }
+    async with served(config) as address, grpc.aio.insecure_channel(address) as channel:
+        stub = pb_grpc.GRPCInferenceServiceStub(channel)
+        answer = await stub.ModelInfer(request(b"one", b"two", parameters=wish))
+
+    assert [list(each.shape) for each in answer.outputs] == [[2, 2]] * 3
+    _, scores, reasons = answer.raw_output_contents
+    one, nothing, two, nothing_else = struct.unpack("<4f", scores)
+    assert nothing == nothing_else == -math.inf < min(one, two)
+    assert reasons.count(b"\0\0\0\0") == 2
 
 
 async def test_junk_on_a_stream_ends_neither_it_nor_the_server(

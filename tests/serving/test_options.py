@@ -81,7 +81,8 @@ async def alone_and_mixed(
     deployment: Deployment, texts: list[str], count: int, seed: int
 ) -> None:
     rng = random.Random(seed)
-    asked = [(rng.choice(texts), wishes.options(rng)) for _ in range(count)]
+    aligned = bool(deployment.manifest.attention)
+    asked = [(rng.choice(texts), wishes.options(rng, aligned)) for _ in range(count)]
 
     async def one(text: str, options: TranslateOptions) -> Translation:
         [answer] = await deployment.translator.translate([text], options)
@@ -235,8 +236,8 @@ async def test_the_pieces_of_streams_concatenate_with_any_options(
     german: Deployment,
 ) -> None:
     rng = random.Random(5)
-    for _ in range(20):
-        text, options = rng.choice(ENGLISH), wishes.options(rng)
+    for _ in range(30):
+        text, options = rng.choice(ENGLISH), wishes.options(rng, aligned=True)
         pieces = [each async for each in german.translator.stream(text, options)]
 
         [whole] = await german.translator.translate([text], options)

@@ -212,8 +212,12 @@ def test_signals_to_all_let_calls_finish_and_end_both(bundle: Bundle) -> None:
         assert not Path(f"/proc/{child}").exists()
 
 
-def test_a_gateway_does_not_outlive_a_server_that_is_killed(bundle: Bundle) -> None:
+def test_a_gateway_does_not_outlive_a_server_that_is_killed(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     with served(bundle.path) as server:
+        [folder] = tmp_path.glob("onnxlate-*")
         [child] = _children(server)
         server.process.send(signal.SIGKILL)
         server.process.wait()
@@ -221,6 +225,7 @@ def test_a_gateway_does_not_outlive_a_server_that_is_killed(bundle: Bundle) -> N
         while Path(f"/proc/{child}").exists():
             assert time.monotonic() < deadline
             time.sleep(0.05)
+        assert not folder.exists()
 
 
 def _children(server: Whole) -> list[int]:

@@ -24,7 +24,10 @@ def values(result: triton.InferResult, name: str) -> Any:
     found = result.as_numpy(name)
     if found is None:
         return None
-    return [each.decode() if isinstance(each, bytes) else float(each) for each in found]
+    return [
+        each.decode() if isinstance(each, bytes) else float(each)
+        for each in found.flatten()
+    ]
 
 
 def infer(client: Any, model: str) -> dict[str, Any]:
@@ -42,6 +45,44 @@ def infer(client: Any, model: str) -> dict[str, Any]:
         "chosen": {name: values(chosen, name) for name in names},
         "id": result.get_response().id,
     }
+
+
+WISHES: dict[str, dict[str, Any]] = {
+    "several": {"beam_size": 4, "num_hypotheses": 3, "length_penalty": 1},
+    "text": {"format": "text", "protected_phrases": '["three"]'},
+    "html": {"format": "html", "protect": True},
+    "terms": {"terms": '{"two": "four five"}', "beam_size": 2},
+    "drawn": {"temperature": 0.7, "top_k": 9, "top_p": 0.9, "seed": 5},
+    "chosen words": {
+        "target_prefix": "six",
+        "banned_phrases": '["one", "ten"]',
+        "repetition_penalty": 1.5,
+        "no_repeat_ngram_size": 2,
+        "min_target_tokens": 4,
+        "max_target_tokens": 20,
+        "truncate_source": True,
+    },
+    "tokens": {"return_tokens": True},
+}
+"""Parameters of a call with these outputs."""
+WISH_TEXT = "one two\nthree  <b>four</b> "
+WISH_OUTPUTS = ("translation", "score", "finish_reason", "details")
+
+
+def wishes(client: Any, model: str) -> dict[str, Any]:
+    found = {}
+    for name, parameters in WISHES.items():
+        result = client.infer(
+            model,
+            [text_input([WISH_TEXT])],
+            outputs=[triton.InferRequestedOutput(each) for each in WISH_OUTPUTS],
+            parameters=parameters,
+        )
+        found[name] = {
+            each: (values(result, each), list(result.as_numpy(each).shape))
+            for each in WISH_OUTPUTS
+        }
+    return found
 
 
 def stream(client: Any, model: str) -> list[Any]:
@@ -80,7 +121,7 @@ def failures(client: Any, model: str) -> dict[str, str]:
         "model": lambda: client.infer("none", [text_input(["one"])]),
         "input": lambda: client.infer(model, [numbers]),
         "parameter": lambda: client.infer(
-            model, [text_input(["one"])], parameters={"temperature": 1}
+            model, [text_input(["one"])], parameters={"temprature": 1.0}
         ),
         "shared memory": lambda: client.get_system_shared_memory_status(),
     }
@@ -110,6 +151,7 @@ def main() -> None:
                     "config": config,
                     "index": client.get_model_repository_index(as_json=True),
                     "infer": infer(client, model),
+                    "wishes": wishes(client, model),
                     "stream": stream(client, model),
                     "failures": failures(client, model),
                     "before": statistics,

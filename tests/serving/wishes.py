@@ -17,8 +17,9 @@ PHRASES = ("ist", "nicht", "der", "Tom", "ein", "three", "six seven")
 PREFIXES = ("Der", "Die M", "Ich ha", "three", "on")
 
 
-def options(rng: random.Random) -> TranslateOptions:
-    """Some of everything; every one is allowed beside the others."""
+def options(rng: random.Random, aligned: bool) -> TranslateOptions:
+    """Some of everything; every one is allowed beside the others, with a model that
+    can tell where it looked, or one that cannot."""
 
     def sometimes(value: Any, often: float = 0.25) -> Any:
         return value if rng.random() < often else None
@@ -41,6 +42,9 @@ def options(rng: random.Random) -> TranslateOptions:
         min_target_tokens=sometimes(rng.choice([3, 12])),
         repetition_penalty=sometimes(rng.choice([1.1, 2.0])),
         no_repeat_ngram_size=sometimes(rng.randint(1, 4)),
+        coverage_penalty=sometimes(rng.choice([0.01, 0.2, 5.0]))
+        if aligned and beam and beam > 1
+        else None,
         sampling=sampling,
         target_prefix=sometimes(rng.choice(PREFIXES)),
         banned_phrases=tuple(sometimes(rng.sample(PHRASES, 2)) or ()),

@@ -8,12 +8,21 @@ from onnxlate_training.recipe import load_recipe
 
 
 def test_lines_are_short_stripped_and_the_same_for_the_same_seed() -> None:
-    some = list(islice(lines(1, ["A piece of a text."]), 500))
+    some = list(islice(lines(1, ["A piece of a text.", "\u2581"]), 2000))
 
-    assert some == list(islice(lines(1, ["A piece of a text."]), 500))
-    assert all(line == line.strip() and line.isprintable() for line in some)
-    assert all(len(line) <= LONGEST for line in some)
-    assert len(set(some)) > 490
+    assert some == list(islice(lines(1, ["A piece of a text.", "\u2581"]), 2000))
+    assert all(line and line == line.strip() for line in some)
+    assert all(len(line.encode()) <= LONGEST for line in some)
+    assert not {"\n", "\r", "\u2581"} & set("".join(some))
+    assert sum("piece" in line for line in some) > 20
+    assert len(set(some)) > 1900
+
+
+def test_every_byte_that_texts_may_have_comes() -> None:
+    seen = set("".join(islice(lines(1), 2000)).encode())
+
+    ends_of_lines = {0x0A, 0x0D}
+    assert seen == {*range(0xC0), *range(0xC2, 0xF5)} - ends_of_lines
 
 
 def test_the_recipe_finds_the_same_text_on_both_sides(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from onnxlate.errors import ConfigError, CorpusError
+from onnxlate.placeholder import count_placeholders
 from onnxlate.text import BOS_ID, EOS_ID, PAD_ID, Tokenizer
 from onnxlate_training.batches import BatchPlan, Held, collate
 from onnxlate_training.corpus import Example, clean, read_lines, read_pairs, tokenize
@@ -100,6 +101,48 @@ def test_tokenizers_are_repeatable_and_agree_on_the_special_ids(
     assert tokenizer.encode("forty-two")[-1] == EOS_ID
     assert tokenizer.decode(tokenizer.encode("forty-two")[:-1]) == "forty-two"
     assert len(tokenizer) == 400
+
+
+NASTY = "ﬁ ① ！ ﷺ Ａ\tb\x01\x1b é e\u0301 \u3000猫🙂\u200b\xa0x"
+
+
+def test_what_is_folded_is_said_by_the_recipe_and_kept_in_the_file(
+    tmp_path: Path,
+) -> None:
+    for name, text in (
+        ("nmt_nfkc", "fi 1 ! صلى الله عليه وسلم A b é é 猫🙂 x"),
+        ("identity", NASTY),
+    ):
+        config = TokenizerConfig.model_validate(
+            {"vocabulary": 265, "normalization": name}
+        )
+        train_subwords(["ab abba", "ba"] * 50, tmp_path / name, config, seed=1)
+        tokenizer = Tokenizer(tmp_path / name)
+
+        assert tokenizer.decode(tokenizer.encode(NASTY)) == text
+
+
+def test_a_vocabulary_of_bytes_needs_no_text_and_knows_every_character(
+    tmp_path: Path,
+) -> None:
+    config = TokenizerConfig(algorithm="bytes", normalization="identity")
+    with_symbols = config.model_copy(update={"placeholders": 2})
+    train_subwords(["ab"], tmp_path / "one", config, seed=1)
+    train_subwords(["cd"], tmp_path / "other", config, seed=2)
+    train_subwords(["cd"], tmp_path / "symbols", with_symbols, seed=2)
+    one, symbols = Tokenizer(tmp_path / "one"), Tokenizer(tmp_path / "symbols")
+
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "other").read_bytes()
+    assert len(one) == 4 + 256 + 94 + 1
+    assert len(one.encode("a é猫🙂")) == 1 + 2 + 2 + 3 + 4 + 1  # and the end
+    assert one.decode(one.encode(NASTY)) == NASTY
+    assert one.knows(NASTY) and one.spells_in_bytes and symbols.spells_in_bytes
+    assert count_placeholders(symbols) == 2
+
+
+def test_bytes_are_makeshift_where_words_are_tokens(tokenizer: Tokenizer) -> None:
+    assert tokenizer.knows("forty-two") and not tokenizer.knows("forty-猫")
+    assert not tokenizer.spells_in_bytes
 
 
 def examples() -> list[Example]:

@@ -57,6 +57,11 @@ def test_changes_on_the_command_line_have_the_types_of_toml(tmp_path: Path) -> N
         ("[model]\nmax_positions = 50\n", "50 positions"),
         ("[augment]\nplaceholders = 0.1\n", "needs symbols"),
         ('[tokenizer]\nalgorithm = "unigram"\ndropout = 0.1\n', 'needs .*"bpe"'),
+        (
+            '[tokenizer]\nalgorithm = "bytes"\nbyte_fallback = false\n',
+            'algorithm "bytes" is',
+        ),
+        ('[tokenizer]\nnormalization = "none"\n', "'nmt_nfkc', 'nfkc' or 'identity'"),
         ("name =", "cannot be read as TOML"),
     ],
 )

@@ -3,14 +3,16 @@ server does to what it is given.
 
     python -m onnxlate_training.copies FOLDER [TEXT]...
     onnxlate train training/recipes/copying.toml --set data.folder='"FOLDER"'
+
+Nothing in a line tells what comes next, and most have the same few characters over and
+over: the only way to get them right is to know which place one is at.
 """
 
-import random
 import string
-import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from random import Random
 from typing import Annotated
 
 import typer
@@ -20,63 +22,83 @@ from .storage import write_atomically
 LONGEST = 44
 """Tokens of a line: of ASCII one each, of others as many as they have bytes."""
 
-MARKS = [chr(code) for code in range(33, 127)]
+ALPHABETS = (1, 2, 4, 16, 48)
+"""Different characters of a line, at most."""
 
-BLOCKS = (
-    (0xA1, 0x600),
-    (0x5D0, 0x6FF),
-    (0x2010, 0x2800),
-    (0x3041, 0x30FF),
-    (0x4E00, 0x9FFF),
-    (0xAC00, 0xD7A3),
-    (0x1F300, 0x1FAFF),
-)
+LETTERS = string.ascii_letters + string.digits
+CONTROLS = "".join(map(chr, (*range(0x20), 0x7F))).replace("\n", "").replace("\r", "")
+PLANES = ((0x80, 0x7FF), (0x800, 0xD7FF), (0xE000, 0xFFFF), (0x10000, 0x10FFFF))
+"""Characters of two, three and four bytes, those aside that are half a one."""
+
+SCRIPT = 96
+"""Characters of one script, so many behind each other: most of their bytes are equal.
+"""
+
+UNWRITTEN = "\u2581"
+"""SentencePiece's own word for a space."""
 
 SIZES = {"valid": 300, "train": 60_000}
 
 
 def lines(seed: int, texts: Sequence[str] = ()) -> Iterator[str]:
-    """Random words, marks, numbers, runs of one character and all of Unicode; about a
-    third begin with a piece of one of the `texts`, if there are any."""
-    source = random.Random(seed)
+    """Characters of all of Unicode, in words and in none; about a third begin with a
+    piece of one of the `texts`, if there are any."""
+    source = Random(seed)
     while True:
-        longest = source.randint(3, LONGEST)
-        line = _word(source)
+        longest = max(source.randint(2, LONGEST) for _ in range(2))
+        line = ""
         if texts and source.random() < 0.3:
-            text = source.choice(texts)
+            text = source.choice(texts).replace(UNWRITTEN, "")
             at = source.randrange(max(1, len(text)))
-            line = text[at : at + longest].strip() or line
-        while _num_tokens(line) < longest:
-            line += " " + _word(source)
-        while _num_tokens(line) > LONGEST:
-            line = line[:-1]
+            line = " ".join(text[at : at + longest].split(" ")) + " "
+        line = _fitting(line + _random(source, longest), longest)
         if line := line.strip():
             yield line
 
 
-def _word(source: random.Random) -> str:
-    kind, size = source.random(), source.randint(1, 9)
-    if kind < 0.03:
-        return "".join(_any_character(source) for _ in range(source.randint(1, 5)))
-    if kind < 0.18:
-        return "".join(source.choices(MARKS, k=size))
-    if kind < 0.28:
-        return source.choice(MARKS) * source.randint(1, 20)
-    letters = string.digits + ".," if kind < 0.4 else string.ascii_letters
-    return "".join(source.choices(letters, k=size))
+def _random(source: Random, longest: int) -> str:
+    make = source.choice((_character, _character, _neighbour_of(_far(source))))
+    alphabet = [make(source) for _ in range(source.choice(ALPHABETS))]
+    some = source.choices(alphabet, k=longest)
+    if source.random() < 0.5:
+        return "".join(some)
+    usual = source.randint(1, 12)
+    return "".join(
+        " " if at > 0 and source.random() * usual < 1 else each
+        for at, each in enumerate(some)
+    )
 
 
-def _any_character(source: random.Random) -> str:
-    """One that no tokenizer of ours folds into another."""
-    while True:
-        character = chr(source.randint(*source.choice(BLOCKS)))
-        folded = unicodedata.normalize("NFKC", character) != character
-        if unicodedata.category(character)[0] in "LNPS" and not folded:
-            return character
+def _character(source: Random) -> str:
+    kinds: tuple[Callable[[], str], ...] = (
+        lambda: source.choice(LETTERS),
+        lambda: source.choice(string.punctuation),
+        lambda: source.choice(CONTROLS),
+        lambda: chr(_far(source)),
+    )
+    [kind] = source.choices(kinds, weights=(10, 6, 1, 4))
+    return kind().replace(UNWRITTEN, "_")
 
 
-def _num_tokens(line: str) -> int:
-    return sum(1 if each.isascii() else len(each.encode()) for each in line)
+def _far(source: Random) -> int:
+    """A character beyond ASCII."""
+    return source.randint(*source.choice(PLANES))
+
+
+def _neighbour_of(code: int) -> Callable[[Random], str]:
+    [plane] = [each for each in PLANES if each[0] <= code <= each[1]]
+    last = min(code + SCRIPT, plane[1])
+    return lambda source: chr(source.randint(code, last)).replace(UNWRITTEN, "_")
+
+
+def _fitting(line: str, longest: int) -> str:
+    """As much of the line as has so many tokens."""
+    left = longest
+    for at, each in enumerate(line):
+        left -= len(each.encode())
+        if left < 0:
+            return line[:at]
+    return line
 
 
 def main(

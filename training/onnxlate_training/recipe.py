@@ -104,10 +104,19 @@ class TokenizerConfig(_Section):
     kind: Literal["joint", "split"] = "joint"
     """One SentencePiece model for both languages, or one each."""
     vocabulary: PositiveInt = 8000
-    """Tokens of each SentencePiece model, special ones included."""
-    algorithm: Literal["bpe", "unigram"] = "bpe"
+    """Tokens of each SentencePiece model, special ones included; of "bytes" as many as
+    there are."""
+    algorithm: Literal["bpe", "unigram", "bytes"] = "bpe"
+    """What tokens are: pieces of words as one of these two finds them in the text, or
+    ASCII's characters and of all others the bytes, which no text has to be known for.
+    """
     character_coverage: PositiveFloat = Field(default=1.0, le=1)
     """Share of the text's characters that get a token; 0.9995 for Chinese."""
+    normalization: Literal["nmt_nfkc", "nfkc", "identity"] = "nmt_nfkc"
+    """What characters are folded into others before the text is cut: compatibility
+    forms (NFKC: "ﬁ" is "fi", "！" is "!") and, with nmt_, control characters and all
+    kinds of blanks; with identity none, and a model can write whatever it reads.
+    Several spaces are read as one in any case."""
     max_lines: PositiveInt = 1_000_000
     """Lines that it is trained on at most, drawn from all; 400 bytes of memory each."""
     byte_fallback: bool = True
@@ -120,9 +129,11 @@ class TokenizerConfig(_Section):
     cuts the text anew: BPE-dropout, Provilkov et al. 2020."""
 
     @model_validator(mode="after")
-    def _only_merges_are_dropped(self) -> "TokenizerConfig":
+    def _belongs_together(self) -> "TokenizerConfig":
         if self.dropout and self.algorithm != "bpe":
             raise ValueError(f'dropout needs algorithm "bpe", not "{self.algorithm}"')
+        if self.algorithm == "bytes" and not self.byte_fallback:
+            raise ValueError('algorithm "bytes" is byte_fallback for all but ASCII')
         return self
 
 

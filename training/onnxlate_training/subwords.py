@@ -9,7 +9,7 @@ import sentencepiece
 
 from onnxlate.errors import ConfigError, CorpusError
 from onnxlate.placeholder import placeholder
-from onnxlate.text import BOS_ID, EOS_ID, PAD_ID, UNK_ID
+from onnxlate.text import BOS_ID, EOS_ID, PAD_ID, UNK_ID, VISIBLE_ASCII
 
 from .recipe import TokenizerConfig
 from .storage import write_atomically
@@ -24,13 +24,16 @@ def train_subwords(
     for so many tokens.
     """
     model = io.BytesIO()
+    size = config.vocabulary
+    if in_bytes := config.algorithm == "bytes":
+        lines, size = [VISIBLE_ASCII], _num_bytes_tokens(config)
     sentencepiece.set_random_generator_seed(seed)
     try:
         sentencepiece.SentencePieceTrainer.train(
             sentence_iterator=iter(lines),
             model_writer=model,
-            model_type=config.algorithm,
-            vocab_size=config.vocabulary,
+            model_type="char" if in_bytes else config.algorithm,
+            vocab_size=size,
             character_coverage=config.character_coverage,
             byte_fallback=config.byte_fallback,
             # A text of fewer lines comes whole, and in its order.
@@ -41,14 +44,19 @@ def train_subwords(
             bos_id=BOS_ID,
             eos_id=EOS_ID,
             user_defined_symbols=[placeholder(i) for i in range(config.placeholders)],
-            # Compatibility forms (NFKC) are folded, so that "ﬁ" and "fi" are one.
-            normalization_rule_name="nmt_nfkc",
+            # It is part of the model's file, and so of a bundle.
+            normalization_rule_name=config.normalization,
             num_threads=1,
             minloglevel=2,
         )
     except (RuntimeError, OSError) as cause:
         raise _explain(str(cause), config) from cause
     write_atomically(path, model.getvalue())
+
+
+def _num_bytes_tokens(config: TokenizerConfig) -> int:
+    """Special ones, placeholders, bytes, ASCII's characters and the space."""
+    return EOS_ID + 1 + config.placeholders + 256 + len(VISIBLE_ASCII) + 1
 
 
 def _explain(message: str, config: TokenizerConfig) -> ConfigError | CorpusError:

@@ -22,6 +22,9 @@ NEEDED = ("py3langid", "python_multipart", "starlette", "uvicorn")
 
 READY = b"ready\n"
 
+STOP = b"stop\n"
+"""Said before its input ends, unless the server was killed."""
+
 START_S = 60.0
 """For a child to load and say so."""
 
@@ -136,6 +139,7 @@ class Gateway:
 async def _ended(child: asyncio.subprocess.Process) -> None:
     """The end of its input tells it to stop, and it is killed if it does not."""
     if child.stdin:
+        child.stdin.write(STOP)
         child.stdin.close()
     try:
         await asyncio.wait_for(child.wait(), STOP_S + 1)

@@ -6,7 +6,8 @@ import socket
 import ssl
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import uvicorn
 
@@ -17,7 +18,7 @@ from ..tls import Tls
 from .app import application
 from .config import GatewayConfig
 from .connection import KEEP_ALIVE_S, Connection
-from .process import STOP_S
+from .process import STOP, STOP_S
 
 MAX_CONNECTIONS = 512
 """At once; from there on requests are answered with 503."""
@@ -35,7 +36,8 @@ class _Server(uvicorn.Server):
 
 
 async def serve(config: GatewayConfig, ready: Callable[[], None]) -> None:
-    """Until the standard input ends."""
+    """Until the standard input ends; of a server that is gone it clears away what
+    that has left."""
     tls = Tls(config.tls) if config.tls else None
     async with application(config) as app:
         settings = uvicorn.Config(
@@ -65,10 +67,12 @@ async def serve(config: GatewayConfig, ready: Callable[[], None]) -> None:
             raise ServerFailure("the web gateway ended when it had just begun")
         ready()
         renewing = asyncio.create_task(_renew(tls, config.tls, settings.ssl))
-        await _end_of_input()
+        last_words = await _end_of_input()
         server.should_exit = True
         await serving
         renewing.cancel()
+    if last_words != STOP:
+        _clear(Path(config.upstream.removeprefix("unix:")))
 
 
 async def _renew(
@@ -83,11 +87,18 @@ async def _renew(
             in_use.load_cert_chain(files.certificate, files.key)
 
 
-async def _end_of_input() -> None:
+async def _end_of_input() -> bytes:
+    """What was said on it."""
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), sys.stdin.buffer
     )
-    while await reader.read(4096):
-        pass
+    return await reader.read()
+
+
+def _clear(upstream: Path) -> None:
+    """The socket that the server answered at, and its folder."""
+    with suppress(OSError):
+        upstream.unlink(missing_ok=True)
+        upstream.parent.rmdir()

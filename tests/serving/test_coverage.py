@@ -1,0 +1,142 @@
+"""What of a source was looked at decides which of a beam's hypotheses is the best."""
+
+from collections.abc import AsyncIterator
+
+import numpy as np
+import pytest
+
+from onnxlate import AsyncClient
+from onnxlate.bundle import AlignmentInfo, AttentionHead, Bundle
+from onnxlate.errors import InvalidRequest
+from onnxlate.messages import Hypothesis, Translation
+from onnxlate_serving.config import ServerConfig
+from onnxlate_serving.coverage import LEAST, covered
+
+from .handmade import HASHED, LAYERS, write_bundle
+from .serving import ANYWHERE, served
+
+TEXTS = [
+    "one two three",
+    "ten nine eight seven six",
+    "four four four",
+    "eleven twelve one",
+    "two",
+    "",
+]
+BEAM = 5
+
+
+@pytest.fixture(scope="module")
+def aligned(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    path = tmp_path_factory.mktemp("aligned") / "bundle"
+    return Bundle.open(write_bundle(path, aligned_by=HASHED))
+
+
+@pytest.fixture
+async def client(aligned: Bundle) -> AsyncIterator[AsyncClient]:
+    config = ServerConfig(bundles=(aligned.path,), listen=ANYWHERE)
+    async with served(config) as address, AsyncClient(address) as client:
+        yield client
+
+
+def test_it_is_the_sum_of_logarithms_of_what_was_looked_at() -> None:
+    info = AlignmentInfo(
+        heads=(AttentionHead(layer=0, head=0),),
+        step="scored",
+        copied_words=0,
+        copied_linked=0,
+    )
+    # Before every source stands a token, behind it the end, which are nothing said.
+    looked = [[0.1, 0.6, 0.2, 0.0, 0.1], [0.1, 0.7, 0.1, 0.0, 0.1]]
+    seen = np.array([*looked, [0.2] * 5], np.float32)[None, None]
+
+    found = covered(seen, info, 1)
+
+    # 1.3 of the first word is as good as 1.
+    assert found == pytest.approx(np.log(1) + np.log(0.3) + np.log(LEAST))
+
+
+def penalised(hypothesis: Hypothesis, penalty: float) -> float:
+    """Equation 14, of the attention that was sent."""
+    assert hypothesis.score is not None
+    if not hypothesis.attention:
+        return hypothesis.score
+    [sent] = hypothesis.attention
+    weights = np.array(sent.weights).reshape(
+        LAYERS, -1, len(sent.target_pieces), len(sent.source_pieces)
+    )
+    looked = weights[HASHED.layer, HASHED.head, 1:, :-1].sum(axis=0)
+    return float(hypothesis.score + penalty * np.log(looked.clip(1e-4, 1)).sum())
+
+
+async def beams(client: AsyncClient, penalty: float = 0) -> list[Translation]:
+    return await client.translate(
+        TEXTS,
+        beam_size=BEAM,
+        num_hypotheses=BEAM,
+        return_scores=True,
+        return_attention=True,
+        coverage_penalty=penalty,
+    )
+
+
+@pytest.mark.parametrize("penalty", [0.01, 0.2])
+async def test_the_best_are_those_of_equation_14(
+    client: AsyncClient, penalty: float
+) -> None:
+    without = await beams(client)
+    with_it = await beams(client, penalty)
+
+    changed = 0
+    for before, after in zip(without, with_it, strict=True):
+        assert set(after.hypotheses) == set(before.hypotheses)
+        values = [penalised(each, penalty) for each in after.hypotheses]
+        reasons = [each.finish_reason.value for each in after.hypotheses]
+        assert [*zip(reasons, values, strict=True)] == sorted(
+            zip(reasons, values, strict=True), key=lambda each: (each[0], -each[1])
+        )
+        changed += after.text != before.text
+    assert changed or penalty < 0.1
+
+
+async def test_it_chooses_among_all_that_the_beam_has_found(
+    client: AsyncClient,
+) -> None:
+    all_of_them = await beams(client, 0.2)
+    best = await client.translate(TEXTS, beam_size=BEAM, coverage_penalty=0.2)
+    off = await client.translate(TEXTS, beam_size=BEAM, coverage_penalty=0)
+    plain = await client.translate(TEXTS, beam_size=BEAM)
+
+    assert [each.text for each in best] == [each.text for each in all_of_them]
+    assert all(len(each.hypotheses) == 1 for each in best)
+    assert best[0].options["coverage_penalty"] == pytest.approx(0.2)
+    assert off == plain != best
+
+
+async def test_a_stream_ends_in_the_same_hypothesis(client: AsyncClient) -> None:
+    for text in TEXTS:
+        [whole] = await client.translate([text], beam_size=BEAM, coverage_penalty=0.2)
+        async with client.stream(text, beam_size=BEAM, coverage_penalty=0.2) as pieces:
+            said = "".join([piece async for piece in pieces])
+
+        assert said == whole.text
+        assert pieces.result.hypotheses == whole.hypotheses
+
+
+async def test_a_beam_of_one_has_nothing_to_choose_from(client: AsyncClient) -> None:
+    with pytest.raises(InvalidRequest, match="the hypotheses of a beam"):
+        await client.translate(["one"], beam_size=1, coverage_penalty=0.2)
+    with pytest.raises(InvalidRequest, match="must be from 0 to 10"):
+        await client.translate(["one"], beam_size=2, coverage_penalty=-1)
+
+
+async def test_a_model_that_cannot_say_where_it_looked_is_not_asked(
+    bundle: Bundle,
+) -> None:
+    config = ServerConfig(bundles=(bundle.path,), listen=ANYWHERE)
+    async with served(config) as address, AsyncClient(address) as client:
+        with pytest.raises(InvalidRequest, match="has no attention graph"):
+            await client.translate(["one"], beam_size=2, coverage_penalty=0.2)
+        [fine] = await client.translate(["one"], beam_size=2, coverage_penalty=0)
+
+    assert fine.text
