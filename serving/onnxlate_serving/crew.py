@@ -19,8 +19,11 @@ class Crew:
     are: two engines on two cores do nearly twice the work of one.
     """
 
-    def __init__(self, engines: Sequence[Engine]) -> None:
+    def __init__(self, engines: Sequence[Engine], few: int = FEW) -> None:
+        """`few` is how many rows an engine has before another gets a greedy text that
+        is a call's only one: such calls cost the event loop as much as the engine."""
         self._engines = list(engines)
+        self._few = few
 
     def check_room(self, caller: Caller = ANYBODY) -> None:
         """Raises Overloaded if no engine would take a call of this caller now.
@@ -55,8 +58,10 @@ class Crew:
         """Each request to an engine that has a few rows at most, or to the idlest."""
         shares: list[list[Request]] = [[] for _ in self._engines]
         loads = [engine.load for engine in self._engines]
+        alone = len(requests) == 1 and requests[0].num_rows == 1
+        most = self._few if alone else FEW
         for request in requests:
-            few = (at for at, load in enumerate(loads) if load < FEW)
+            few = (at for at, load in enumerate(loads) if load < most)
             chosen = next(few, loads.index(min(loads)))
             loads[chosen] += request.num_rows
             shares[chosen].append(request)

@@ -9,7 +9,7 @@ from onnxlate.bundle import Bundle, Manifest
 from onnxlate.errors import BundleError, ConfigError, InvalidRequest, OnnxlateError
 
 from .calls import Calls
-from .config import RequestLimits, SchedulerConfig, ServerConfig
+from .config import FEW, WIDE, RequestLimits, SchedulerConfig, ServerConfig
 from .crew import Crew
 from .engine import Engine
 from .engines import build_engines
@@ -40,8 +40,10 @@ class Deployment:
         """Names the very bundle."""
         self.engines = engines
         self._looking = looking
+        narrow = bundle.manifest.model.width < WIDE
+        few = min(engine.state().max_rows for engine in engines) if narrow else FEW
         sentences = Translator(
-            bundle, Crew(engines), limits, max_cached, glossaries, looking
+            bundle, Crew(engines, few), limits, max_cached, glossaries, looking
         )
         self.layers = Layers(sentences, bundle, limits, glossaries)
         self.translator = self.layers.top

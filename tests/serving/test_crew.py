@@ -65,6 +65,23 @@ async def test_a_few_texts_keep_one_engine_busy_and_not_two() -> None:
     assert not right.steps
 
 
+async def test_lone_greedy_texts_fill_one_engine_before_the_next() -> None:
+    left, right = Gated(), Gated()
+    async with engines(left, right) as engine_pair:
+        crew = Crew(engine_pair, few=FEW + 2)
+        tasks = [asyncio.create_task(answer(crew, request(4))) for _ in range(FEW + 2)]
+        await asyncio.sleep(0)
+        assert [engine.load for engine in engine_pair] == [FEW + 2, 0]
+        tasks.append(asyncio.create_task(answer(crew, request(4))))
+        tasks.append(asyncio.create_task(answer(crew, request(4), request(4))))
+        tasks.append(asyncio.create_task(answer(crew, request(4, beam_size=2))))
+        await asyncio.sleep(0)
+        assert [engine.load for engine in engine_pair] == [FEW + 2, 5]
+        left.go(FEW + 2)
+        right.go(FEW)
+        await asyncio.gather(*tasks)
+
+
 async def test_a_wide_beam_counts_for_as_many_as_it_is() -> None:
     left, right = Gated(), Gated()
     async with engines(left, right) as crew:
