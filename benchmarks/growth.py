@@ -17,11 +17,10 @@ from .settings import Job, OursSettings
 from .worker_process import WorkerProcess
 from .workload import forced_length, texts_of
 
-PART = 500
-"""Sentences between two looks at the memory."""
+ROUNDS = 25
 
 BEAMS = (1, 1, 1, 4)
-"""Of one part after the other."""
+"""Of the parts of a round, after each of which there is a look at the memory."""
 
 LONG = 0.03
 """Share of those that are several sentences in one."""
@@ -33,19 +32,19 @@ WARM_UP = 0.1
 def growth(
     bundle: options.Bundle = None,
     text: options.Text = None,
-    sentences: Annotated[int, typer.Option(min=10 * PART * len(BEAMS))] = 50_000,
+    sentences: Annotated[int, typer.Option(min=ROUNDS * len(BEAMS))] = 50_000,
     seed: Annotated[int, typer.Option(help="Of what is random.")] = 1,
     json_file: options.Json = None,
 ) -> None:
     """Sentences cut anywhere, some very long, by greedy search and beams in turn: what
     is resident must stay what it is after the first tenth."""
     opened = Bundle.open(bundle or default_bundle())
-    num_rounds = sentences // (PART * len(BEAMS))
-    looks = list(_resident(opened, texts_of(text), num_rounds, seed))
+    part = sentences // (ROUNDS * len(BEAMS))
+    looks = list(_resident(opened, texts_of(text), part, seed))
     first = int(len(looks) * WARM_UP)
     require_flat([looks[first], looks[-1]])
     figures = {
-        "sentences": len(looks) * PART * len(BEAMS),
+        "sentences": len(looks) * part * len(BEAMS),
         "resident_mb_after_a_tenth": looks[first],
         "resident_mb_in_the_middle": looks[len(looks) // 2],
         "resident_mb_at_most": max(looks),
@@ -55,7 +54,7 @@ def growth(
 
 
 def _resident(
-    bundle: Bundle, texts: Sequence[str], num_rounds: int, seed: int
+    bundle: Bundle, texts: Sequence[str], part: int, seed: int
 ) -> Iterator[float]:
     """The most megabytes after any part of each round of them."""
     draw = Random(seed)
@@ -64,10 +63,10 @@ def _resident(
     longest = bundle.manifest.limits.max_source_tokens
     most = bundle.manifest.limits.max_target_tokens
     with WorkerProcess(OursSettings(model=Path(bundle.path).resolve())) as worker:
-        for _ in range(num_rounds):
+        for _ in range(ROUNDS):
             looks = []
             for beam_size in BEAMS:
-                sources = [_cut(known, draw, longest) for _ in range(PART)]
+                sources = [_cut(known, draw, longest) for _ in range(part)]
                 forced = [min(most, forced_length(len(each))) for each in sources]
                 worker.prepare(Job(sources=sources, forced=forced, beam_size=beam_size))
                 looks.append(worker.round().memory.resident)
