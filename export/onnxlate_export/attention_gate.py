@@ -21,6 +21,7 @@ from onnxlate_training.model import Transformer
 from .across import CAUSAL, NAME
 from .attention import recorded
 from .gate import BATCH, Progress
+from .packed import packed
 
 MAX_DIFFERENCE: dict[Precision, float] = {"fp32": 1e-3}
 """How far a weight may be from PyTorch's: rounding."""
@@ -76,26 +77,28 @@ def pass_attention_gate(
 
     Raises ExportError if the graph looks elsewhere than `model` does.
     """
-    attention: list[Floats] = []
+    attention: dict[int, Floats] = {}
     worst, moved, count = 0.0, 0.0, 0
-    for at in range(0, len(pairs), BATCH):
-        batch = pairs[at : at + BATCH]
+    order = sorted(range(len(pairs)), key=lambda at: len(pairs[at][1]))
+    for at in range(0, len(order), BATCH):
+        places = order[at : at + BATCH]
+        batch = [pairs[each] for each in places]
         source = pad([ids for ids, _ in batch])
         target_ids, target_visible = pad([[BOS_ID, *ids] for _, ids in batch])
         found = sessions.look(source, target_ids)
-        difference = np.abs(found - _in_torch(model, source, target_ids))
+        with packed(model):
+            difference = np.abs(found - _in_torch(model, source, target_ids))
         # (B, L, H, T, S) -> (positions, L, H, S); what stands at padding is nothing
         real = difference.transpose(0, 3, 1, 2, 4)[target_visible]
         worst = max(worst, float(real.max()))
         moved += float(real.sum(axis=-1).mean(axis=(1, 2)).sum()) / 2
         count += len(real)
-        attention += [
-            each[:, :, : 1 + len(target), : len(ids)]
-            for each, (ids, target) in zip(found, batch, strict=True)
-        ]
+        for place, each, (ids, target) in zip(places, found, batch, strict=True):
+            attention[place] = each[:, :, : 1 + len(target), : len(ids)]
         on_progress("where translations look", len(attention), len(pairs))
     _require_alike(precision, worst, moved / count)
-    return Seen(attention, worst, moved / count)
+    in_order = [attention[at] for at in range(len(pairs))]
+    return Seen(in_order, worst, moved / count)
 
 
 @torch.inference_mode()

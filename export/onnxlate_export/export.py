@@ -5,6 +5,7 @@ import copy
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import onnx
@@ -40,12 +41,13 @@ from .gate import (
     MAX_SENTENCES,
     Progress,
     Sample,
+    Verdict,
     defaults_of,
     draw_sample,
     limits_of,
     pass_gate,
 )
-from .outside_gate import Outside, pass_outside_gate
+from .outside_gate import Judge, Outside, outside_gate
 from .products import FloatProducts, Int8Products, Products
 from .ranges import calibration, measure_ranges
 from .sharing import share_weights
@@ -81,17 +83,15 @@ def export_bundle(
     standard = standard or precision == "fp16"
     about = read_card(card)
     sample = draw_sample(loaded, precision, max_sentences)
-    built = build_graphs(loaded, precision, sample, on_progress, standard)
-    content = {name: graph.SerializeToString() for name, graph in built.items()}
-    stepper = OrtStepper(content[ENCODER], content[DECODER])
-    if outside:
-        verdict = pass_outside_gate(
-            loaded, stepper, outside, precision, sample, on_progress
-        )
-    else:
-        verdict = pass_gate(loaded, stepper, precision, sample, on_progress)
+    with _gate(loaded, outside, sample, on_progress) as judged:
+        built = build_graphs(loaded, precision, sample, on_progress, standard)
+        content = {name: graph.SerializeToString() for name, graph in built.items()}
+        # Beside each other batches have a share of the cores each; alone, all.
+        threads = torch.get_num_threads() if outside else 0
+        stepper = OrtStepper(content[ENCODER], content[DECODER], threads)
+        verdict = judged(stepper, precision)
     sessions = AttentionSessions(
-        stepper.encoder, open_session(content[ATTENTION], threads=0)
+        *(open_session(content[each], threads=0) for each in (ENCODER, ATTENTION))
     )
     looked = look(loaded, sessions, precision, sample, verdict, on_progress)
     rough = precision == "fp32" and not standard
@@ -107,6 +107,18 @@ def export_bundle(
         manifest = _manifest(loaded, built, reports, precision, version, folder)
         (folder / MANIFEST_NAME).write_text(manifest.text(), encoding="utf-8")
     return Bundle.open(path)
+
+
+def _gate(
+    loaded: LoadedModel, outside: Outside | None, sample: Sample, tell: Progress
+) -> AbstractContextManager[Judge]:
+    if outside:
+        return outside_gate(loaded, outside, sample, tell)
+
+    def judged(onnx: OrtStepper, precision: Precision) -> Verdict:
+        return pass_gate(loaded, onnx, precision, sample, tell)
+
+    return nullcontext(judged)
 
 
 def read_card(path: Path | None) -> bytes | None:

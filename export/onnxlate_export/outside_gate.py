@@ -5,9 +5,11 @@ search; here the other program brings its own search too, and the weights were r
 under other names.
 """
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from onnxlate.bundle import GateReport, Precision
 from onnxlate.errors import ExportError
@@ -16,7 +18,6 @@ from onnxlate_training.checkpoint import LoadedModel
 from onnxlate_training.decode import Stepper, TorchStepper, decode_batch
 
 from .gate import (
-    BATCH,
     Lockstep,
     Progress,
     Sample,
@@ -25,6 +26,8 @@ from .gate import (
     require_quality,
     score,
 )
+from .packed import packed
+from .side_by_side import side_by_side
 from .stepper import OrtStepper
 
 Target = TypeVar("Target")
@@ -36,9 +39,15 @@ RATIO, EXTRA = 1.25, 8
 """Targets are compared up to so many tokens per source token, and so many more: most
 end before, and what random weights say beyond tells nothing more."""
 
+ROWS, MOST = 64, 32
+"""Hypotheses and sentences that are decoded together, of similar lengths."""
+
+
+Judge = Callable[[OrtStepper, Precision], Verdict]
+
 
 class Outside(Protocol):
-    """Another program with the same model."""
+    """Another program with the same model; it may be asked several things at once."""
 
     name: str
 
@@ -48,94 +57,159 @@ class Outside(Protocol):
         """Targets without their ends, of at most `longest` tokens with them."""
 
 
-def pass_outside_gate(
+@contextlib.contextmanager
+def outside_gate(
+    loaded: LoadedModel, outside: Outside, sample: Sample, on_progress: Progress
+) -> Iterator[Judge]:
+    """Begins to ask `outside`, which takes its time; inside, graphs can be judged.
+
+    The judge gives the figures of a pair of graphs that may become a bundle, and raises
+    ExportError if they translate otherwise than `outside` does.
+    """
+    beam_size = max(loaded.beam_size, 4)
+    with side_by_side() as pool:
+        batches = _Batches(loaded, sample, pool)
+        # The dearest first, so that all cores have something to do until the end.
+        beam_outside, greedy_outside = (
+            batches.theirs(outside, each) for each in (beam_size, 1)
+        )
+
+        def judged(onnx: OrtStepper, precision: Precision) -> Verdict:
+            locksteps: list[Lockstep] = []
+
+            def lockstep() -> Lockstep:
+                locksteps.append(Lockstep(onnx, TorchStepper(loaded.model)))
+                return locksteps[-1]
+
+            def found(answers: Answers[Target], what: str) -> list[Target]:
+                return answers.collected(what, on_progress)
+
+            with packed(loaded.model):
+                beam = batches.ours(lambda: onnx, beam_size)
+                greedy = batches.ours(lockstep, 1)
+                both = Both(
+                    beam_outside=found(
+                        beam_outside, f"{outside.name}, beam {beam_size}"
+                    ),
+                    greedy_outside=found(greedy_outside, f"{outside.name}, greedy"),
+                    beam=found(beam, f"ONNX, beam {beam_size}"),
+                    greedy=found(greedy, "ONNX and PyTorch, greedy, in step"),
+                )
+            furthest = max(each.max_difference for each in locksteps)
+            return _verdict(loaded, outside, precision, sample, both, furthest)
+
+        yield judged
+
+
+@dataclass(frozen=True)
+class Both:
+    """What both said of each sentence."""
+
+    greedy: list[Hypothesis]
+    greedy_outside: list[list[int]]
+    beam: list[Hypothesis]
+    beam_outside: list[list[int]]
+
+
+def _verdict(
     loaded: LoadedModel,
-    onnx: OrtStepper,
     outside: Outside,
     precision: Precision,
     sample: Sample,
-    on_progress: Progress,
+    both: Both,
+    max_logit_difference: float,
 ) -> Verdict:
-    """The figures of a pair of graphs that may become a bundle.
-
-    Raises ExportError if they translate otherwise than `outside` does.
-    """
     beam_size = max(loaded.beam_size, 4)
-    lockstep = Lockstep(onnx, TorchStepper(loaded.model))
-    batches = _Batches(loaded, sample, on_progress)
-
-    greedy = batches.ours(lockstep, "ONNX and PyTorch, greedy, in step", 1)
-    greedy_outside = batches.theirs(outside, 1)
-    beam = batches.ours(onnx, f"ONNX, beam {beam_size}", beam_size)
-    beam_outside = batches.theirs(outside, beam_size)
-
     if precision == "fp32":
-        _require_equal(outside, greedy, greedy_outside, "greedy")
-        _require_equal(outside, beam, beam_outside, f"beam {beam_size}")
-    scores_outside = score(loaded, beam_outside, sample.references)
-    scores = score(loaded, _tokens(beam), sample.references)
+        _require_equal(outside, both.greedy, both.greedy_outside, "greedy")
+        _require_equal(outside, both.beam, both.beam_outside, f"beam {beam_size}")
+    scores_outside = score(loaded, both.beam_outside, sample.references)
+    scores = score(loaded, _tokens(both.beam), sample.references)
     require_quality(precision, scores, scores_outside)
+    sentences = len(sample.sources)
     figures = GateReport(
-        sentences=len(sample.sources),
-        text=f"first {len(sample.sources)} sentences of {loaded.validation_name}, "
+        sentences=sentences,
+        text=f"first {sentences} sentences of {loaded.validation_name}, "
         f"against {outside.name}",
-        greedy_equal=len(sample.sources) - len(_different(greedy, greedy_outside)),
+        greedy_equal=sentences - len(_different(both.greedy, both.greedy_outside)),
         beam_size=beam_size,
-        beam_equal=len(sample.sources) - len(_different(beam, beam_outside)),
-        max_logit_difference=lockstep.max_difference,
+        beam_equal=sentences - len(_different(both.beam, both.beam_outside)),
+        max_logit_difference=max_logit_difference,
         bleu=scores.get("BLEU"),
         bleu_pytorch=scores_outside.get("BLEU"),
         chrf=scores.get("chrF"),
         chrf_pytorch=scores_outside.get("chrF"),
     )
-    return Verdict(figures, beam)
+    return Verdict(figures, both.beam)
 
 
 @dataclass(frozen=True)
+class Answers(Generic[Target]):
+    """Of one decoding, batch by batch, as they come."""
+
+    places: list[list[int]]
+    """Of each batch's sentences in the sample."""
+    batches: list[Future[list[Target]]]
+
+    def collected(self, what: str, tell: Progress) -> list[Target]:
+        """All sentences', in the sample's order, once they are there."""
+        found: dict[int, Target] = {}
+        total = sum(map(len, self.places))
+        for places, batch in zip(self.places, self.batches, strict=True):
+            found.update(zip(places, batch.result(), strict=True))
+            tell(what, len(found), total)
+        return [found[at] for at in range(total)]
+
+
 class _Batches:
     """Sentences of similar length together: theirs has one limit for a whole batch."""
 
-    loaded: LoadedModel
-    sample: Sample
-    on_progress: Progress
+    def __init__(self, loaded: LoadedModel, sample: Sample, pool: Executor) -> None:
+        self._loaded = loaded
+        self._sources = sample.sources
+        self._pool = pool
 
-    def ours(self, stepper: Stepper, what: str, beam_size: int) -> list[Hypothesis]:
+    def ours(
+        self, stepper: Callable[[], Stepper], beam_size: int
+    ) -> Answers[Hypothesis]:
+        """Each batch's, of a stepper for itself."""
+
         def translate(sources: list[list[int]], longest: int) -> list[Hypothesis]:
             options = SearchOptions(
                 max_target_tokens=longest,
                 beam_size=beam_size,
                 num_hypotheses=beam_size,
-                length_penalty=self.loaded.length_penalty,
-                begin=self.loaded.target_prefix,
+                length_penalty=self._loaded.length_penalty,
+                begin=self._loaded.target_prefix,
                 with_scores=True,
             )
-            found = decode_batch(stepper, sources, [options] * len(sources))
+            found = decode_batch(stepper(), sources, [options] * len(sources))
             # Ours puts what ended before what was cut off; theirs has the best first.
             return [max(each, key=lambda one: one.score) for each in found]
 
-        return self._all(translate, what)
+        return self._asked(translate, beam_size)
 
-    def theirs(self, outside: Outside, beam_size: int) -> list[list[int]]:
+    def theirs(self, outside: Outside, beam_size: int) -> Answers[list[int]]:
         def translate(sources: list[list[int]], longest: int) -> list[list[int]]:
             return outside.translate(sources, beam_size, longest)
 
-        return self._all(translate, f"{outside.name}, beam {beam_size}")
+        return self._asked(translate, beam_size)
 
-    def _all(
-        self, translate: Callable[[list[list[int]], int], list[Target]], what: str
-    ) -> list[Target]:
-        sources = self.sample.sources
-        order = sorted(range(len(sources)), key=lambda at: len(sources[at]))
-        limits = limits_of(self.loaded)
-        found: dict[int, Target] = {}
-        for at in range(0, len(order), BATCH):
-            batch = order[at : at + BATCH]
-            longest = int(len(sources[batch[-1]]) * RATIO) + EXTRA
-            longest = min(longest, limits.max_target_tokens)
-            targets = translate([sources[each] for each in batch], longest)
-            found.update(zip(batch, targets, strict=True))
-            self.on_progress(what, len(found), len(sources))
-        return [found[at] for at in range(len(sources))]
+    def _asked(
+        self,
+        translate: Callable[[list[list[int]], int], list[Target]],
+        beam_size: int,
+    ) -> Answers[Target]:
+        sources, most = self._sources, limits_of(self._loaded).max_target_tokens
+        order = sorted(range(len(sources)), key=lambda at: -len(sources[at]))
+        size = max(1, min(MOST, ROWS // beam_size))
+        places = [order[at : at + size] for at in range(0, len(order), size)]
+        batches = []
+        for each in places:
+            batch = [sources[at] for at in each]
+            longest = min(int(len(batch[0]) * RATIO) + EXTRA, most)
+            batches.append(self._pool.submit(translate, batch, longest))
+        return Answers(places, batches)
 
 
 def _tokens(found: Sequence[Hypothesis]) -> list[list[int]]:

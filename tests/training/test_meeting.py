@@ -8,7 +8,12 @@ import pytest
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
 from onnxlate_training import meeting
-from onnxlate_training.meeting import KEY, PROOF, meeting_place
+from onnxlate_training.meeting import (
+    KEY,
+    PROOF,
+    keeps_out_latecomers,
+    meeting_place,
+)
 
 HERE = "127.0.0.1"
 
@@ -57,3 +62,17 @@ def test_without_torchrun_nobody_meets_there(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.delenv("TORCHELASTIC_USE_AGENT_STORE", raising=False)
 
     assert meeting_place(0) is None
+
+
+@pytest.mark.parametrize(
+    ("shared", "here", "kept_out"),
+    [("True", "2", True), ("True", "4", False), ("False", "2", False)],
+)
+def test_a_store_that_several_machines_share_keeps_latecomers_out(
+    shared: str, here: str, kept_out: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCHELASTIC_USE_AGENT_STORE", shared)
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", here)
+
+    assert keeps_out_latecomers() is kept_out

@@ -13,14 +13,20 @@ import typer
 from onnxlate.errors import ConfigError
 
 from .checkpoint import Progress, RunFolder
+from .meeting import keeps_out_latecomers
 from .recipe import Recipe, changed_keys, load_recipe
 from .reporting import Reporter, reporting
 from .texts import prepare
 from .trainer import Trainer
 from .weights import build_model, load_weights
-from .workers import Worker, joined, one_voice, together
+from .workers import Worker, agreed, joined, one_voice, together
 
 # What may differ between a run and its continuation without making it another run.
+LATECOMERS = (
+    "warning: a machine that is lost and comes back may stop this run; start torchrun "
+    "with TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 on every machine"
+)
+
 FREE_KEYS = (
     "data.folder",
     "tokenizer.max_lines",
@@ -119,6 +125,9 @@ def _train(run: RunFolder, recipe: Recipe, worker: Worker) -> Progress:
             f"{model.num_parameters():,} parameters, {worker.world} process(es), "
             f"{torch.get_num_threads()} thread(s), {worker.device}"
         )
+        # Some machine's torchrun may be set otherwise than the leader's.
+        if agreed(worker, keeps_out_latecomers()):
+            reporter.say(LATECOMERS)
         trainer = Trainer(recipe, texts, model, run, worker, reporter)
         _follow(trainer, reporter)
         return trainer.progress

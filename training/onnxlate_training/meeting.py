@@ -51,6 +51,17 @@ def meeting_place(rank: int) -> Store | None:
             time.sleep(0.1)
 
 
+def keeps_out_latecomers() -> bool:
+    """Whether torchrun shares its store among several machines.
+
+    torch 2.13 then tells one that comes late, or comes back, of no place to meet.
+    """
+    environment = os.environ
+    shared = environment.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+    here = environment.get("LOCAL_WORLD_SIZE", "1")
+    return shared and int(environment.get("WORLD_SIZE", "1")) > int(here)
+
+
 def _visited(host: str, port: int, proof: str) -> Store:
     """Raises RuntimeError if it is not there, or not the one that was meant."""
     store = TCPStore(host, port, timeout=A_TRY)

@@ -188,9 +188,10 @@ class TrainConfig(_Section):
     """Validations without a new best after which training stops; 0 never stops."""
     threads: NonNegativeInt = 0
     """CPU threads per process; 0 leaves it to torch."""
-    exchange: Literal["fp32", "bf16"] = "fp32"
-    """What several processes send each other their gradients in: bf16 is half as much
-    over the network, and rounds each process's gradients to three digits."""
+    exchange: Literal["fp64", "fp32", "bf16"] = "fp64"
+    """What several processes send each other their gradients in: fp64 gives the sums of
+    one process; fp32 is half as much over the network, and rounds each process's
+    gradients to seven digits, bf16 a quarter, and to three."""
     lost_after: PositiveFloat = 300.0
     """Seconds that an exchange of gradients may take until another process counts as
     lost, such as one on a machine that is no longer reached."""

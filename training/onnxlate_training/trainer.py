@@ -9,21 +9,17 @@ interrupted or not.
 import math
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from torch import Tensor, distributed, nn
-from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import bf16_compress_hook
-from torch.nn.parallel import DistributedDataParallel
+from torch import Tensor, nn
 
 from onnxlate.errors import ConfigError, TrainingError
-from onnxlate.text import EOS_ID
 
-from .batches import Batch, BatchPlan, Members, Window, collate
+from .batches import Batch, BatchPlan, Members, Window
 from .checkpoint import Progress, RunFolder
-from .corpus import Example
+from .gradients import Gradients, made_alike
 from .loss import consistent_loss, smoothed_loss
 from .model import Transformer
 from .optimizer import build_optimizers, load_moments, moments_of
@@ -36,7 +32,7 @@ from .workers import Worker, agreed, together, total
 
 
 class BatchLoss(nn.Module):
-    """A batch's loss in one call, which is what data parallelism wraps."""
+    """A batch's loss."""
 
     def __init__(self, model: Transformer, config: TrainConfig) -> None:
         super().__init__()
@@ -129,11 +125,13 @@ class Trainer:
         self._scaler = torch.amp.GradScaler(
             worker.device.type, enabled=self._precision is torch.float16
         )
-        batch_loss = BatchLoss(self._model, train)
-        self._batch_loss = (
-            _shared_out(batch_loss, train, worker.device)
-            if worker.world > 1
-            else batch_loss
+        self._batch_loss = BatchLoss(self._model, train)
+        parameters = list(self._model.parameters())
+        made_alike(parameters, worker)
+        # What one process learns from one batch needs no adding up.
+        several = worker.world > 1 or batch.accumulate > 1
+        self._gradients = (
+            Gradients(parameters, worker, train.exchange) if several else None
         )
         self._tally = Tally()
         self._saved = 0
@@ -262,24 +260,21 @@ class Trainer:
         batches: Sequence[Members],
         num_tokens: int,
     ) -> float:
-        """Adds up the gradients of this process's batches; all processes' loss."""
+        """Adds up the gradients of all processes' batches; their loss."""
         worker = self._worker
-        rounds = math.ceil(len(batches) / worker.world)
         for optimizer in self._optimizers:
             optimizer.zero_grad()
         # Read once, at the end: reading waits until a GPU has caught up.
         summed = torch.zeros((), dtype=torch.float64, device=worker.device)
-        for turn in range(rounds):
-            # Data parallelism waits for everyone in the last round: a process whose
-            # share is used up takes part with a batch that counts for nothing.
-            index = turn * worker.world + worker.rank
-            mine, weight = (index, 1.0) if index < len(batches) else (0, 0.0)
-            with self._quiet(last=turn == rounds - 1):
-                loss = self._loss(update, mine, window.batch(batches[mine]))
-                summed += weight * loss.detach()
-                # The processes' gradients are averaged; we want their sum.
-                scaled = loss * (weight * worker.world / num_tokens)
-                torch.autograd.backward(self._scaler.scale(scaled))
+        for index in range(worker.rank, len(batches), worker.world):
+            loss = self._loss(update, index, window.batch(batches[index]))
+            summed += loss.detach()
+            scaled = self._scaler.scale(loss * (1 / num_tokens))
+            torch.autograd.backward(scaled)
+            if self._gradients:
+                self._gradients.add()
+        if self._gradients:
+            self._gradients.settle()
         return total(worker, float(summed))
 
     def _loss(self, update: int, index: int, batch: Batch) -> Tensor:
@@ -290,13 +285,6 @@ class Trainer:
         ):
             loss: Tensor = self._batch_loss(batch.to(device), update)
         return loss
-
-    def _quiet(self, last: bool) -> AbstractContextManager[None]:
-        """Lets processes exchange gradients in the last round only."""
-        if isinstance(self._batch_loss, DistributedDataParallel) and not last:
-            quiet: AbstractContextManager[None] = self._batch_loss.no_sync()
-            return quiet
-        return nullcontext()
 
     def _step(self) -> float:
         """Clips and applies the gradients; their norm before clipping."""
@@ -377,31 +365,6 @@ class Trainer:
     def _prune(self) -> None:
         train = self._recipe.train
         self._run.prune(self.progress, train.keep_last, train.keep_best)
-
-
-def _shared_out(
-    batch_loss: BatchLoss, config: TrainConfig, device: torch.device
-) -> nn.Module:
-    """A loss whose gradients are the sum of all processes'."""
-    parallel = DistributedDataParallel(batch_loss)
-    if config.exchange == "bf16":
-        parallel.register_comm_hook(None, _in_bf16)
-    # Once it has seen gradients it sorts anew what is sent together, and among more
-    # than two processes adds up in another order. Shown some that are nothing, a run
-    # that goes on adds up as one that never stopped.
-    end = np.array([EOS_ID])
-    nothing = collate([Example(end, end)]).to(device)
-    torch.autograd.backward(0 * parallel(nothing, 0))
-    batch_loss.zero_grad()
-    return parallel
-
-
-def _in_bf16(
-    group: distributed.ProcessGroup,
-    bucket: distributed.GradBucket,  # type: ignore[name-defined]
-) -> torch.futures.Future[Tensor]:
-    """Under a name of our own: torch leaves its own to NCCL, and gloo can do it too."""
-    return bf16_compress_hook(group, bucket)
 
 
 def batch_seed(seed: int, update: int, index: int) -> int:

@@ -68,8 +68,8 @@ def joined(recipe: Recipe) -> Iterator[Worker]:
     try:
         yield Worker(distributed.get_rank(), world, device, waiting, lost_after)
     except BaseException as error:
-        # Data parallelism lives on in the frames of an error. Were it the last to own
-        # the connections, torch 2.13 would close them while it holds Python's lock,
+        # The groups live on in the frames of an error. Were those the last to own the
+        # connections, torch 2.13 would close them while it holds Python's lock,
         # and wait for a thread that waits for that lock.
         traceback.clear_frames(error.__traceback__)
         if _is_lost_connection(error):

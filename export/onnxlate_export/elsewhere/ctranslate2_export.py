@@ -52,11 +52,6 @@ def export_ctranslate2(
     """
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise ExportError(f"{path} exists and is not empty; choose another --output")
-    if loaded.target_prefix:
-        raise ExportError(
-            f"{loaded.name} is told the target language by its first token, which is "
-            "not written for CTranslate2; its own ct2-transformers-converter does that"
-        )
     sample = draw_sample(loaded, "fp32", max_sentences)
     tokenizers = loaded.read_tokenizers()
     source, target = names = [spellings(each) for each in tokenizers]
@@ -65,7 +60,7 @@ def export_ctranslate2(
         found = _checked(loaded, folder, sample, names, on_progress)
         for spm in {loaded.source_tokenizer, loaded.target_tokenizer}:
             shutil.copyfile(spm, folder / spm.name)
-        note = _note(loaded, names[0], found)
+        note = _note(loaded, names, found)
         (folder / NOTE).write_text(json.dumps(note, indent=2), encoding="utf-8")
     return found
 
@@ -76,9 +71,10 @@ def spellings(tokenizer: Tokenizer) -> list[str]:
 
 
 def _note(
-    loaded: LoadedModel, source: Sequence[str], found: Elsewhere
+    loaded: LoadedModel, names: Sequence[Sequence[str]], found: Elsewhere
 ) -> dict[str, object]:
     """How texts become its tokens, which CTranslate2 leaves to others."""
+    source, target = names
     return {
         "written_by": f"onnxlate {__version__}",
         "name": loaded.name,
@@ -88,6 +84,7 @@ def _note(
         "target_tokenizer": loaded.target_tokenizer.name,
         "before_every_source": [source[each] for each in loaded.source_prefix],
         "behind_every_source": [source[EOS_ID]],
+        "before_every_target": [target[each] for each in loaded.target_prefix],
         "greedy_equal": found.equal,
         "sentences": found.sentences,
     }
@@ -110,10 +107,13 @@ def _checked(
         for [best] in decode(
             TorchStepper(loaded.model),
             sample.sources,
-            [SearchOptions(each, with_scores=True) for each in longest],
+            [
+                SearchOptions(each, with_scores=True, begin=loaded.target_prefix)
+                for each in longest
+            ],
         )
     ]
-    theirs = _translate(folder, sample.sources, longest, names)
+    theirs = _translate(folder, sample.sources, longest, names, loaded.target_prefix)
     on_progress("PyTorch and CTranslate2, greedy", len(longest), len(longest))
     different = [
         at
@@ -135,6 +135,7 @@ def _translate(
     sources: Sequence[Sequence[int]],
     longest: Sequence[int],
     names: Sequence[Sequence[str]],
+    begin: Sequence[int],
 ) -> list[list[int]]:
     engine = ctranslate2.Translator(str(folder), device="cpu", intra_threads=0)
     source, target = names
@@ -143,6 +144,7 @@ def _translate(
     for each, most in zip(sources, longest, strict=True):
         [result] = engine.translate_batch(
             [[source[i] for i in each]],
+            [[target[i] for i in begin]] if begin else None,
             beam_size=1,
             max_input_length=0,
             min_decoding_length=0,

@@ -11,9 +11,11 @@ from torch import Tensor
 from onnxlate.errors import ExportError
 
 SAFETENSORS, PICKLED = "model.safetensors", "pytorch_model.bin"
-INDEX = f"{SAFETENSORS}.index.json"
+INDEX = ".index.json"
+"""Behind the name, where weights are in several files: which of them are in which."""
 
-WANTED = (*("*.json", "*.spm", "*.model", SAFETENSORS, PICKLED, "model-*.safetensors"),)
+PARTS = "model-*.safetensors", "pytorch_model-*.bin"
+WANTED = ("*.json", "*.spm", "*.model", SAFETENSORS, PICKLED, *PARTS)
 
 
 def find(path_or_id: str) -> Path:
@@ -71,16 +73,20 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
 
 
 def _files(folder: Path) -> list[str]:
-    index = folder / INDEX
-    if index.is_file():
-        parts = read_json(index).get("weight_map")
-        if not isinstance(parts, dict) or not parts:
-            raise ExportError(f"{index} has no weight_map that names files")
-        return sorted({str(each) for each in parts.values()})
     for name in (SAFETENSORS, PICKLED):
+        index = folder / f"{name}{INDEX}"
+        if index.is_file():
+            return _parts(index)
         if (folder / name).is_file():
             return [name]
     raise ExportError(f"{folder} has no {SAFETENSORS} and no {PICKLED}")
+
+
+def _parts(index: Path) -> list[str]:
+    parts = read_json(index).get("weight_map")
+    if not isinstance(parts, dict) or not parts:
+        raise ExportError(f"{index} has no weight_map that names files")
+    return sorted({str(each) for each in parts.values()})
 
 
 def _load(path: Path) -> dict[str, Tensor]:

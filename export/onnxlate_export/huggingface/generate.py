@@ -15,17 +15,18 @@ from onnxlate.errors import ExportError
 from onnxlate.text import EOS_ID, UNK_ID
 from onnxlate_training.decode import pad
 
+from ..packed import pack
 from .importing import Imported
 from .vocabulary import Vocabulary
 
 
-def _unsaid(target: Vocabulary) -> list[list[int]] | None:
+def _unsaid(target: Vocabulary) -> list[int] | None:
     """Theirs, of what stands for nothing (padding, and rows without a piece) or may
     not be said."""
     found = {target.theirs[each] for each in target.unsaid} - {target.theirs[EOS_ID]}
     if UNK_ID not in target.unsaid:  # its row is that of pieces without one, too
         found.discard(target.theirs[UNK_ID])
-    return [[each] for each in sorted(found)] or None
+    return sorted(found) or None
 
 
 def _first(imported: Imported) -> int | None:
@@ -53,13 +54,14 @@ class Generate:
             raise ExportError(
                 f"transformers cannot read {imported.folder}: {reason:.200}"
             ) from cause
+        pack(self._model)
         given = self._model.generation_config
         # What is not said is filled from here, such as an end that is forced.
         self._model.generation_config = GenerationConfig(
             pad_token_id=given.pad_token_id,
             eos_token_id=given.eos_token_id,
             decoder_start_token_id=given.decoder_start_token_id,
-            bad_words_ids=_unsaid(imported.target),
+            suppress_tokens=_unsaid(imported.target),
             forced_bos_token_id=_first(imported),
         )
         self._source = torch.tensor(imported.source.theirs)

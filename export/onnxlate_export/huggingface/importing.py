@@ -15,10 +15,14 @@ from .files import SAFETENSORS, find, read_json, read_weights
 from .languages import languages_of
 from .m2m100 import m2m100_sides
 from .marian import marian_sides
+from .marian_native import convert_marian, is_marian
 from .vocabulary import Sides, Vocabulary, write_tokenizer
 from .weights import Weights, transformer
 
 TOKENIZER_CONFIG = "tokenizer_config.json"
+
+CONVERTED = "converted"
+"""Where Marian's own files are written as Hugging Face has them."""
 
 MADE_UP = 128
 """Sentences of the gate where nobody gave a text."""
@@ -54,7 +58,7 @@ class Wishes:
 class Imported:
     loaded: LoadedModel
     folder: Path
-    """Of the original."""
+    """Of the original, as Hugging Face has it."""
     source: Vocabulary
     target: Vocabulary
 
@@ -67,6 +71,9 @@ def load_imported(path_or_id: str, work: Path, wishes: Wishes) -> Imported:
     """
     folder = find(path_or_id)
     name = wishes.name or _name(path_or_id)
+    if is_marian(folder):
+        convert_marian(folder, work / CONVERTED)
+        folder = work / CONVERTED
     config, generation = read_config(folder), read_generation(folder)
     path = folder / TOKENIZER_CONFIG
     said = read_json(path) if path.is_file() else {}

@@ -3,7 +3,9 @@
 import json
 from pathlib import Path
 
+import ctranslate2
 import pytest
+from sentencepiece import SentencePieceProcessor
 from transformers import M2M100Tokenizer
 
 from benchmarks.marian_folder import write_m2m100
@@ -45,8 +47,6 @@ def test_it_is_served_and_says_what_generate_says(
         imported.loaded, tmp_path / "bundle", outside=original, max_sentences=12
     )
 
-    with pytest.raises(ExportError, match="ct2-transformers-converter"):
-        export_ctranslate2(imported.loaded, tmp_path / "elsewhere")
     gate = made.manifest.gate
     assert (gate.greedy_equal, gate.beam_equal) == (12, 12)
     assert made.manifest.target_prefix == imported.loaded.target_prefix
@@ -82,6 +82,44 @@ def test_it_is_served_and_says_what_generate_says(
             looked.text[each.target.start : each.target.end] for each in said.tokens
         )
         assert len(said.attention) == 1
+
+
+def test_ctranslate2_is_told_the_target_language_and_says_the_same(
+    m2m100: Path, text: Wishes, tmp_path: Path
+) -> None:
+    imported = load_imported(str(m2m100), tmp_path, Wishes("en", "de", text=text.text))
+    path = tmp_path / "elsewhere"
+
+    found = export_ctranslate2(imported.loaded, path, max_sentences=12)
+
+    assert (found.sentences, found.equal) == (12, 12)
+    note = json.loads((path / "onnxlate.json").read_text("utf-8"))
+    assert note["before_every_target"] == ["__de__"]
+    # As docs/import.md shows it, with nothing of ours, against their own `generate`.
+    source, target = (
+        SentencePieceProcessor(model_file=str(path / note[name]))
+        for name in ("source_tokenizer", "target_tokenizer")
+    )
+    engine = ctranslate2.Translator(str(path))
+    ids, pieces = (
+        [imported.loaded.read_tokenizers()[0].encode(each) for each in UNSEEN],
+        [source.encode(each, out_type=str) for each in UNSEEN],
+    )
+    results = engine.translate_batch(
+        [
+            note["before_every_source"] + each + note["behind_every_source"]
+            for each in pieces
+        ],
+        [note["before_every_target"]] * len(pieces),
+        beam_size=1,
+        max_decoding_length=LONGEST,
+    )
+    expected = Generate(imported).translate(ids, 1, LONGEST)
+    names = imported.target.names
+    assert [each.hypotheses[0] for each in results] == [
+        [names[at] for at in each] for each in expected
+    ]
+    assert not any("__de__" in target.decode(each.hypotheses[0]) for each in results)
 
 
 def test_nllb_counts_its_pieces_from_one_and_its_languages_from_a_file(

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -131,13 +132,25 @@ def test_two_vocabularies_stay_two(tmp_path: Path) -> None:
     assert imported.source.names != imported.target.names
 
 
+@pytest.mark.parametrize("parts", [1, 3])
 def test_pickled_weights_are_read_as_weights_alone(
-    marian: Path, imported: Imported, tmp_path: Path
+    parts: int, marian: Path, imported: Imported, tmp_path: Path
 ) -> None:
+    """In one file, or in several that an index names."""
     for each in marian.iterdir():
         if each.name != "model.safetensors":
             (tmp_path / each.name).write_bytes(each.read_bytes())
-    torch.save(load_file(marian / "model.safetensors"), tmp_path / "pytorch_model.bin")
+    weights = load_file(marian / "model.safetensors")
+    if parts == 1:
+        torch.save(weights, tmp_path / "pytorch_model.bin")
+    else:
+        files = [f"pytorch_model-{at}-of-{parts}.bin" for at in range(parts)]
+        place = dict(zip(weights, cycle(files), strict=False))
+        for file in files:
+            mine = {name: weights[name] for name in weights if place[name] == file}
+            torch.save(mine, tmp_path / file)
+        index = tmp_path / "pytorch_model.bin.index.json"
+        index.write_text(json.dumps({"metadata": {}, "weight_map": place}))
 
     work = tmp_path / "work"
     work.mkdir()
