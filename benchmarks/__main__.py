@@ -18,6 +18,7 @@ from .growth import growth
 from .hosts.command import hosts
 from .image.command import image
 from .importing import importing
+from .layout.command import layout
 from .protection.command import protection
 from .ray_command import ray
 from .report import report
@@ -35,7 +36,7 @@ app = typer.Typer(
 add_side_by_side(app)
 app.command("import")(importing)
 COMMANDS: tuple[Callable[..., None], ...] = (
-    *(server, training, report, protection, alignment, glossary),
+    *(server, training, report, protection, alignment, glossary, layout),
     *(capacity, corpus, hosts, image, ray, rolling),
     *(fuzz, storm, overload, chaos, soak, growth),
 )

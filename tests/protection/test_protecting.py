@@ -233,6 +233,13 @@ async def test_who_knows_no_symbols_is_trusted_as_long_as_it_copies() -> None:
     assert await said(shouting, "Give 3 to {y} now.", symbols=0) == "GIVE 3 TO {y} NOW."
 
 
+async def test_an_item_within_a_word_may_be_in_one_again() -> None:
+    def model(text: str) -> list[str]:
+        return [text, "0A ? is it."]
+
+    assert await said(model, "0A\u00cc is it.", symbols=0) == "0A\u00cc is it."
+
+
 @pytest.mark.parametrize(
     "wrong", ["Er hat 13 Hunde.", "Er hat 3.5 Hunde.", "Er hat 3 von 3 Hunden."]
 )

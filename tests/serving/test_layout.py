@@ -1,59 +1,33 @@
 """Layout: with a model that says what it reads, a text comes out as it went in.
 
-A whole server answers, over gRPC; all that is not real is that the model copies, and
-that its tokenizer folds nothing.
+A server of its own answers, over gRPC, with a model that was trained to copy: nothing
+on the way is a double.
 """
 
-import asyncio
 import re
 import textwrap
-import threading
 from collections.abc import Iterator
-from concurrent.futures import Future
-from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 
+from benchmarks.layout.nasty import LONG, PICKED, PROSE, documents
 from onnxlate import Client
-from onnxlate.bundle import Bundle
+from onnxlate.local_server import LocalServer
 from onnxlate.messages import Translation
 from onnxlate_serving.documents.characters import has_letters
 from onnxlate_serving.documents.parts import Part, splitter
 
-from .doubles import Echo
-from .handmade import MAX_SOURCE, write_bundle
-from .nasty import LONG, PICKED, PROSE, documents
-from .serving import served_by
+from .handmade import MAX_SOURCE
 
-
-@contextmanager
-def served_beside(bundle: Bundle) -> Iterator[str]:
-    """The address of a copying server, which runs in a thread of its own."""
-    address: Future[str] = Future()
-    over = asyncio.Event()
-
-    async def serve() -> None:
-        async with served_by(Echo(), bundle) as found:
-            address.set_result(found)
-            await over.wait()
-
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
-    thread.start()
-    try:
-        yield address.result(timeout=30)
-    finally:
-        loop.call_soon_threadsafe(over.set)
-        thread.join()
-        loop.close()
+COPIER = Path(__file__).parents[1] / "bundles" / "copying"
+"""A trained model that says what it reads; its README says how it was made."""
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    path = tmp_path_factory.mktemp("exact") / "bundle"
-    bundle = Bundle.open(write_bundle(path, exact=True))
-    with served_beside(bundle) as address, Client(address, timeout_s=60) as client:
+def client() -> Iterator[Client]:
+    with LocalServer(COPIER) as server, Client(server.address, timeout_s=60) as client:
         yield client
 
 

@@ -37,7 +37,7 @@ SCRIPT = 96
 UNWRITTEN = "\u2581"
 """SentencePiece's own word for a space."""
 
-SIZES = {"valid": 300, "train": 60_000}
+SIZES = {"valid": 300, "train": 120_000}
 
 
 def lines(seed: int, texts: Sequence[str] = ()) -> Iterator[str]:
@@ -45,7 +45,7 @@ def lines(seed: int, texts: Sequence[str] = ()) -> Iterator[str]:
     piece of one of the `texts`, if there are any."""
     source = Random(seed)
     while True:
-        longest = max(source.randint(2, LONGEST) for _ in range(2))
+        longest = _length(source)
         line = ""
         if texts and source.random() < 0.3:
             text = source.choice(texts).replace(UNWRITTEN, "")
@@ -56,10 +56,19 @@ def lines(seed: int, texts: Sequence[str] = ()) -> Iterator[str]:
             yield line
 
 
+def _length(source: Random) -> int:
+    """Mostly long, since late places are the hard ones, but some of a word or less."""
+    if source.random() < 0.15:
+        return source.randint(1, 8)
+    return max(source.randint(2, LONGEST) for _ in range(2))
+
+
 def _random(source: Random, longest: int) -> str:
-    make = source.choice((_character, _character, _neighbour_of(_far(source))))
+    make = source.choice((_any, _any, _small_letter, _neighbour_of(_far(source))))
     alphabet = [make(source) for _ in range(source.choice(ALPHABETS))]
-    some = source.choices(alphabet, k=longest)
+    # As in a language, some are said more often than others.
+    often = [source.random() ** 3 + 0.01 for _ in alphabet]
+    some = source.choices(alphabet, often, k=longest)
     if source.random() < 0.5:
         return "".join(some)
     usual = source.randint(1, 12)
@@ -69,7 +78,7 @@ def _random(source: Random, longest: int) -> str:
     )
 
 
-def _character(source: Random) -> str:
+def _any(source: Random) -> str:
     kinds: tuple[Callable[[], str], ...] = (
         lambda: source.choice(LETTERS),
         lambda: source.choice(string.punctuation),
@@ -78,6 +87,10 @@ def _character(source: Random) -> str:
     )
     [kind] = source.choices(kinds, weights=(10, 6, 1, 4))
     return kind().replace(UNWRITTEN, "_")
+
+
+def _small_letter(source: Random) -> str:
+    return source.choice(string.ascii_lowercase)
 
 
 def _far(source: Random) -> int:

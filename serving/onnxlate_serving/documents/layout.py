@@ -17,9 +17,10 @@ _MARKER = re.compile(
 )
 """What may begin a line of a list, a quotation or a heading."""
 
-_CELLS = re.compile(r"\s*\t\s*|\s{3,}|[|│┃║]+")
+_CELLS = re.compile(r"\s*\t\s*|\s{3,}|[|│┃║\u2581]+")
 """What stands between two cells of a table. Two blanks are what some put after a
-sentence, three are not."""
+sentence, three are not. The last of the marks, a low block, is among them because
+SentencePiece would read it as a blank."""
 
 NARROWEST, WIDEST = 40, 160
 """Widths between which lines are wrapped, in characters."""

@@ -32,6 +32,10 @@ class Verbatim:
         self._case = case
         self._options = options
         self._wanted = Counter(item.text for item in case.items)
+        # Such as the "0A" of "0Aé", which may be a part of a word again.
+        self._within_words = {
+            item.text for item in case.items if not stands_alone(case.text, item.span)
+        }
         longest_first = sorted(self._wanted, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, longest_first)))
 
@@ -62,7 +66,7 @@ class Verbatim:
         places: dict[str, list[Span]] = defaultdict(list)
         for match in self._pattern.finditer(hypothesis.text):
             span = Span(*match.span())
-            if stands_alone(hypothesis.text, span):
+            if match[0] in self._within_words or stands_alone(hypothesis.text, span):
                 places[match[0]].append(span)
         return places
 

@@ -1,0 +1,1 @@
+"""Whether documents come back from a model that copies as they went in."""
