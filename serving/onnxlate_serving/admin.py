@@ -17,6 +17,7 @@ from onnxlate.v1 import translation_pb2
 from .config import ServerConfig
 from .deployment import Deployment
 from .glossary import Glossaries
+from .memory import free_what_went
 from .metrics import Metrics
 from .models import MAX_ECHO, Models
 from .service import described
@@ -111,6 +112,10 @@ class AdminService(pb_grpc.AdminServiceServicer):
         return described(deployment, self._models)
 
     async def _unload(self, name: str) -> None:
+        await self._retire(name)
+        free_what_went()  # here, where nobody has it any more
+
+    async def _retire(self, name: str) -> None:
         deployment = self._models.find(name)
         self._models.remove(deployment)
         log.info("%s is served no more", deployment.full_name)

@@ -45,7 +45,7 @@ class Crew:
 
         Raises what that does; nobody keeps a part of a call that another refused.
         """
-        shares = self._shares(requests)
+        shares = self._shares(requests, caller)
         outboxes: dict[Request, Outbox] = {}
         with ExitStack() as stack:
             for engine, share in zip(self._engines, shares, strict=True):
@@ -54,15 +54,30 @@ class Crew:
                     outboxes.update(zip(share, theirs, strict=True))
             yield [outboxes[request] for request in requests]
 
-    def _shares(self, requests: Sequence[Request]) -> list[list[Request]]:
+    def _shares(
+        self, requests: Sequence[Request], caller: Caller
+    ) -> list[list[Request]]:
         """Each request to an engine that has a few rows at most, or to the idlest."""
         shares: list[list[Request]] = [[] for _ in self._engines]
         loads = [engine.load for engine in self._engines]
         alone = len(requests) == 1 and requests[0].num_rows == 1
         most = self._few if alone else FEW
         for request in requests:
-            few = (at for at, load in enumerate(loads) if load < most)
+            few = (
+                at
+                for at, load in enumerate(loads)
+                # Many that come at once wait at first, and among many engines each has
+                # a small part of what may.
+                if load < most and (load < FEW or self._has_room(at, caller))
+            )
             chosen = next(few, loads.index(min(loads)))
             loads[chosen] += request.num_rows
             shares[chosen].append(request)
         return shares
+
+    def _has_room(self, at: int, caller: Caller) -> bool:
+        try:
+            self._engines[at].check_room(caller)
+        except Overloaded:
+            return False
+        return True

@@ -82,8 +82,17 @@ class Parameters(BaseModel):
         )
 
 
+KNOWN = IGNORED | Parameters.model_fields.keys()
+
+
 def parameters_of(request: pb.ModelInferRequest) -> Parameters:
     """Raises InvalidRequest that names the parameter."""
+    for name in request.parameters:  # before any is read: there may be very many
+        if name not in KNOWN:
+            known = ", ".join(Parameters.model_fields)
+            raise InvalidRequest(
+                f"there is no parameter {name[:64]!r}; there are {known}"
+            )
     given = {
         name: getattr(parameter, parameter.WhichOneof("parameter_choice") or "", ())
         for name, parameter in request.parameters.items()
@@ -97,8 +106,4 @@ def parameters_of(request: pb.ModelInferRequest) -> Parameters:
 
 def _explain(cause: ValidationError) -> str:
     error: Any = cause.errors(include_input=False, include_context=False)[0]
-    name = str(error["loc"][0])
-    if error["type"] == "extra_forbidden":
-        known = ", ".join(Parameters.model_fields)
-        return f"there is no parameter {name[:64]!r}; there are {known}"
-    return f"parameter {name}: {error['msg']}"
+    return f"parameter {error['loc'][0]}: {error['msg']}"

@@ -31,6 +31,13 @@ def spare_what_stays() -> None:
     gc.freeze()
 
 
+def free_what_went() -> None:
+    """After a model has: what it is made of refers to itself in circles, which nobody
+    looks through who passes over them."""
+    gc.unfreeze()
+    gc.collect()
+
+
 def give_back(array: npt.NDArray[Any]) -> None:
     """Of a contiguous array that nobody needs any more, though it is still there: its
     pages, at once. What was in them is lost. Elsewhere than on Linux it does nothing.

@@ -152,18 +152,26 @@ class Server:
         """Waits until an engine has died or hangs; only a new process can mend it."""
         limit = self._config.hang_seconds
         while True:
-            # Anew each time, since models come and go.
-            engines = [engine for each in self._models for engine in each.engines]
-            deaths = [asyncio.create_task(engine.dead.wait()) for engine in engines]
+            # Anew each time, since models come and go; and nobody is held on to.
+            deaths = [
+                asyncio.create_task(engine.dead.wait())
+                for each in self._models
+                for engine in each.engines
+            ]
             _, waiting = await asyncio.wait(
                 deaths, timeout=limit / 4, return_when=asyncio.FIRST_COMPLETED
             )
             for each in waiting:
                 each.cancel()
-            for deployment in self._models:
-                deployment.abandon_hanging(limit)
-                if deployment.dead:
-                    return
+            if self._has_died(limit):
+                return
+
+    def _has_died(self, limit_s: float) -> bool:
+        for deployment in self._models:
+            deployment.abandon_hanging(limit_s)
+            if deployment.dead:
+                return True
+        return False
 
     async def drain(self) -> None:
         """Says NOT_SERVING, then refuses new calls, then waits for those under way."""

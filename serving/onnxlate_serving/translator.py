@@ -313,7 +313,10 @@ class Translator:
 
     def _wishes(self, options: TranslateOptions) -> Wishes:
         """Raises InvalidRequest for what cannot be."""
-        if options.glossary:  # which may be another one by now
+        # A glossary may be another one by now, and the rest is large: that is kept
+        # ready by itself, and only so much of it.
+        large = options.terms or options.target_prefix or options.banned_phrases
+        if options.glossary or large:
             return self._wishes_of(options)
         return self._simple(options)
 

@@ -1,8 +1,10 @@
 """Models and versions that come and go while others are asked."""
 
 import asyncio
+import gc
 import threading
-from collections.abc import AsyncIterator
+import weakref
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -364,3 +366,25 @@ def test_a_folder_without_bundles_or_none_at_all_is_refused(tmp_path: Path) -> N
     for path, error in ((tmp_path, BundleError), (tmp_path / "none", ConfigError)):
         with pytest.raises(error, match=r"no folder in it|not a folder"):
             Server(ServerConfig(listen=ANYWHERE, models=path))
+
+
+async def test_nothing_of_a_model_is_left_when_it_has_gone(
+    server: Running, ann: AsyncClient, folder: Path
+) -> None:
+    write_bundle(folder / "new", version="1.10", seed=1)
+    watching = asyncio.create_task(server.server.broken())
+    await ann.translate(TEXTS)
+    old = server.server._models.find("handmade@1.9")
+    left: list[Callable[[], object]] = [weakref.ref(old.layers.sentences)]
+    left += [weakref.ref(each._runner) for each in old.engines]
+    del old
+    gc.freeze()  # as a server does that is ready
+    try:
+        await ann.load_model("new")
+        assert all(each() for each in left)
+
+        await ann.unload_model("handmade@1.9")
+        assert not any(each() for each in left)
+    finally:
+        gc.unfreeze()
+        watching.cancel()

@@ -1,16 +1,18 @@
 """What is remembered of requests' options, and what must not be."""
 
+import gc
 from pathlib import Path
 
 import pytest
 
+from onnxlate.answer import Term
 from onnxlate.errors import InvalidRequest
 from onnxlate.v1 import translation_pb2 as pb
 from onnxlate_serving.asked import MOST_BYTES, Asking
 from onnxlate_serving.config import ServerConfig
 from onnxlate_serving.deployment import Deployment
 from onnxlate_serving.glossary import Glossaries
-from onnxlate_serving.options import REMEMBERED
+from onnxlate_serving.options import MAX_TERMS, REMEMBERED, TranslateOptions
 
 from .handmade import write_bundle
 
@@ -86,3 +88,34 @@ def test_what_cannot_be_is_refused_every_time(deployment: Deployment) -> None:
     for _ in range(2):
         with pytest.raises(InvalidRequest, match="beam_size is 1000"):
             asking.of(deployment, pb.TranslateOptions(beam_size=1000))
+
+
+async def test_options_that_are_refused_are_not_kept(deployment: Deployment) -> None:
+    many = tuple(Term(f"one {number}", "uno") for number in range(MAX_TERMS + 1))
+    with pytest.raises(InvalidRequest, match="a request has at most"):
+        await deployment.translator.translate(["one"], TranslateOptions(terms=many))
+
+    gc.collect()
+    kept = [each for each in gc.get_objects() if isinstance(each, TranslateOptions)]
+    assert not any(each.terms == many for each in kept)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        TranslateOptions(terms=(Term("one", "uno"),)),
+        TranslateOptions(target_prefix="one"),
+        TranslateOptions(banned_phrases=("one",)),
+    ],
+    ids=["terms", "prefix", "ban"],
+)
+def test_what_is_large_is_kept_ready_once(
+    deployment: Deployment, options: TranslateOptions
+) -> None:
+    translator = deployment.layers.sentences
+    before = translator._simple.cache_info().currsize
+
+    wishes = translator._wishes(options)
+
+    assert translator._simple.cache_info().currsize == before
+    assert translator._wishes(options) == wishes

@@ -82,6 +82,22 @@ async def test_lone_greedy_texts_fill_one_engine_before_the_next() -> None:
         await asyncio.gather(*tasks)
 
 
+async def test_lone_texts_that_come_at_once_are_refused_by_none_if_one_has_room() -> (
+    None
+):
+    left, right = Gated(), Gated()
+    async with engines(left, right, waiting=FEW) as engine_pair:
+        crew = Crew(engine_pair, few=3 * FEW)
+        # With four on its rows, and not more waiting than may, one has twelve at most.
+        answers = [answer(crew, request(4)) for _ in range(2 * FEW)]
+        left.go(99)
+        right.go(99)
+
+        assert await asyncio.gather(*answers) == [[(4,)]] * (2 * FEW)
+
+    assert right.steps
+
+
 async def test_a_wide_beam_counts_for_as_many_as_it_is() -> None:
     left, right = Gated(), Gated()
     async with engines(left, right) as crew:

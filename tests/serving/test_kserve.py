@@ -162,9 +162,8 @@ def shaped(*shape: int) -> list[pb.ModelInferRequest.InferInputTensor]:
     return [tensor(name="text", datatype="BYTES", shape=shape)]
 
 
-def parameter(**value: Any) -> dict[str, pb.InferParameter]:
-    [(name, what)] = value.items()
-    return {name: pb.InferParameter(**what)}
+def parameter(**values: Any) -> dict[str, pb.InferParameter]:
+    return {name: pb.InferParameter(**what) for name, what in values.items()}
 
 
 @pytest.mark.parametrize(
@@ -228,6 +227,13 @@ def parameter(**value: Any) -> dict[str, pb.InferParameter]:
                 parameters=parameter(banned_phrases={"string_param": "[" * 9999}),
             ),
             "parameter banned_phrases: Invalid JSON",
+        ),
+        (  # before it reads what others are, of which there may be very many
+            request(
+                b"one",
+                parameters=parameter(terms={"string_param": "dog"}, colour={}),
+            ),
+            "there is no parameter 'colour'",
         ),
         (
             request(

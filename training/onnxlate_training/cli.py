@@ -21,12 +21,12 @@ from .trainer import Trainer
 from .weights import build_model, load_weights
 from .workers import Worker, agreed, joined, one_voice, together
 
-# What may differ between a run and its continuation without making it another run.
 LATECOMERS = (
     "warning: a machine that is lost and comes back may stop this run; start torchrun "
     "with TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 on every machine"
 )
 
+# What may differ between a run and its continuation without making it another run.
 FREE_KEYS = (
     "data.folder",
     "tokenizer.max_lines",

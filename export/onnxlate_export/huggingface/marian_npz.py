@@ -28,11 +28,12 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 def read_npz(path: Path) -> tuple[Arrays, dict[str, Any]]:
     """Arrays by name, and the settings of the model; raises ExportError."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # Opened here, for numpy does not close what it cannot read.
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = dict(file)
         # It ends with a zero byte, as text in C does.
         text = arrays.pop(SETTINGS).tobytes().rstrip(b"\0").decode()
-    except (OSError, ValueError, KeyError) as cause:
+    except Exception as cause:  # numpy and zipfile have half a dozen unrelated kinds
         raise ExportError(
             f"{path} is no model of Marian's with its settings in {SETTINGS}"
         ) from cause

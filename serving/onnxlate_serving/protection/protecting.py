@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import partial
 from itertools import chain
 
 from onnxlate.answer import Format, TermOutcome, TermUse
@@ -15,7 +15,7 @@ from ..caller import ANYBODY, Caller
 from ..config import RequestLimits
 from ..glossary import Glossaries, Glossary, checked, matches
 from ..layer import Layer
-from ..options import REMEMBERED, TranslateOptions
+from ..options import TranslateOptions
 from ..patience import patiently
 from ..translation import TextPiece, Translation
 from .case import Ask, Attempt, Case
@@ -79,7 +79,6 @@ class Protecting:
         if not 1 <= len(texts) <= self._limits.max_texts:
             return await self._below.translate(texts, options, caller)  # which refuses
         if not _wanted(options):
-            options = _handed_down(options)
             return await self._below.translate(texts, options, caller)
         jobs = list(map(self._job, await self._cases(texts, options)))
         pending = jobs
@@ -108,9 +107,10 @@ class Protecting:
         self, texts: Sequence[str], options: TranslateOptions
     ) -> list[Case]:
         glossaries = self._glossaries(options)
+        below = replace(options, protect=False, protected_phrases=())
 
         def look() -> list[Case]:
-            return [self._case(text, options, glossaries) for text in texts]
+            return [self._case(text, options, below, glossaries) for text in texts]
 
         short = sum(map(len, texts)) <= SHORT
         return look() if short else await asyncio.to_thread(look)
@@ -124,20 +124,24 @@ class Protecting:
         return [each for each in (own, *stored) if each]
 
     def _case(
-        self, text: str, options: TranslateOptions, glossaries: Sequence[Glossary]
+        self,
+        text: str,
+        options: TranslateOptions,
+        below: TranslateOptions,
+        glossaries: Sequence[Glossary],
     ) -> Case:
-        handed_down = _handed_down(options)
+        """`below` are what the layer below is asked, which protects nothing."""
         phrases, kinds = options.protected_phrases, _kinds(options)
         items = self._finder.items(text, phrases, kinds) if self._fits(text) else []
         if not items:
-            return Case(text, (), handed_down)
+            return Case(text, (), below)
         terms = matches(text, glossaries) if glossaries else []
         items = outside_terms(items, terms)
         unused = tuple(
             TermUse(each.term, TermOutcome.NOT_APPLICABLE, each.source)
             for each in inside_items(terms, items)
         )
-        return Case(text, tuple(items), handed_down, unused)
+        return Case(text, tuple(items), below, unused)
 
     def _fits(self, text: str) -> bool:
         """What does not is refused below, and costs no search."""
@@ -192,12 +196,6 @@ def _kinds(options: TranslateOptions) -> bool:
 def _wanted(options: TranslateOptions) -> bool:
     """Whether there is anything to look for."""
     return _kinds(options) or bool(options.protected_phrases)
-
-
-@lru_cache(REMEMBERED)
-def _handed_down(options: TranslateOptions) -> TranslateOptions:
-    """What the layer below is asked, which protects nothing."""
-    return replace(options, protect=False, protected_phrases=())
 
 
 def with_unused(answer: Translation, unused: Sequence[TermUse]) -> Translation:

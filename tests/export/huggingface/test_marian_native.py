@@ -1,5 +1,6 @@
 """Marian's own files, in its naming, say what the same weights say elsewhere."""
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,13 @@ def write_npz(folder: Path, arrays: dict[str, Any], **settings: object) -> None:
     text = yaml.safe_dump(SETTINGS | settings).encode() + b"\0"
     special = {"special:model.yml": np.frombuffer(text, np.int8)}
     np.savez(folder / "model.npz", **(arrays | special))
+
+
+def npy() -> bytes:
+    """One array, and not a file of several."""
+    file = io.BytesIO()
+    np.save(file, np.zeros(3))
+    return file.getvalue()
 
 
 def arrays_of(folder: Path) -> dict[str, Any]:
@@ -218,6 +226,7 @@ def test_what_is_not_read_is_told(
 
 
 def test_damaged_files_are_told(native: Path, tmp_path: Path) -> None:
+    whole = (native / "model.npz").read_bytes()
     for name, told in (
         ("decoder.yml", "is no YAML"),
         (VOCABULARY, "is no YAML"),
@@ -226,6 +235,10 @@ def test_damaged_files_are_told(native: Path, tmp_path: Path) -> None:
         (native / name).write_bytes(b"a\n- b: [")
         with pytest.raises(ExportError, match=told):
             loaded(native, tmp_path / name)
+    for number, damaged in enumerate((b"", b"PK\3\4", whole[:-9], npy())):
+        (native / "model.npz").write_bytes(damaged)
+        with pytest.raises(ExportError, match="is no model of Marian's"):
+            loaded(native, tmp_path / f"damaged {number}")
     (native / "second.npz").write_bytes(b"")
     with pytest.raises(ExportError, match=r"must have one \*\.npz; it has model"):
         loaded(native, tmp_path / "work")
