@@ -289,8 +289,8 @@ class Engine:
             loop.call_soon_threadsafe(self._listen)
 
     def _listen(self) -> None:
-        self._woken = False  # what is reported from here on may be too late for now
-        while self._reports:
+        self._woken = False  # what is reported from here on wakes it again
+        for _ in range(len(self._reports)):
             self._reports.popleft()()
 
     def _publish(self, pieces: Sequence[Piece]) -> None:

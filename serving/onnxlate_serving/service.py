@@ -3,7 +3,8 @@
 Its errors become statuses in border.py.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +34,9 @@ from .translation import TranslatedHypothesis, Translation
 from .unreadable import refuse_unreadable
 
 NAME = "onnxlate.v1.TranslationService"
+
+FEW_SEGMENTS = 256
+"""That are turned into messages in a few milliseconds."""
 
 
 class TranslationService(pb_grpc.TranslationServiceServicer):
@@ -66,7 +70,7 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
                 )
             self._metrics.answered(deployment, translations)
             return pb.TranslateResponse(
-                results=map(result, translations, request.texts),
+                results=await results(translations, request.texts),
                 model=deployment.manifest.name,
                 version=deployment.manifest.version,
                 digest=deployment.digest,
@@ -198,6 +202,18 @@ def failure(error: Exception, context: ServicerContext[Any, Any]) -> pb.Failure:
     if code is grpc.StatusCode.INTERNAL:
         return pb.Failure(code=number, message=failure_of_ours(error, context))
     return pb.Failure(code=number, message=str(error)[:MAX_DETAILS])
+
+
+async def results(
+    translations: Sequence[Translation], texts: Sequence[str]
+) -> list[pb.Result]:
+    """Of the texts; those with many sentences are turned beside the event loop."""
+
+    def turned() -> list[pb.Result]:
+        return list(map(result, translations, texts))
+
+    many = sum(len(each.segments) for each in translations) > FEW_SEGMENTS
+    return await asyncio.to_thread(turned) if many else turned()
 
 
 def result(translation: Translation, text: str) -> pb.Result:

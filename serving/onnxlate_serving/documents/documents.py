@@ -25,8 +25,8 @@ from .live import Live
 from .parts import Part, splitter
 
 SHORT = 4096
-"""Characters that are split, or looked over, in no time: about 1 ms. More is done
-beside the event loop."""
+"""Characters that are split, looked over, or put together, in no time: about 1 ms. More
+is done beside the event loop."""
 
 FEW = 8
 """Sentences that are."""
@@ -81,16 +81,21 @@ class Documents:
         asked = dict.fromkeys(part.text for parts in split for part in parts)
         answers = await self._answers(list(asked), options, caller)
         known = dict(zip(asked, answers, strict=True))
-        return [
-            assembled(
-                text,
-                parts,
-                [known[each.text] for each in parts],
-                options,
-                self._length_penalty(options),
-            )
-            for text, parts in zip(texts, split, strict=True)
-        ]
+
+        def wholes() -> list[Translation]:
+            return [
+                assembled(
+                    text,
+                    parts,
+                    [known[each.text] for each in parts],
+                    options,
+                    self._length_penalty(options),
+                )
+                for text, parts in zip(texts, split, strict=True)
+            ]
+
+        short = sum(map(len, texts)) <= SHORT
+        return wholes() if short else await asyncio.to_thread(wholes)
 
     async def stream(
         self, text: str, options: TranslateOptions, caller: Caller = ANYBODY

@@ -1,7 +1,7 @@
 """Loops: what decoders fall into that have lost their place in the source."""
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -72,7 +72,7 @@ def _runs(words: Sequence[str]) -> list[tuple[int, int, int]]:
     if len(words) == len(set(words)):
         return []
     found = []
-    for period in range(1, min(len(words) // 2, LONGEST_PERIOD) + 1):
+    for period in _periods(words):
         equal = 0
         for at in range(len(words) - period + 1):
             if at + period < len(words) and words[at] == words[at + period]:
@@ -82,6 +82,20 @@ def _runs(words: Sequence[str]) -> list[tuple[int, int, int]]:
                     found.append((at - equal, period, equal // period + 1))
                 equal = 0
     return found
+
+
+def _periods(words: Sequence[str]) -> list[int]:
+    """Those that may be there: with as many words as it has said that far apart."""
+    longest = min(len(words) // 2, LONGEST_PERIOD)
+    places: defaultdict[str, list[int]] = defaultdict(list)
+    distances: Counter[int] = Counter()
+    for at, word in enumerate(words):
+        for before in reversed(places[word]):
+            if at - before > longest:
+                break
+            distances[at - before] += 1
+        places[word].append(at)
+    return sorted(period for period, times in distances.items() if times >= period)
 
 
 def _phrases(words: Sequence[str]) -> list[tuple[str, ...]]:
