@@ -59,7 +59,7 @@ def importing(
     ] = None,
     sentences: Annotated[
         int, typer.Option(min=0, help="Of the gate; 0 takes the bundle in --folder.")
-    ] = 64,
+    ] = 200,
     served: Annotated[int, typer.Option(min=8, help="Sentences in a round.")] = 32,
     rounds: Annotated[int, typer.Option(min=1)] = 3,
     threads: Annotated[int, typer.Option(min=1, help="Cores of either side.")] = 2,
