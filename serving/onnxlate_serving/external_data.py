@@ -12,7 +12,7 @@ from pathlib import Path
 from onnxlate.errors import BundleError
 
 from .native.files import MappedFiles
-from .wire_format import fields
+from .wire_format import fields, texts
 
 # Of each message the fields that lead to tensors, and what they lead to.
 _CHILDREN: dict[str, dict[int, str]] = {
@@ -57,16 +57,8 @@ def _locations(data: memoryview, message: str, depth: int) -> Iterator[str]:
         if child is None or isinstance(value, int):
             continue
         if child == "Entry":
-            key, text = _entry(value)
-            if key == "location":
-                yield text
+            entry = texts(value)
+            if entry.get(1) == "location":
+                yield entry.get(2, "")
         else:
             yield from _locations(value, child, depth + 1)
-
-
-def _entry(data: memoryview) -> tuple[str, str]:
-    texts = {1: "", 2: ""}
-    for number, value in fields(data):
-        if number in texts and not isinstance(value, int):
-            texts[number] = bytes(value).decode("utf-8", "replace")
-    return texts[1], texts[2]

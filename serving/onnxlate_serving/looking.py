@@ -94,7 +94,7 @@ class Looking:
     def _look(
         self, source_ids: Sequence[int], targets: Sequence[Sequence[int]]
     ) -> list[Floats]:
-        encoder, session = self._sessions.encoder, self._opened()
+        encoder, session = self._opened()
         visible = np.ones((1, len(source_ids)), np.bool_)
         ids = np.array([source_ids], np.int64)
         names = [each.name for each in encoder.get_outputs()]
@@ -117,8 +117,9 @@ class Looking:
         missing = 1 + len(target) - len(fed)
         return np.pad(attention[0], ((0, 0), (0, 0), (0, missing), (0, 0)))
 
-    def _opened(self) -> ort.InferenceSession:
+    def _opened(self) -> tuple[ort.InferenceSession, ort.InferenceSession]:
+        """The encoder, which nobody else may have needed so far, and what looks."""
         with self._opening:
             if self._session is None:
                 self._session = self._sessions.open_attention(self.info.graph)
-            return self._session
+            return self._sessions.encoder, self._session

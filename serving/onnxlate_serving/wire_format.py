@@ -39,3 +39,16 @@ def varint(data: memoryview, at: int) -> tuple[int, int]:
         if byte < 128:
             return value, at
     raise ValueError("a number has no end")
+
+
+def text(data: memoryview) -> str:
+    return bytes(data).decode("utf-8", "replace")
+
+
+def texts(data: memoryview) -> dict[int, str]:
+    """Fields that are texts, or look like some, by number; the last of several."""
+    return {
+        number: text(value)
+        for number, value in fields(data)
+        if not isinstance(value, int)
+    }
