@@ -36,13 +36,17 @@ PATIENCE_NS = 2_000_000
 takes longer than that, it is the last; where steps are short, several who end or come
 are looked after at once."""
 
+NO_NUMBER = "the model says what is no number"
+
 
 class Decoder(Protocol):
     """Of one group of sentences."""
 
     def run(self, state: DecoderState, exact: bool) -> Floats:
         """Scores of what may come next, (R, V), good until the next run; rough ones
-        unless they must be exact, where the decoder has both and it pays."""
+        unless they must be exact, where the decoder has both and it pays.
+
+        May raise FloatingPointError where some are no numbers."""
 
     def highest(self, logits: Floats) -> Ints:
         """The token with the highest exact score of what `run` gave: (R, V) -> (R,)."""
@@ -75,7 +79,12 @@ class OrtDecoder:
         self._rough = not exact and screen is not None and screen.pays(state.num_rows)
         addresses = (self._rough, *state.masked())
         self._bindings.run(addresses, lambda binding: self._bind(binding, state))
-        return self._logits[: state.num_rows]
+        logits = self._logits[: state.num_rows]
+        # It stays in the caches, and masked or not it would spoil all who come to these
+        # rows (block.py). Where one score is none, none of its row is.
+        if np.isnan(logits[:, 0]).any():
+            raise FloatingPointError(NO_NUMBER)
+        return logits
 
     def highest(self, logits: Floats) -> Ints:
         if self._screen is None:

@@ -6,13 +6,13 @@ no others. Read straight from protobuf's wire format, since serving has no onnx:
 https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
 """
 
-import mmap
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from onnxlate.errors import BundleError
 
-from .wire_format import fields
+from .native.files import MappedFiles
+from .wire_format import fields, texts
 
 # Of each message the fields that lead to tensors, and what they lead to.
 _CHILDREN: dict[str, dict[int, str]] = {
@@ -37,15 +37,11 @@ def check_external_data(graph: Path, allowed: Collection[str]) -> None:
     """Raises BundleError if the graph refers to files other than these names."""
     if not graph.stat().st_size:
         raise BundleError(f"{graph} is empty")
-    with (
-        graph.open("rb") as file,
-        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
-        memoryview(content) as data,
-    ):
-        try:
-            strange = sorted(set(_locations(data, "Model", 0)) - set(allowed))
-        except (IndexError, ValueError) as cause:
-            raise BundleError(f"{graph} is no ONNX graph") from cause
+    data = MappedFiles().content(graph)
+    try:
+        strange = sorted(set(_locations(data, "Model", 0)) - set(allowed))
+    except (IndexError, ValueError) as cause:
+        raise BundleError(f"{graph} is no ONNX graph") from cause
     if strange:
         raise BundleError(
             f"{graph} refers to {strange[0]!r:.80}, which is no file of its bundle"
@@ -61,17 +57,8 @@ def _locations(data: memoryview, message: str, depth: int) -> Iterator[str]:
         if child is None or isinstance(value, int):
             continue
         if child == "Entry":
-            key, text = _entry(value)
-            if key == "location":
-                yield text
+            entry = texts(value)
+            if entry.get(1) == "location":
+                yield entry.get(2, "")
         else:
             yield from _locations(value, child, depth + 1)
-        value.release()
-
-
-def _entry(data: memoryview) -> tuple[str, str]:
-    texts = {1: "", 2: ""}
-    for number, value in fields(data):
-        if number in texts and not isinstance(value, int):
-            texts[number] = bytes(value).decode("utf-8", "replace")
-    return texts[1], texts[2]

@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from onnxlate.search import Finished, Searches
 
 from .bell import Bell
-from .decoder import MOST_AHEAD, Decoder
+from .decoder import MOST_AHEAD, NO_NUMBER, Decoder
 from .decoder_state import DecoderState
 from .encoder import Encoder
 from .piece import Piece
@@ -107,6 +107,8 @@ class Group:
                     if tokens := self._unsaid(request, prefix):
                         pieces.append(Piece(request, tokens))
         for place, hypotheses in finished.items():
+            if not hypotheses:
+                raise FloatingPointError(NO_NUMBER)
             request = self._requests[place]
             best = hypotheses[0].tokens
             tokens = self._unsaid(request, best) if request.streamed else ()

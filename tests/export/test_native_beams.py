@@ -294,3 +294,15 @@ def test_answers_are_those_of_the_search_in_python(
     assert one_by_one == in_python
     if len(beam_sizes) == 1:
         assert bell.further_steps > 100
+
+
+def test_where_nothing_is_a_number_there_is_no_answer(bundle: Bundle) -> None:
+    if bundle.manifest.precision == "int8":
+        pytest.skip("what was a byte is a number")
+    runner = OnnxRunner(bundle, Sessions(bundle, CPU), 4)
+    request = Request((5, 6, 3), SearchOptions(max_target_tokens=9, beam_size=4))
+    runner.run(Step((request,), (request,)))
+    runner._groups[4]._state._cross.array[:] = np.nan
+
+    with pytest.raises(FloatingPointError, match="no number"):
+        runner.run(Step((), (request,)))

@@ -60,7 +60,9 @@ def test_its_own_files_are_its_own_affair(tmp_path: Path) -> None:
 
 def test_junk_is_no_graph(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
-    for junk in (b"", b"\xff" * 20, b"\x3a\xff\xff\xff\xff\x0f", b"\x3a\x02\x0a"):
+    within = b"\x3a\x03\x0a\x05\x0a", b"\x3a\x06\x2a\x04\x6a\x05\x0a\x01"
+    short = b"\x3a\xff\xff\xff\xff\x0f", b"\x3a\x02\x0a", b"\x3d\x01"
+    for junk in (b"", b"\xff" * 20, *short, *within):
         path.write_bytes(junk)
         with pytest.raises(BundleError, match=r"no ONNX graph|is empty"):
             check_external_data(path, set())

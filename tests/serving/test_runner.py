@@ -162,6 +162,22 @@ def test_a_target_that_does_not_end_is_cut_and_says_so(runner: OnnxRunner) -> No
     assert len(hypothesis.tokens) == 2
 
 
+@pytest.mark.parametrize("beam_size", [1, 4])
+def test_what_is_no_number_is_no_answer_and_stays_in_no_row(
+    runner: OnnxRunner, beam_size: int
+) -> None:
+    one, other = (asking(5, 6, word, beam_size=beam_size) for word in (7, 8))
+    alone = decode(runner, [[other]])
+    runner.run(Step(encode=(one,), decode=(one,)))
+    runner._groups[beam_size]._state._past.array[:, :, :, 0] = np.nan
+
+    with pytest.raises(FloatingPointError, match="no number"):
+        runner.run(Step(encode=(), decode=(one,)))
+
+    runner.reset()
+    assert decode(runner, [[other]]) == alone
+
+
 def test_after_a_reset_answers_are_as_before(runner: OnnxRunner) -> None:
     first, second = asking(5, 6, beam_size=3), asking(7, 8, 9)
     expected = decode(runner, [[second]])

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..wire_format import fields, varint
+from ..wire_format import fields, text, texts, varint
 from .files import MappedFiles
 
 Array = npt.NDArray[Any]
@@ -72,7 +72,7 @@ class GraphFile:
                 graph.weights[name] = array
             elif number in (11, 12):
                 named = graph.inputs if number == 11 else graph.outputs
-                named.add(dict(_entry(value))[1])
+                named.add(texts(value)[1])
         return graph
 
     def _node(self, data: memoryview) -> Node:
@@ -82,16 +82,16 @@ class GraphFile:
                 continue
             match number:
                 case 1:
-                    inputs.append(_text(value))
+                    inputs.append(text(value))
                 case 2:
-                    outputs.append(_text(value))
+                    outputs.append(text(value))
                 case 4:
-                    kind = _text(value)
+                    kind = text(value)
                 case 5:
                     name, content = self._attribute(value)
                     attributes[name] = content
                 case 7:
-                    domain = _text(value)
+                    domain = text(value)
         return Node(kind, tuple(inputs), tuple(outputs), attributes, domain)
 
     def _attribute(
@@ -102,7 +102,7 @@ class GraphFile:
         for number, value in fields(data):
             match number, value:
                 case 1, memoryview():
-                    name = _text(value)
+                    name = text(value)
                 case 2, memoryview():
                     found = struct.unpack("<f", value)[0]
                 case 3, int():
@@ -128,11 +128,11 @@ class GraphFile:
                 case 2, int():
                     dtype = value
                 case 8, memoryview():
-                    name = _text(value)
+                    name = text(value)
                 case 9, memoryview():
                     raw = value
                 case 13, memoryview():
-                    entry = dict(_entry(value))
+                    entry = texts(value)
                     outside[entry[1]] = entry[2]
         if outside:
             raw = self._files.content(self._folder / outside["location"])
@@ -141,25 +141,12 @@ class GraphFile:
         return name, array.reshape(shape)
 
 
-def _entry(data: memoryview) -> list[tuple[int, str]]:
-    """Fields that are texts, or look like some."""
-    return [
-        (number, _text(value))
-        for number, value in fields(data)
-        if not isinstance(value, int)
-    ]
-
-
 def _packed(data: memoryview) -> list[int]:
     values, at = [], 0
     while at < len(data):
         value, at = varint(data, at)
         values.append(value)
     return values
-
-
-def _text(data: memoryview) -> str:
-    return bytes(data).decode("utf-8", "replace")
 
 
 def _signed(value: int) -> int:
