@@ -17,7 +17,8 @@ from .options import TranslateOptions
 from .translation import Translation
 
 MAX_WEIGHTS = 768 * 1024
-"""Weights in all answers of a call: 3 MiB, of the 4 that clients take in a message."""
+"""Weights in all answers of a call: 3 MiB, of the 4 that gRPC's clients take in a
+message unless they are told otherwise."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -195,7 +195,8 @@ class InferenceService(pb_grpc.GRPCInferenceServiceServicer):
                     if piece.translation:
                         self._metrics.answered(deployment, [piece.translation])
                         rest = [each for each in outputs if each != TRANSLATION]
-                        add_outputs(response, rest, texts, [piece.translation], shape)
+                        told = [piece.translation]
+                        await add_outputs(response, rest, texts, told, shape)
                     response.parameters[FINAL].bool_param = bool(piece.translation)
                     yield response
 
@@ -213,7 +214,7 @@ class InferenceService(pb_grpc.GRPCInferenceServiceServicer):
         self._metrics.answered(deployment, translations)
         response = _response(request, deployment)
         several = options.num_hypotheses or 1
-        add_outputs(response, outputs, texts, translations, shape, several)
+        await add_outputs(response, outputs, texts, translations, shape, several)
         return response
 
     def _find(self, name: str, version: str) -> Deployment:

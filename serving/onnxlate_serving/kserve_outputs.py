@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from google.protobuf.json_format import MessageToJson
 
@@ -32,9 +33,9 @@ TEXTS: dict[str, Of] = {
 """What a hypothesis has in an output, and what stands where there is none."""
 
 
-def add_outputs(
+async def add_outputs(
     response: pb.ModelInferResponse,
-    outputs: Iterable[str],
+    outputs: Sequence[str],
     texts: Sequence[str],
     translations: Sequence[Translation],
     shape: Sequence[int],
@@ -42,6 +43,10 @@ def add_outputs(
 ) -> None:
     """Of `shape`, which is the texts'; with several hypotheses of each, they are one
     more axis, at the end, and where there are fewer the rest is empty."""
+    told: list[str] = []
+    if DETAILS in outputs:
+        # Seconds, of all the attention that a call may ask for.
+        told = await asyncio.to_thread(lambda: [*map(details, translations, texts)])
     found = [
         each.hypotheses[rank] if rank < len(each.hypotheses) else None
         for each in translations
@@ -50,8 +55,7 @@ def add_outputs(
     whole = shape if num_hypotheses == 1 else [*shape, num_hypotheses]
     for name in outputs:
         if name == DETAILS:
-            pairs = zip(translations, texts, strict=True)
-            add_bytes(response, name, [details(*each) for each in pairs], shape)
+            add_bytes(response, name, told, shape)
         elif name == SCORE:
             scores = [(each.score or 0.0) if each else -math.inf for each in found]
             add_floats(response, name, scores, whole)

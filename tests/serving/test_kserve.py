@@ -5,6 +5,7 @@ import json
 import math
 import struct
 import sys
+import threading
 from typing import Any
 
 import grpc
@@ -14,9 +15,11 @@ from onnxlate import AsyncClient
 from onnxlate.answer import Sampling, Term
 from onnxlate.bundle import Bundle
 from onnxlate.messages import Translation
+from onnxlate_serving import kserve_outputs
 from onnxlate_serving import kserve_pb2 as pb
 from onnxlate_serving import kserve_pb2_grpc as pb_grpc
 from onnxlate_serving.config import ServerConfig
+from onnxlate_serving.kserve_outputs import details
 
 from .serving import ANYWHERE, served
 
@@ -295,6 +298,26 @@ async def test_where_a_text_has_fewer_hypotheses_the_rest_are_empty(
     one, nothing, two, nothing_else = struct.unpack("<4f", scores)
     assert nothing == nothing_else == -math.inf < min(one, two)
     assert reasons.count(b"\0\0\0\0") == 2
+
+
+async def test_details_are_written_beside_what_else_is_answered(
+    config: ServerConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = []
+
+    def noted(*answer: Any) -> str:
+        threads.append(threading.current_thread())
+        return details(*answer)
+
+    monkeypatch.setattr(kserve_outputs, "details", noted)
+    names = ("score", "details", "translation")
+    asked = request(b"one", outputs=[{"name": each} for each in names])
+    async with served(config) as address, grpc.aio.insecure_channel(address) as channel:
+        answer = await pb_grpc.GRPCInferenceServiceStub(channel).ModelInfer(asked)
+
+    assert [each.name for each in answer.outputs] == [*names]
+    [thread] = threads
+    assert thread is not threading.current_thread()
 
 
 async def test_junk_on_a_stream_ends_neither_it_nor_the_server(

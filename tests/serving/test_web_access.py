@@ -17,6 +17,8 @@ import trustme
 from onnxlate.bundle import Bundle
 from onnxlate.errors import ConfigError
 from onnxlate_serving.config import ServerConfig, TlsConfig
+from onnxlate_serving.gateway.config import GatewayConfig
+from onnxlate_serving.gateway.process import STOP
 from onnxlate_serving.server import Server
 from onnxlate_serving.tokens import hash_of
 
@@ -226,6 +228,29 @@ def test_a_gateway_does_not_outlive_a_server_that_is_killed(
             assert time.monotonic() < deadline
             time.sleep(0.05)
         assert not folder.exists()
+
+
+@pytest.mark.parametrize("last_words", [STOP, b""], ids=["stopped", "left"])
+def test_a_gateway_clears_away_what_nobody_told_it_to_leave(
+    last_words: bytes, tmp_path: Path
+) -> None:
+    upstream = tmp_path / "folder" / "server"
+    upstream.parent.mkdir()
+    upstream.touch()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        told = GatewayConfig(
+            upstream=f"unix:{upstream}", socket=listening.fileno(), max_text_bytes=9
+        )
+        subprocess.run(
+            [sys.executable, "-m", "onnxlate_serving.gateway"],
+            input=told.model_dump_json().encode() + b"\n" + last_words,
+            pass_fds=[listening.fileno()],
+            check=True,
+            timeout=60,
+            capture_output=True,
+        )
+
+    assert upstream.exists() == upstream.parent.exists() == (last_words == STOP)
 
 
 def _children(server: Whole) -> list[int]:

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import sys
+from io import FileIO
 
 from ..logs import set_up
 from .config import GatewayConfig
@@ -11,7 +12,9 @@ from .web_server import serve
 
 
 def main() -> None:
-    config = GatewayConfig.model_validate_json(sys.stdin.buffer.readline())
+    # Unbuffered, or it could hold back what is said behind the line.
+    line = FileIO(sys.stdin.fileno(), closefd=False).readline()
+    config = GatewayConfig.model_validate_json(line)
     # A terminal and systemd send signals to every process. The server waits for calls
     # that are under way, ours among them, and closes our input then.
     for number in (signal.SIGINT, signal.SIGTERM):
