@@ -169,7 +169,8 @@ class Engine:
         try:
             with self._changed:
                 self._scheduler.add(requests, caller.name, self._seconds_on_rows)
-                self._bell.ring()
+                if self._scheduler.may_join:
+                    self._bell.ring()
                 self._changed.notify()
             yield outboxes
         finally:  # refused, finished, failed or cancelled, all alike

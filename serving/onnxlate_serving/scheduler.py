@@ -46,6 +46,12 @@ class Scheduler:
         """Rows that are taken."""
         return self._num_rows
 
+    @property
+    def may_join(self) -> bool:
+        """Whether somebody waits for whom there are rows now."""
+        free = self._max_rows - self._num_rows
+        return bool(self._waiting) and self._waiting.next().num_rows <= free
+
     def turns_ahead(self, caller: str = "") -> int:
         """How often all rows become free before a new call of this caller has some."""
         return int(self._waiting.rows_ahead(caller) // self._max_rows)

@@ -64,9 +64,12 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
         with self._calls.one():
             deployment = self._models.find(request.model)
             asked = self._asking.of(deployment, request.options)
+            caller = self._who(context)
+            # As the lowest layer does, since in a crowd nearly every call ends here.
+            deployment.layers.sentences.check_room(request.texts, caller)
             with deployment.calls.one():
                 translations = await deployment.translator.translate(
-                    request.texts, asked.options, self._who(context)
+                    request.texts, asked.options, caller
                 )
             self._metrics.answered(deployment, translations)
             return pb.TranslateResponse(

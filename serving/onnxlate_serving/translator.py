@@ -146,7 +146,7 @@ class Translator:
         """
         check_number(texts, self._limits)
         wishes = self._wishes(options)
-        self._check_room(texts, caller)
+        self.check_room(texts, caller)
         named = {f"texts[{index}]": text for index, text in enumerate(texts)}
         sources = await self._sources(named, wishes)
         questions = [self._questions(each, wishes) for each in sources]
@@ -167,7 +167,7 @@ class Translator:
         Raises as `translate` does. Closing the generator frees the rows.
         """
         wishes = self._wishes(options)
-        self._check_room([text], caller)
+        self.check_room([text], caller)
         [source] = await self._sources({"text": text}, wishes)
         questions = self._questions(source, wishes)
         if not questions:
@@ -283,8 +283,9 @@ class Translator:
             self._cache.put(question, answer)
         return answers
 
-    def _check_room(self, texts: Sequence[str], caller: Caller) -> None:
-        """Refuses before it reads anything, unless it may know the answers.
+    def check_room(self, texts: Sequence[str], caller: Caller) -> None:
+        """Refuses before it reads anything, unless it may know the answers; raises
+        Overloaded.
 
         To find that out takes tokens, and those of long texts take too long.
         """

@@ -14,6 +14,7 @@ from onnxlate.search import Finished, Floats, Ints, Searches, SearchOptions
 from onnxlate_export.export import export_bundle
 from onnxlate_serving import decoder
 from onnxlate_serving.bell import Bell
+from onnxlate_serving.block import HostBlock
 from onnxlate_serving.config import RuntimeConfig, SchedulerConfig
 from onnxlate_serving.native import library as compiled
 from onnxlate_serving.native.beams import BeamMemory
@@ -302,7 +303,9 @@ def test_where_nothing_is_a_number_there_is_no_answer(bundle: Bundle) -> None:
     runner = OnnxRunner(bundle, Sessions(bundle, CPU), 4)
     request = Request((5, 6, 3), SearchOptions(max_target_tokens=9, beam_size=4))
     runner.run(Step((request,), (request,)))
-    runner._groups[4]._state._cross.array[:] = np.nan
+    cross = runner._groups[4]._state._cross
+    assert isinstance(cross, HostBlock)
+    cross.array[:] = np.nan
 
     with pytest.raises(FloatingPointError, match="no number"):
         runner.run(Step((), (request,)))

@@ -9,7 +9,7 @@ import pytest
 
 from onnxlate.bundle import Bundle
 from onnxlate.search import FinishReason, Hypothesis, SearchOptions
-from onnxlate_serving.block import HostStorage, Storage
+from onnxlate_serving.block import HostBlock, HostStorage, Storage
 from onnxlate_serving.config import RuntimeConfig, SchedulerConfig
 from onnxlate_serving.device_block import DeviceStorage, RowGraphs
 from onnxlate_serving.request import Request
@@ -169,7 +169,9 @@ def test_what_is_no_number_is_no_answer_and_stays_in_no_row(
     one, other = (asking(5, 6, word, beam_size=beam_size) for word in (7, 8))
     alone = decode(runner, [[other]])
     runner.run(Step(encode=(one,), decode=(one,)))
-    runner._groups[beam_size]._state._past.array[:, :, :, 0] = np.nan
+    past = runner._groups[beam_size]._state._past
+    assert isinstance(past, HostBlock)
+    past.array[:, :, :, 0] = np.nan
 
     with pytest.raises(FloatingPointError, match="no number"):
         runner.run(Step(encode=(), decode=(one,)))

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from functools import lru_cache
 
 from onnxlate.answer import Format
 from onnxlate.bundle import Manifest
@@ -15,7 +16,7 @@ from ..caller import ANYBODY, Caller
 from ..config import RequestLimits
 from ..guard.guard import Guard
 from ..layer import Layer
-from ..options import TranslateOptions
+from ..options import REMEMBERED, TranslateOptions
 from ..sizes import check_pages
 from ..translation import TextPiece, Translation
 from .again import SAFE_BEAM, better, safer, suspicious
@@ -229,7 +230,7 @@ class Documents:
     def _scored(self, options: TranslateOptions) -> TranslateOptions:
         """With scores, where beams have them anyway."""
         beam = options.beam_size or self._manifest.defaults.beam_size
-        return options if beam == 1 else replace(options, return_scores=True)
+        return options if beam == 1 else _with_scores(options)
 
     async def _all_looked_over(
         self,
@@ -258,3 +259,8 @@ class Documents:
             return answer
         warnings = (*answer.warnings, *found)
         return replace(answer, hypotheses=hypotheses, warnings=warnings)
+
+
+@lru_cache(REMEMBERED)
+def _with_scores(options: TranslateOptions) -> TranslateOptions:
+    return replace(options, return_scores=True)
