@@ -184,11 +184,13 @@ class Engine:
                 del self._outboxes[request]
 
     def _check_deadline(self, caller: Caller) -> None:
-        """Refuses at once who would only wait in vain, and make others wait."""
+        """Refuses at once who would only wait in vain, and make others wait; by
+        Overloaded where there is no room anyway, after which clients ask once more."""
         seconds_left = caller.seconds_left
         if seconds_left is None:
             return
         with self._changed:
+            self._scheduler.check_room(caller.name, self._seconds_on_rows)
             turns = self._scheduler.turns_ahead(caller.name)
         if (seconds := turns * self._seconds_on_rows) > seconds_left:
             raise DeadlineExceeded(

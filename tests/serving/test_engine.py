@@ -251,6 +251,26 @@ async def test_a_full_engine_refuses_without_disturbing_anyone() -> None:
         assert [await first, await second] == [[(4,)], [(5,)]]
 
 
+async def test_without_room_nobody_is_told_of_their_time() -> None:
+    gated = Gated()
+    async with running(gated, rows=1, waiting=1) as engine:
+        first = asyncio.create_task(answer(engine, request(4)))
+        await asyncio.sleep(0.2)
+        gated.go()
+        assert await first == [(4,)]
+
+        # They would wait for 0.2 s, but may not wait at all.
+        with engine.decoding([request(5), request(6), request(7)]):
+            await asyncio.sleep(0.02)
+            for seconds_left in (0.1, 10, None):
+                with (
+                    pytest.raises(Overloaded),
+                    engine.decoding([request(8)], Caller(seconds_left=seconds_left)),
+                ):
+                    pass
+        gated.go()
+
+
 async def test_stopping_tells_who_still_waits() -> None:
     gated = Gated()
     async with running(gated) as engine:
