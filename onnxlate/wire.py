@@ -95,8 +95,10 @@ class Ruler:
         return None if span is None else self.span(span)
 
     def _byte(self, at: int) -> int:
-        if self._text.isascii():
+        if self._text.isascii() or not at:
             return at
+        if self._starts is None and at == len(self._text):  # as most warnings say
+            return len(self._text.encode("utf-8", "surrogatepass"))
         if self._starts is None:
             starts = [0]
             for character in self._text:
