@@ -43,6 +43,11 @@ MOST_SPARE = 4
 are gone, and is given back."""
 
 
+MOST_IN_VAIN = 64
+"""Sentences in a row that twice the room is kept for which all need; then it is given
+back. Where long ones come now and then, all would else be moved with each."""
+
+
 def roomy(length: int) -> int:
     """Room to grow, in steps of 16: 1 -> 56, 57 -> 72, 73 -> 88.
 
@@ -89,6 +94,7 @@ class DecoderState:
         places = max_rows // beam_size
         self._cross = storage.zeros(max_rows, ROUNDING)  # the sources
         self._past = storage.zeros(max_rows, ROUNDING)  # the targets so far
+        self._in_vain = {self._cross: 0, self._past: 0}
         self._num_places = 0
         self.target_ids = np.zeros(max_rows, np.int64)
         """The newest token of each row, to be written by whoever chose it."""
@@ -133,8 +139,9 @@ class DecoderState:
         longest = int(self._source_lengths[:last].max())
         needed = int(self._target_lengths[:last].max()) + 1
         longest = rounded(max(least, longest))
-        self._fit(self._cross, longest, first * self._copies)
-        self._fit(self._past, self._room_for(needed), first * self._k)
+        new = last - first
+        self._fit(self._cross, longest, first * self._copies, new)
+        self._fit(self._past, self._room_for(needed), first * self._k, new)
         self._past.reserve(last * self._k)
         self._num_places = last
         self._sources_changed = True
@@ -219,14 +226,21 @@ class DecoderState:
         self._binder.inputs(binding, "past", self._past, rows)
         self._binder.outputs(binding, "present", self._past, rows)
 
-    def _fit(self, block: Block, size: int, num_rows: int) -> None:
-        """Room for `size` positions, and not for many times as many for ever."""
+    def _fit(self, block: Block, size: int, num_rows: int, new: int) -> None:
+        """Room for `size` positions, and not for twice as many for ever; so many `new`
+        sentences will have it."""
         if num_rows == 0:
             if block.spare_length > MOST_SPARE * max(size, LEAST_ROOM):
                 block.release()
             block.lay_out(self._max_rows, size)
-        elif size > block.length or 4 * size <= block.length:
+            self._in_vain[block] = 0
+            return
+        self._in_vain[block] += new
+        if 2 * size > block.length:
+            self._in_vain[block] = 0
+        if size > block.length or self._in_vain[block] > MOST_IN_VAIN:
             block.resize(size, num_rows)
+            self._in_vain[block] = 0
 
 
 def _rows_of(moves: Sequence[tuple[int, int]], rows: int) -> list[tuple[int, int]]:

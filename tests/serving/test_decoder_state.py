@@ -5,7 +5,13 @@ import pytest
 from onnxlate.bundle import Bundle, ModelInfo
 from onnxlate_serving.binding import CacheBinder
 from onnxlate_serving.block import Block, HostStorage, Storage
-from onnxlate_serving.decoder_state import DecoderState, roomy, rounded, spacious
+from onnxlate_serving.decoder_state import (
+    MOST_IN_VAIN,
+    DecoderState,
+    roomy,
+    rounded,
+    spacious,
+)
 from onnxlate_serving.device_block import DeviceStorage, RowGraphs
 
 FLOAT = np.dtype("float32")
@@ -33,9 +39,25 @@ def test_a_long_source_makes_room_and_takes_it_away_again(
     state.join(storage.zeros(1, 72), [70], begin_id=2)
     assert state.sizes == (72, 56)
 
+    for _ in range(MOST_IN_VAIN):
+        state.move([], num_places=1)
+        state.join(storage.zeros(1, 8), [3], begin_id=2)
+        assert state.sizes == (72, 56)
     state.move([], num_places=1)
     state.join(storage.zeros(1, 8), [3], begin_id=2)
     assert state.sizes == (8, 56)
+
+
+def test_room_stays_where_long_sources_come_now_and_then(
+    state: DecoderState, storage: Storage
+) -> None:
+    state.join(storage.zeros(1, 8), [5], begin_id=2)
+    for number in range(3 * MOST_IN_VAIN):
+        long = number % MOST_IN_VAIN == 0
+        length = 70 if long else 3
+        state.join(storage.zeros(1, 72 if long else 8), [length], begin_id=2)
+        assert state.sizes == (72, 56)
+        state.move([], num_places=1)
 
 
 def test_memory_of_very_long_sentences_is_not_kept(bundle: Bundle) -> None:
