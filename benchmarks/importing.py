@@ -165,8 +165,13 @@ def _side_by_side(
         forced=[forced_length(len(each)) for each in sources],
         beam_size=beam_size,
     )
+    # As a server has it: few rows are shared product by product, more among engines.
+    workers = 1 if beam_size == 1 else threads
     ours = OursSettings(
-        model=bundle, workers=1, threads=threads, max_rows=AT_ONCE * beam_size
+        model=bundle,
+        workers=workers,
+        threads=threads // workers,
+        max_rows=AT_ONCE * beam_size // workers,
     )
     theirs = HuggingFaceSettings(
         model=original, threads=threads, max_batch_size=AT_ONCE

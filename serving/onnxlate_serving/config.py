@@ -24,6 +24,9 @@ FEW = 8
 """Rows that one engine decodes in hardly more time than one. As long as it has no more,
 a second engine would do the same steps again, and take the CPU from the event loop."""
 
+FULL = 32
+"""Rows with which products are at their best; a row costs no less with more."""
+
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s?#@]+")
 
 

@@ -9,7 +9,7 @@ from onnxlate.bundle import Bundle, Manifest
 from onnxlate.errors import BundleError, ConfigError, InvalidRequest, OnnxlateError
 
 from .calls import Calls
-from .config import FEW, WIDE, RequestLimits, SchedulerConfig, ServerConfig
+from .config import FEW, FULL, WIDE, RequestLimits, SchedulerConfig, ServerConfig
 from .crew import Crew
 from .engine import Engine
 from .engines import build_engines
@@ -41,9 +41,10 @@ class Deployment:
         self.engines = engines
         self._looking = looking
         narrow = bundle.manifest.model.width < WIDE
-        few = min(engine.state().max_rows for engine in engines) if narrow else FEW
+        few = min(FULL, *(each.state().max_rows for each in engines))
         sentences = Translator(
-            bundle, Crew(engines, few), limits, max_cached, glossaries, looking
+            *(bundle, Crew(engines, few if narrow else FEW), limits),
+            *(max_cached, glossaries, looking),
         )
         self.layers = Layers(sentences, bundle, limits, glossaries)
         self.translator = self.layers.top
