@@ -43,7 +43,7 @@ MOST_SPARE = 4
 are gone, and is given back."""
 
 
-MOST_IN_VAIN = 64
+MOST_IN_VAIN = 32
 """Sentences in a row that twice the room is kept for which all need; then it is given
 back. Where long ones come now and then, all would else be moved with each."""
 
