@@ -130,10 +130,10 @@ def test_rough_scores_choose_what_exact_ones_do(
         for at, text in enumerate(product.sources)
     ]
     with monkeypatch.context() as without_programs:
-        without_programs.setattr(Programs, "of", lambda _: None)
+        without_programs.setattr(Programs, "of", lambda *_: None)
         exact = decoded(bundle, requests)
     if by == "onnxruntime":
-        monkeypatch.setattr(Programs, "of", lambda _: None)
+        monkeypatch.setattr(Programs, "of", lambda *_: None)
     assert len(set(map(len, exact))) > 3  # rows come and go
 
     model = bundle.manifest.model

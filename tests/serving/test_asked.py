@@ -96,7 +96,7 @@ async def test_options_that_are_refused_are_not_kept(deployment: Deployment) -> 
         await deployment.translator.translate(["one"], TranslateOptions(terms=many))
 
     gc.collect()
-    kept = [each for each in gc.get_objects() if isinstance(each, TranslateOptions)]
+    kept = [each for each in gc.get_objects() if type(each) is TranslateOptions]
     assert not any(each.terms == many for each in kept)
 
 
