@@ -1,17 +1,16 @@
 """What the options of requests come to, with one model."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any
 from weakref import WeakKeyDictionary
 
 from onnxlate import wire
-from onnxlate.answer import Format
 from onnxlate.errors import InvalidRequest
 from onnxlate.v1 import translation_pb2 as pb
 
 from .deployment import Deployment
 from .options import REMEMBERED, TranslateOptions
+
+FORMAT_NUMBERS = sorted((pb.FORMAT_UNSPECIFIED, *wire.FORMATS.values()))
 
 MOST_BYTES = 1024
 """Of options that are remembered; those with long lists are seldom the same again."""
@@ -57,42 +56,16 @@ def _asked(deployment: Deployment, message: pb.TranslateOptions) -> Asked:
     return Asked(options, options_message(options))
 
 
-def options_of(options: pb.TranslateOptions) -> TranslateOptions:
-    """Fields the client left out stay unsaid."""
-    given: dict[str, Any] = {
-        field.name: READERS.get(field.name, as_it_is)(value)
-        for field, value in options.ListFields()
-    }
-    return TranslateOptions(**given)
+def options_of(message: pb.TranslateOptions) -> TranslateOptions:
+    """Fields the client left out stay unsaid; raises InvalidRequest for a format that
+    only others know."""
+    if message.format not in FORMAT_NUMBERS:
+        raise InvalidRequest(
+            f"format is {message.format}; this server knows {FORMAT_NUMBERS}"
+        )
+    return TranslateOptions(**wire.options_from(message))
 
 
 def options_message(options: TranslateOptions) -> pb.TranslateOptions:
     names = (field.name for field in fields(options))
     return wire.options_to({name: getattr(options, name) for name in names})
-
-
-def as_it_is(value: Any) -> Any:
-    return value
-
-
-def format_of(value: "pb.Format") -> Format:
-    try:
-        return FORMATS_BY_NUMBER[value]
-    except KeyError as cause:
-        raise InvalidRequest(
-            f"format is {value}; this server knows {sorted(FORMATS_BY_NUMBER)}"
-        ) from cause
-
-
-FORMATS_BY_NUMBER = {
-    pb.FORMAT_UNSPECIFIED: Format.SENTENCE,
-    **{number: each for each, number in wire.FORMATS.items()},
-}
-
-READERS: dict[str, Callable[[Any], Any]] = {
-    "format": format_of,
-    "terms": wire.terms_from,
-    "sampling": wire.sampling_from,
-    "protected_phrases": tuple,
-    "banned_phrases": tuple,
-}

@@ -42,7 +42,6 @@ MOST_SPARE = 4
 """Times what is needed: memory that is larger has seen a crowd of long sentences, which
 are gone, and is given back."""
 
-
 MOST_IN_VAIN = 32
 """Sentences in a row that twice the room is kept for which all need; then it is given
 back. Where long ones come now and then, all would else be moved with each."""

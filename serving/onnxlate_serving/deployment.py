@@ -41,9 +41,10 @@ class Deployment:
         self.engines = engines
         self._looking = looking
         narrow = bundle.manifest.model.width < WIDE
-        few = min(FULL, *(each.state().max_rows for each in engines))
+        rows = (each.state().max_rows for each in engines)
+        few = min(FULL, *rows) if narrow else FEW
         sentences = Translator(
-            *(bundle, Crew(engines, few if narrow else FEW), limits),
+            *(bundle, Crew(engines, few), limits),
             *(max_cached, glossaries, looking),
         )
         self.layers = Layers(sentences, bundle, limits, glossaries)

@@ -27,7 +27,7 @@ from .call_log import failure_of_ours
 from .caller import Who
 from .calls import Calls
 from .deployment import Deployment
-from .kserve_options import STREAM, parameters_of
+from .kserve_options import STREAM, Parameters, parameters_of
 from .kserve_outputs import add_outputs
 from .metrics import Metrics
 from .models import Models
@@ -146,7 +146,7 @@ class InferenceService(pb_grpc.GRPCInferenceServiceServicer):
         context: ServicerContext[pb.ModelInferRequest, pb.ModelInferResponse],
     ) -> pb.ModelInferResponse:
         with self._calls.one():
-            return await self._infer(request, context)
+            return await self._infer(request, parameters_of(request), context)
 
     async def ModelStreamInfer(
         self,
@@ -176,7 +176,7 @@ class InferenceService(pb_grpc.GRPCInferenceServiceServicer):
         """One, or with the parameter "stream" one for each piece."""
         parameters = parameters_of(request)
         if not parameters.stream:
-            response = await self._infer(request, context)
+            response = await self._infer(request, parameters, context)
             response.parameters[FINAL].bool_param = True
             yield response
             return
@@ -201,12 +201,15 @@ class InferenceService(pb_grpc.GRPCInferenceServiceServicer):
                     yield response
 
     async def _infer(
-        self, request: pb.ModelInferRequest, context: ServicerContext[Any, Any]
+        self,
+        request: pb.ModelInferRequest,
+        parameters: Parameters,
+        context: ServicerContext[Any, Any],
     ) -> pb.ModelInferResponse:
         deployment = self._find(request.model_name, request.model_version)
         texts, shape = texts_of(request)
         outputs = wanted_outputs(request)
-        options = parameters_of(request).options(outputs)
+        options = parameters.options(outputs)
         with deployment.calls.one():
             translations = await deployment.translator.translate(
                 texts, options, self._who(context)

@@ -3,7 +3,6 @@
 Its errors become statuses in border.py.
 """
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from onnxlate.v1 import translation_pb2_grpc as pb_grpc
 from onnxlate.wire import Ruler
 
 from .asked import Asking, options_message
+from .beside import done
 from .border import MAX_DETAILS
 from .bulk import Bulk
 from .call_log import failure_of_ours
@@ -215,8 +215,8 @@ async def results(
     def turned() -> list[pb.Result]:
         return list(map(result, translations, texts))
 
-    many = sum(len(each.segments) for each in translations) > FEW_SEGMENTS
-    return await asyncio.to_thread(turned) if many else turned()
+    num_segments = sum(len(each.segments) for each in translations)
+    return await done(turned, num_segments, FEW_SEGMENTS)
 
 
 def result(translation: Translation, text: str) -> pb.Result:

@@ -1,6 +1,5 @@
 """One model as its callers see it: text in, text out."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
@@ -13,6 +12,7 @@ from onnxlate.placeholder import count_placeholders
 from onnxlate.search import FinishReason, Hypothesis, SearchOptions
 from onnxlate.text import Detokenizer, Tokenizer
 
+from .beside import done
 from .caller import ANYBODY, Caller
 from .config import RequestLimits
 from .coverage import Coverage
@@ -38,9 +38,6 @@ LOOKED_UP = 1000
 READY = 32
 """Terms, bans and prefixes of the latest requests that are kept ready: some hundred
 kilobytes each."""
-
-PLANNED = 4096
-"""Characters of a call in which terms are looked for without a thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,9 +337,9 @@ class Translator:
         def read() -> list[Source]:
             return [self._read(text, name, wishes) for name, text in texts.items()]
 
-        if wishes.glossaries and sum(map(len, texts.values())) > PLANNED:
-            return await asyncio.to_thread(read)
-        return read()
+        if not wishes.glossaries:
+            return read()
+        return await done(read, sum(map(len, texts.values())))
 
     def _read(self, text: str, name: str, wishes: Wishes) -> Source:
         check_size(text, name, self._limits, "into sentences")

@@ -6,6 +6,8 @@ from onnxlate_export import fused
 from onnxlate_export import graphs as standard
 from onnxlate_export.products import FloatProducts, Int8Products
 from onnxlate_export.ranges import measure_ranges
+from onnxlate_serving.native import library as compiled
+from onnxlate_serving.native.library import Library
 from onnxlate_training.checkpoint import LoadedModel
 
 from .models import loaded_random
@@ -47,3 +49,13 @@ def int8_graphs(loaded: LoadedModel) -> Graphs:
     return Graphs(
         fused.encoder_graph(model, products), fused.decoder_graph(model, products)
     )
+
+
+@pytest.fixture(scope="module", params=["vnni", "avx512", "avx2", "plain"])
+def library(request: pytest.FixtureRequest) -> Library:
+    known = compiled.library()
+    assert known
+    try:
+        return Library(known.path, request.param)
+    except LookupError:
+        pytest.skip(f"this processor is no {request.param}")

@@ -18,6 +18,9 @@ SMALL = ModelConfig(
     width=16, heads=2, feed_forward=24, encoder_layers=2, decoder_layers=2
 )
 
+WIDER: dict[str, object] = {"width": 64, "heads": 2, "feed_forward": 72}
+"""Heads of 32, and a feed-forward that is no multiple of 16."""
+
 
 def random_model(
     config: ModelConfig = SMALL, source: int = VOCABULARY, target: int = VOCABULARY

@@ -39,7 +39,7 @@ from onnxlate_serving.scheduler import Scheduler
 from onnxlate_serving.sessions import Sessions
 from onnxlate_training.checkpoint import LoadedModel
 
-from .models import SMALL, VOCABULARY, random_model
+from .models import SMALL, VOCABULARY, WIDER, random_model
 from .tables import Arrays, run
 
 if compiled.library() is None:
@@ -52,9 +52,6 @@ Tamper = Callable[[onnx.GraphProto], None]
 CPU = RuntimeConfig(device="cpu", workers=1, threads=1)
 SOURCE_ROOM, TARGET_ROOM = 24, 40
 
-WIDER: dict[str, object] = {"width": 64, "heads": 2, "feed_forward": 72}
-"""Heads of 32, and a feed-forward that is no multiple of 16."""
-
 KINDS: dict[str, dict[str, object]] = {
     "small": {},
     "post-norm": {"norm": "post"},
@@ -64,16 +61,6 @@ KINDS: dict[str, dict[str, object]] = {
     "wider": WIDER,
     "large": {"width": 256, "heads": 4, "feed_forward": 1024},
 }
-
-
-@pytest.fixture(scope="module", params=["vnni", "avx512", "avx2", "plain"])
-def library(request: pytest.FixtureRequest) -> Library:
-    known = compiled.library()
-    assert known
-    try:
-        return Library(known.path, request.param)
-    except LookupError:
-        pytest.skip(f"this processor is no {request.param}")
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ from onnxlate_serving.sessions import Sessions
 from onnxlate_serving.step import Step
 from onnxlate_training.checkpoint import LoadedModel
 
-from .models import SMALL, random_model
+from .models import SMALL, WIDER, random_model
 
 if compiled.library() is None:
     pytest.skip("nothing was compiled: no compiler?", allow_module_level=True)
@@ -127,16 +127,6 @@ class Compiled(Rows):
         return self.searches.take_beams(self.memory.ended())
 
 
-@pytest.fixture(scope="module", params=["vnni", "avx512", "avx2", "plain"])
-def library(request: pytest.FixtureRequest) -> Library:
-    known = compiled.library()
-    assert known
-    try:
-        return Library(known.path, request.param)
-    except LookupError:
-        pytest.skip(f"this processor is no {request.param}")
-
-
 def drawn(draw: np.random.Generator, rows: int, size: int) -> Floats:
     """Logits as models have them, or with many equals, or with what is impossible or
     no number at all."""
@@ -222,7 +212,7 @@ def bundle(
     loaded: LoadedModel,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Bundle:
-    wider = SMALL.model_copy(update={"width": 64, "heads": 2, "feed_forward": 72})
+    wider = SMALL.model_copy(update=WIDER)
     model = replace(loaded, model=random_model(wider))
     path = tmp_path_factory.mktemp("beams") / "bundle"
     return export_bundle(model, path, request.param, max_sentences=4)

@@ -90,11 +90,15 @@ def test_what_cannot_be_is_refused_every_time(deployment: Deployment) -> None:
             asking.of(deployment, pb.TranslateOptions(beam_size=1000))
 
 
-async def test_options_that_are_refused_are_not_kept(deployment: Deployment) -> None:
+@pytest.mark.parametrize("beam_size", [1, 2])
+async def test_options_that_are_refused_are_not_kept(
+    deployment: Deployment, beam_size: int
+) -> None:
     many = tuple(Term(f"one {number}", "uno") for number in range(MAX_TERMS + 1))
     with pytest.raises(InvalidRequest, match="a request has at most"):
-        await deployment.translator.translate(["one"], TranslateOptions(terms=many))
-
+        options = TranslateOptions(beam_size=beam_size, terms=many)
+        await deployment.translator.translate(["one"], options)
+    del options
     gc.collect()
     kept = [each for each in gc.get_objects() if type(each) is TranslateOptions]
     assert not any(each.terms == many for each in kept)

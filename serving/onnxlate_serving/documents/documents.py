@@ -5,18 +5,18 @@ from collections import deque
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from functools import lru_cache
 
 from onnxlate.answer import Format
 from onnxlate.bundle import Manifest
 from onnxlate.errors import InvalidRequest
 from onnxlate.text import Tokenizer
 
+from ..beside import done
 from ..caller import ANYBODY, Caller
 from ..config import RequestLimits
 from ..guard.guard import Guard
 from ..layer import Layer
-from ..options import REMEMBERED, TranslateOptions
+from ..options import TranslateOptions
 from ..sizes import check_pages
 from ..translation import TextPiece, Translation
 from .again import SAFE_BEAM, better, safer, suspicious
@@ -24,10 +24,6 @@ from .assembly import assembled
 from .crowd import GROUP, translate_many
 from .live import Live
 from .parts import Part, splitter
-
-SHORT = 4096
-"""Characters that are split, looked over, or put together, in no time: about 1 ms. More
-is done beside the event loop."""
 
 FEW = 8
 """Sentences that are."""
@@ -95,8 +91,7 @@ class Documents:
                 for text, parts in zip(texts, split, strict=True)
             ]
 
-        short = sum(map(len, texts)) <= SHORT
-        return wholes() if short else await asyncio.to_thread(wholes)
+        return await done(wholes, sum(map(len, texts)))
 
     async def stream(
         self, text: str, options: TranslateOptions, caller: Caller = ANYBODY
@@ -173,8 +168,7 @@ class Documents:
         def split() -> list[list[Part]]:
             return [self._split(text) for text in texts]
 
-        short = sum(map(len, texts)) <= SHORT
-        found = split() if short else await asyncio.to_thread(split)
+        found = await done(split, sum(map(len, texts)))
         num_parts = sum(map(len, found))
         if num_parts > self._limits.max_sentences:
             raise InvalidRequest(
@@ -230,7 +224,7 @@ class Documents:
     def _scored(self, options: TranslateOptions) -> TranslateOptions:
         """With scores, where beams have them anyway."""
         beam = options.beam_size or self._manifest.defaults.beam_size
-        return options if beam == 1 else _with_scores(options)
+        return options if beam == 1 else replace(options, return_scores=True)
 
     async def _all_looked_over(
         self,
@@ -244,8 +238,9 @@ class Documents:
                 for text, answer in zip(texts, answers, strict=True)
             ]
 
-        short = len(texts) <= FEW and sum(map(len, texts)) <= SHORT
-        return look() if short else await asyncio.to_thread(look)
+        if len(texts) > FEW:
+            return await asyncio.to_thread(look)
+        return await done(look, sum(map(len, texts)))
 
     def _looked_over(
         self, text: str, answer: Translation, options: TranslateOptions
@@ -259,8 +254,3 @@ class Documents:
             return answer
         warnings = (*answer.warnings, *found)
         return replace(answer, hypotheses=hypotheses, warnings=warnings)
-
-
-@lru_cache(REMEMBERED)
-def _with_scores(options: TranslateOptions) -> TranslateOptions:
-    return replace(options, return_scores=True)

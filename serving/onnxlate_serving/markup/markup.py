@@ -1,14 +1,13 @@
 """Pages and Markdown, translated around their marks."""
 
-import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
-from typing import TypeVar
 
 from onnxlate.answer import Format
 from onnxlate.errors import InvalidRequest
 
+from ..beside import done
 from ..caller import ANYBODY, Caller
 from ..config import RequestLimits
 from ..layer import Layer
@@ -22,13 +21,7 @@ from .markdown import read_markdown
 from .questions import Question, Questions
 from .settled import Settled, joined
 
-Result = TypeVar("Result")
-
 READERS = {Format.HTML: read_html, Format.MARKDOWN: read_markdown}
-
-SHORT = 4096
-"""Characters that are read, or put together, in no time: about ten milliseconds. More
-is done beside the event loop."""
 
 AHEAD = 16
 """Parts of a stream that are translated at once, but for the first ones: these are
@@ -78,7 +71,7 @@ class Markup:
                 for document in documents
             ]
 
-        return await _done(sum(map(len, texts)), wholes)
+        return await done(wholes, sum(map(len, texts)))
 
     async def stream(
         self, text: str, options: TranslateOptions, caller: Caller = ANYBODY
@@ -142,14 +135,7 @@ class Markup:
 
 
 async def _read(text: str, format: Format) -> list[Passage]:
-    return await _done(len(text), lambda: READERS[format](text))
-
-
-async def _done(num_characters: int, work: Callable[[], Result]) -> Result:
-    """Beside the event loop if there is more of it than a little."""
-    if num_characters <= SHORT:
-        return work()
-    return await asyncio.to_thread(work)
+    return await done(lambda: READERS[format](text), len(text))
 
 
 async def _outcomes(passages: Sequence[Passage], questions: Questions) -> list[Settled]:
@@ -160,7 +146,7 @@ async def _outcomes(passages: Sequence[Passage], questions: Questions) -> list[S
         answers = await questions.ask([question(block) for block in asked])
         known = dict(zip(asked, answers, strict=True))
         size = sum(job.size for job in jobs if not job.outcome)
-        await _done(size, partial(_take, jobs, known))
+        await done(partial(_take, jobs, known), size)
         outcomes = [job.outcome for job in jobs if job.outcome]
         if len(outcomes) == len(jobs):
             return outcomes

@@ -1,6 +1,5 @@
 """A translator from which comes out as it went in what is not to be translated."""
 
-import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
@@ -11,6 +10,7 @@ from itertools import chain
 from onnxlate.answer import Format, TermOutcome, TermUse
 from onnxlate.errors import InvalidRequest
 
+from ..beside import done
 from ..caller import ANYBODY, Caller
 from ..config import RequestLimits
 from ..glossary import Glossaries, Glossary, checked, matches
@@ -24,10 +24,6 @@ from .items import Finder, inside_items, outside_terms, overlap
 
 MAX_PHRASES = 1000
 """In one call; each is looked for in every text."""
-
-
-SHORT = 4096
-"""Characters that are looked through in no time; more are beside the event loop."""
 
 NO_GLOSSARIES = Glossaries(None)
 
@@ -112,8 +108,7 @@ class Protecting:
         def look() -> list[Case]:
             return [self._case(text, options, below, glossaries) for text in texts]
 
-        short = sum(map(len, texts)) <= SHORT
-        return look() if short else await asyncio.to_thread(look)
+        return await done(look, sum(map(len, texts)))
 
     def _glossaries(self, options: TranslateOptions) -> list[Glossary]:
         """As the translator has them; raises InvalidRequest as it does."""
