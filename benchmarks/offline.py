@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from .figures import OfflineCell, num_equal, search_name
-from .peers import Aim, peers
+from .figures import OfflineCell, num_equal, search_name, share_alike
+from .peers import Aim, best_ours, peers
 from .settings import Job, Round, TheirSettings
 from .side_by_side import in_turn, job_that_takes
 from .stats import median
@@ -29,7 +29,7 @@ AIM = Aim("offline", throughput, tried)
 
 
 def measure(suite: Suite, case: Case, settings: TheirSettings) -> OfflineCell:
-    our_settings = suite.ours_for(case.model, case.precision)
+    our_settings = best_ours(suite, case, AIM)
     with (
         WorkerProcess(our_settings) as ours,
         WorkerProcess(settings) as theirs,
@@ -42,7 +42,7 @@ def measure(suite: Suite, case: Case, settings: TheirSettings) -> OfflineCell:
         for worker in workers:
             worker.prepare(job)
         our_rounds, their_rounds = in_turn(workers, WorkerProcess.round, suite.rounds)
-        equal = num_equal(ours.targets(), theirs.targets())
+        targets = ours.targets(), theirs.targets()
     our_speeds, their_speeds = _speeds(our_rounds), _speeds(their_rounds)
     return OfflineCell(
         model=case.model.name,
@@ -54,7 +54,8 @@ def measure(suite: Suite, case: Case, settings: TheirSettings) -> OfflineCell:
         ratio=median(our_speeds) / median(their_speeds),
         sentences=len(job.sources),
         tokens=our_rounds[0].tokens,
-        equal=equal,
+        equal=num_equal(*targets),
+        alike=share_alike(*targets),
         our_rounds=our_speeds,
         their_rounds=their_speeds,
         our_cores=_cores(our_rounds),

@@ -9,11 +9,21 @@ from .settings import (
     CTranslate2Settings,
     Job,
     MarianSettings,
+    OursSettings,
     PyTorchSettings,
     TheirSettings,
 )
 from .suite import Case, Suite
-from .sweep import Cost, S, Stage, best_settings, ctranslate2_stages, marian_stages
+from .sweep import (
+    Cost,
+    S,
+    Stage,
+    best_settings,
+    ctranslate2_gpu_stages,
+    ctranslate2_stages,
+    marian_stages,
+    our_gpu_stages,
+)
 from .worker_process import WorkerProcess
 
 
@@ -43,9 +53,20 @@ def peers(suite: Suite, case: Case, aim: Aim) -> Iterator[TheirSettings]:
 
 
 def best_ctranslate2(suite: Suite, case: Case, aim: Aim) -> CTranslate2Settings:
-    first = CTranslate2Settings(model=case.model.ctranslate2(case.precision))
-    stages = ctranslate2_stages(aim.cost, case.model.forced)
-    return _best(suite, case, aim, first, stages)
+    device = suite.ours.device
+    first = CTranslate2Settings(
+        model=case.model.ctranslate2(case.precision), device=device
+    )
+    find = ctranslate2_stages if device == "cpu" else ctranslate2_gpu_stages
+    return _best(suite, case, aim, first, find(aim.cost, case.model.forced))
+
+
+def best_ours(suite: Suite, case: Case, aim: Aim) -> OursSettings:
+    """As a server sets itself up; on a GPU, with as many rows as are best."""
+    first = suite.ours_for(case.model, case.precision)
+    if first.device == "cpu" or first.max_rows:
+        return first
+    return _best(suite, case, aim, first, our_gpu_stages(aim.cost))
 
 
 def _best(

@@ -23,16 +23,25 @@ WORD = 4  # bytes
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 
-class RowGraphs:
-    """The operators on blocks, as sessions on one device.
+def open_graph(name: str, device: str) -> ort.InferenceSession:
+    """One of those that serving/make_row_graphs.py writes."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3  # errors; its users are not who wrote the graphs
+    graph = files("onnxlate_serving").joinpath("graphs", f"{name}.onnx")
+    return ort.InferenceSession(
+        graph.read_bytes(), options, providers=[PROVIDERS[device]]
+    )
 
-    The graphs are written by serving/make_row_graphs.py.
-    """
+
+class RowGraphs:
+    """The operators on blocks, as sessions on one device."""
 
     def __init__(self, device: str) -> None:
         self.device = device
         self._sessions = {
-            name: self._open(name) for name in ("gather", "join", "resize", "zeros")
+            name: open_graph(name, device)
+            for name in ("gather", "join", "resize", "zeros")
         }
 
     def gather(self, block: ort.OrtValue, rows: Sequence[int]) -> ort.OrtValue:
@@ -52,14 +61,6 @@ class RowGraphs:
 
     def zeros(self, shape: Sequence[int]) -> ort.OrtValue:
         return self._run("zeros", {}, {"shape": shape})
-
-    def _open(self, name: str) -> ort.InferenceSession:
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = 1
-        graph = files("onnxlate_serving").joinpath("graphs", f"{name}.onnx")
-        return ort.InferenceSession(
-            graph.read_bytes(), options, providers=[PROVIDERS[self.device]]
-        )
 
     def _run(
         self,
@@ -152,6 +153,7 @@ class DeviceStorage:
     ) -> None:
         self._model = model
         self._graphs = graphs
+        self.device = graphs.device
         self._words, rest = divmod(model.head_width * np.dtype(dtype).itemsize, WORD)
         if rest:
             raise BundleError(
