@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from .figures import OfflineCell, num_equal, search_name, share_alike
 from .peers import Aim, best_ours, peers
 from .settings import Job, Round, TheirSettings
-from .side_by_side import in_turn, job_that_takes
+from .side_by_side import MIN_ON_GPU, MIN_SENTENCES, in_turn, job_that_takes
 from .stats import median
 from .suite import Case, Suite
 from .sweep import throughput
@@ -21,7 +21,9 @@ def offline(suite: Suite) -> Iterator[OfflineCell]:
 def tried(suite: Suite, case: Case, worker: WorkerProcess) -> Job:
     sources = suite.sources(case.model)
     return job_that_takes(
-        suite.sweep_seconds, case.model, sources, case.beam_size, [worker]
+        suite.sweep_seconds,
+        *(case.model, sources, case.beam_size, [worker]),
+        least=_least(suite),
     )
 
 
@@ -37,7 +39,9 @@ def measure(suite: Suite, case: Case, settings: TheirSettings) -> OfflineCell:
         workers = (ours, theirs)
         sources = suite.sources(case.model)
         job = job_that_takes(
-            suite.round_seconds, case.model, sources, case.beam_size, workers
+            suite.round_seconds,
+            *(case.model, sources, case.beam_size, workers),
+            least=_least(suite),
         )
         for worker in workers:
             worker.prepare(job)
@@ -65,6 +69,10 @@ def measure(suite: Suite, case: Case, settings: TheirSettings) -> OfflineCell:
         our_settings=our_settings,
         their_settings=settings,
     )
+
+
+def _least(suite: Suite) -> int:
+    return MIN_SENTENCES if suite.ours.device == "cpu" else MIN_ON_GPU
 
 
 def _speeds(rounds: Sequence[Round]) -> list[float]:

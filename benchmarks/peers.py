@@ -15,6 +15,7 @@ from .settings import (
 )
 from .suite import Case, Suite
 from .sweep import (
+    COMPUTE_TYPES,
     Cost,
     S,
     Stage,
@@ -53,12 +54,13 @@ def peers(suite: Suite, case: Case, aim: Aim) -> Iterator[TheirSettings]:
 
 
 def best_ctranslate2(suite: Suite, case: Case, aim: Aim) -> CTranslate2Settings:
-    device = suite.ours.device
-    first = CTranslate2Settings(
-        model=case.model.ctranslate2(case.precision), device=device
-    )
-    find = ctranslate2_stages if device == "cpu" else ctranslate2_gpu_stages
-    return _best(suite, case, aim, first, find(aim.cost, case.model.forced))
+    first = CTranslate2Settings(model=case.model.ctranslate2(case.precision))
+    stages = ctranslate2_stages(aim.cost, case.model.forced)
+    if suite.ours.device == "cuda":
+        on_gpu = {"device": "cuda", "compute_type": COMPUTE_TYPES[case.precision][0]}
+        first = first.model_copy(update=on_gpu)
+        stages = ctranslate2_gpu_stages(aim.cost, case.model.forced)
+    return _best(suite, case, aim, first, stages)
 
 
 def best_ours(suite: Suite, case: Case, aim: Aim) -> OursSettings:

@@ -24,9 +24,10 @@ COMPUTE_TYPES: dict[Precision, tuple[str, ...]] = {
 }
 
 EXAMPLES, TOKENS = (16, 32, 64), (1024, 2048, 4096)
-GPU_EXAMPLES, GPU_TOKENS = (64, 256, 1024), (4096, 16_384, 65_536)
+GPU_EXAMPLES, GPU_TOKENS = (128, 512), (16_384,)
+GPU_STREAMS = (1, 2, 4)
 
-GPU_ROWS = (256, 512, 1024, 2048)
+GPU_ROWS = (512, 2048)
 """Of ours; on a CPU few are best, and a server's default is that."""
 
 SENTENCES = (32, 64, 128, 256)
@@ -72,10 +73,10 @@ def ctranslate2_stages(cost: Cost, forced: bool) -> list[Stage[CTranslate2Settin
 def ctranslate2_gpu_stages(
     cost: Cost, forced: bool
 ) -> list[Stage[CTranslate2Settings]]:
-    """There, threads have nothing to do."""
+    """There, threads are streams of kernels side by side."""
     if cost is latency:
-        return [_compute_types]
-    return [_compute_types, _gpu_batches, *([] if forced else [_calls])]
+        return []
+    return [_gpu_streams, _gpu_batches, *([] if forced else [_calls])]
 
 
 def our_gpu_stages(cost: Cost) -> list[Stage[OursSettings]]:
@@ -122,11 +123,13 @@ def thread_settings(
                 )
 
 
-def _compute_types(
+def _gpu_streams(
     settings: CTranslate2Settings, precision: Precision
 ) -> Iterator[CTranslate2Settings]:
-    for compute_type in COMPUTE_TYPES[precision]:
-        yield settings.model_copy(update={"compute_type": compute_type})
+    for streams in GPU_STREAMS:
+        yield settings.model_copy(
+            update={"inter_threads": streams, "max_batch_size": GPU_EXAMPLES[0]}
+        )
 
 
 def _gpu_batches(
