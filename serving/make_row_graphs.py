@@ -61,13 +61,17 @@ def main() -> None:
         [helper.make_node("Concat", ["front", "back"], ["result"], axis=ROWS)],
     )
     write(
-        "resize",
-        [block("block"), numbers("more"), numbers("length")],
+        "grow",
+        [block("block"), numbers("more")],
         [
             zeros("more", "behind"),
-            helper.make_node("Concat", ["block", "behind"], ["long"], axis=POSITIONS),
-            helper.make_node("Slice", ["long", "start", "length", "axis"], ["result"]),
+            helper.make_node("Concat", ["block", "behind"], ["result"], axis=POSITIONS),
         ],
+    )
+    write(
+        "cut",
+        [block("block"), numbers("length")],
+        [helper.make_node("Slice", ["block", "start", "length", "axis"], ["result"])],
         [constant("start", 0), constant("axis", POSITIONS)],
     )
     write("zeros", [numbers("shape")], [zeros("shape", "result")])

@@ -41,7 +41,7 @@ class RowGraphs:
         self.device = device
         self._sessions = {
             name: open_graph(name, device)
-            for name in ("gather", "join", "resize", "zeros")
+            for name in ("gather", "join", "grow", "cut", "zeros")
         }
 
     def gather(self, block: ort.OrtValue, rows: Sequence[int]) -> ort.OrtValue:
@@ -55,9 +55,10 @@ class RowGraphs:
     def resize(self, block: ort.OrtValue, length: int) -> ort.OrtValue:
         """Zeros behind the positions, or the last ones gone."""
         k, r, h, old, w = block.shape()
-        more = (k, r, h, max(length - old, 0), w)
-        sizes = {"more": more, "length": (length,)}
-        return self._run("resize", {"block": block}, sizes)
+        if length <= old:
+            return self._run("cut", {"block": block}, {"length": (length,)})
+        more = (k, r, h, length - old, w)
+        return self._run("grow", {"block": block}, {"more": more})
 
     def zeros(self, shape: Sequence[int]) -> ort.OrtValue:
         return self._run("zeros", {}, {"shape": shape})
@@ -163,5 +164,7 @@ class DeviceStorage:
     def zeros(self, num_rows: int, length: int) -> DeviceBlock:
         model = self._model
         layers = 2 * model.decoder_layers
-        shape = (layers, num_rows, model.heads, length, self._words)
+        # To fill nothing at all is an error on CUDA.
+        rows, room = max(1, num_rows), max(1, length)
+        shape = (layers, rows, model.heads, room, self._words)
         return DeviceBlock(self._graphs.zeros(shape), self._graphs)
