@@ -16,7 +16,7 @@ from . import options as shared
 from .figures import AnyCell, Figures
 from .floor import floor
 from .latency import latency
-from .machine import machine
+from .machine import graphics_card, machine
 from .offline import offline
 from .overhead import overhead
 from .scaling import scaling
@@ -67,6 +67,7 @@ def _command(benchmarks: Sequence[Benchmark]) -> Callable[..., None]:
         sweep_seconds: shared.SweepSeconds = 1.0,
         sweep: shared.Sweep = SweepWhen.missing,
         limit_ms: shared.LimitMs = None,
+        device: shared.OnDevice = shared.DeviceName.cpu,
         our_workers: shared.Workers = None,
         our_threads: shared.Threads = None,
         our_rows: shared.MaxRows = None,
@@ -89,7 +90,11 @@ def _command(benchmarks: Sequence[Benchmark]) -> Callable[..., None]:
             rounds=rounds,
             round_seconds=round_seconds,
             ours=OursSettings(
-                model=cache, workers=our_workers, threads=our_threads, max_rows=our_rows
+                model=cache,
+                device=device.value,
+                workers=our_workers,
+                threads=our_threads,
+                max_rows=our_rows,
             ),
             sweep=sweep,
             sweep_seconds=sweep_seconds,
@@ -98,7 +103,7 @@ def _command(benchmarks: Sequence[Benchmark]) -> Callable[..., None]:
             peers=_peers(peers),
         )
         figures = _measured(suite, benchmarks)
-        console.print(machine(), markup=False)
+        console.print(figures.machine, markup=False)
         if json:
             figures.write(json)
 
@@ -112,7 +117,12 @@ def _measured(suite: Suite, benchmarks: Sequence[Benchmark]) -> Figures:
         measured = list(benchmark(suite))
         show(measured, suite.console)
         cells += measured
-    return figures_of(cells, suite.text_name, _software(suite.peers))
+    on_gpu = suite.ours.device == "cuda"
+    figures = figures_of(cells, suite.text_name, _software(suite.peers, on_gpu))
+    if on_gpu:
+        where = f"{graphics_card()}, {figures.machine}"
+        figures = figures.model_copy(update={"machine": where})
+    return figures
 
 
 def show(cells: Sequence[AnyCell], console: Console) -> None:
@@ -156,8 +166,11 @@ def require(package: str, what: str, extra: str = "bench") -> None:
         )
 
 
-def _software(peers: Sequence[str]) -> str:
-    return versions([*SOFTWARE, "transformers"] if "marian" in peers else SOFTWARE)
+def _software(peers: Sequence[str], on_gpu: bool) -> str:
+    names = [*SOFTWARE, "transformers"] if "marian" in peers else [*SOFTWARE]
+    if on_gpu:  # its package has another name, and the other may be there as well
+        names[names.index("onnxruntime")] = "onnxruntime-gpu"
+    return versions(names)
 
 
 def versions(packages: Iterable[str]) -> str:

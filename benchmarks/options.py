@@ -1,12 +1,19 @@
 """Options of the commands that compare."""
 
 import tempfile
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from .suite import SweepWhen
+
+
+class DeviceName(StrEnum):
+    cpu = "cpu"
+    cuda = "cuda"
+
 
 CACHE = Path(tempfile.gettempdir()) / "onnxlate-benchmarks"
 
@@ -59,6 +66,13 @@ LimitMs = Annotated[
         min=0,
         help="Serving: what an answer may take to count.",
         show_default="5 times a call alone, with the slower server",
+    ),
+]
+OnDevice = Annotated[
+    DeviceName,
+    typer.Option(
+        "--device",
+        help="Where `offline` and `latency` compute; on cuda with --precisions fp16.",
     ),
 ]
 Workers = Annotated[
