@@ -13,6 +13,7 @@ from rich.console import Console
 from onnxlate.errors import ConfigError
 
 from . import options as shared
+from .cores import SHARED, Split
 from .figures import AnyCell, Figures
 from .floor import floor
 from .latency import latency
@@ -71,6 +72,7 @@ def _command(benchmarks: Sequence[Benchmark]) -> Callable[..., None]:
         our_workers: shared.Workers = None,
         our_threads: shared.Threads = None,
         our_rows: shared.MaxRows = None,
+        cores: shared.Cores = None,
         cache: shared.Cache = shared.CACHE,
         json: shared.Json = None,
     ) -> None:
@@ -100,6 +102,7 @@ def _command(benchmarks: Sequence[Benchmark]) -> Callable[..., None]:
             sweep_seconds=sweep_seconds,
             limit_ms=limit_ms,
             console=console,
+            cores=Split.parse(cores),
             peers=_peers(peers),
         )
         figures = _measured(suite, benchmarks)
@@ -118,7 +121,8 @@ def _measured(suite: Suite, benchmarks: Sequence[Benchmark]) -> Figures:
         show(measured, suite.console)
         cells += measured
     on_gpu = suite.ours.device == "cuda"
-    figures = figures_of(cells, suite.text_name, _software(suite.peers, on_gpu))
+    software = _software(suite.peers, on_gpu)
+    figures = figures_of(cells, suite.text_name, software, suite.cores)
     if on_gpu:
         where = f"{graphics_card()}, {figures.machine}"
         figures = figures.model_copy(update={"machine": where})
@@ -130,10 +134,12 @@ def show(cells: Sequence[AnyCell], console: Console) -> None:
         console.print(rich_table(each))
 
 
-def figures_of(cells: Sequence[AnyCell], text: str, software: str) -> Figures:
+def figures_of(
+    cells: Sequence[AnyCell], text: str, software: str, cores: Split = SHARED
+) -> Figures:
     """With where and when they were made, which is here and now."""
     return Figures(
-        machine=machine(),
+        machine=machine() + cores.words,
         text=text,
         day=date.today(),
         software=software,

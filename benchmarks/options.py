@@ -94,4 +94,12 @@ Bundle = Annotated[
     Path | None,
     typer.Option(help="The bundle to serve.", show_default="the default model"),
 ]
+Cores = Annotated[
+    str | None,
+    typer.Option(
+        help="Cores of the server and of its callers, as 0,1:2-5; for `serving`, of "
+        "both servers.",
+        show_default="all, shared",
+    ),
+]
 Json = Annotated[Path | None, typer.Option("--json", help="File for the figures.")]

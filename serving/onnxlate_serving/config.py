@@ -54,9 +54,9 @@ class SchedulerConfig(_Settings):
     time, and that goes by tokens."""
 
     max_waiting_seconds: PositiveFloat | None = None
-    """Seconds of work that may wait, in the same way and by the rows' latest pace, so
-    that nobody who is taken waits longer, however slow the machine is. None is as many
-    as the other two bounds come to."""
+    """Seconds that those who are taken may wait, in the same way and by the rows'
+    latest pace, however slow the machine is: one of a hundred waits longer. None is as
+    many as the other two bounds come to."""
 
     max_encode_tokens: PositiveInt = 4096
     """Source tokens that join at once while nobody is being decoded."""
