@@ -26,6 +26,9 @@ of them have rows, fewer."""
 LINE = 3
 """Callers that wait for each that has rows, so that rows are never free."""
 
+PAUSE_S = 0.05
+"""Of those callers, after a refusal."""
+
 OK, REFUSED = (
     code.value[0] for code in (grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED)
 )
@@ -93,7 +96,8 @@ class Callers:
 
         async def one() -> None:
             while time.perf_counter() - began < seconds:
-                await self.call(outcome)
+                if await self.call(outcome) == REFUSED:
+                    await asyncio.sleep(PAUSE_S)  # or refusals would be all there is
 
         await asyncio.gather(*(one() for _ in range(callers)))
         outcome.close(time.perf_counter() - began)
