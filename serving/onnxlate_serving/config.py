@@ -55,8 +55,8 @@ class SchedulerConfig(_Settings):
 
     max_waiting_seconds: PositiveFloat | None = None
     """Seconds that those who are taken may wait, in the same way and by the rows'
-    latest pace, however slow the machine is: one of a hundred waits longer. None is as
-    many as the other two bounds come to."""
+    latest pace, however slow the machine is; few wait longer. None is as many as the
+    other two bounds come to."""
 
     max_encode_tokens: PositiveInt = 4096
     """Source tokens that join at once while nobody is being decoded."""

@@ -13,9 +13,9 @@ from .request import Request
 from .step import Step
 from .waiting import Waiting
 
-LATE = 1.5
-"""One of a hundred waits as many times what the latest sentences make likely: some of
-those ahead keep rows for long, and others take CPUs for a while."""
+LATE = 2.0
+"""One of a hundred waits 1.8 to 2 times as long as the latest sentences make likely:
+some of those ahead keep rows for long, and others take CPUs for a while."""
 
 
 class Scheduler:
