@@ -187,12 +187,13 @@ class Searches:
         return self._k > 1 or self._num_scored > 0 or self._num_ruled > 0
 
     @property
-    def steps_ahead(self) -> int:
-        """Steps of greedy search that need nothing but each row's likeliest token, if
-        no sentence ends before; 0 where somebody wants more than that."""
+    def steps_left(self) -> Ints | None:
+        """Steps of greedy search after which each sentence is cut, (P,), where they
+        need nothing but its likeliest token; None where somebody wants more."""
         if self.needs_scores or not self._sentences or self._held():
-            return 0
-        return int((self._state["max_length"] - self._state["length"]).min())
+            return None
+        left: Ints = self._state["max_length"] - self._state["length"]
+        return left
 
     def _held(self) -> bool:
         """Whether somebody may not end yet, or is still being given what to say."""
@@ -226,15 +227,18 @@ class Searches:
 
     def take(self, tokens: Ints) -> Finished:
         """As many steps of `advance`: (steps, R); who is finished, as Turn.finished.
-        What follows a sentence's end means nothing."""
+        What follows a sentence's end, or the token with which it is cut, means
+        nothing."""
         state, num_steps = self._state, len(tokens)
         first = state["length"].copy()
         self._make_room(int(first.max()) + num_steps)
         at = self._rows * self._history.shape[2] + first
         self._history.reshape(-1)[at + np.arange(num_steps)[:, None]] = tokens
         ends = tokens == self._eos_id
-        ended = ends.any(axis=0)
-        state["length"] += np.where(ended, ends.argmax(axis=0) + 1, num_steps)
+        left = state["max_length"] - first
+        lengths = np.where(ends.any(axis=0), ends.argmax(axis=0) + 1, num_steps + 1)
+        ended = lengths <= np.minimum(left, num_steps)
+        state["length"] += np.minimum(np.minimum(lengths, left), num_steps)
         return self._finished_greedy(ended)
 
     def advance(self, logits: Floats, likeliest_of: LikeliestOf = highest) -> Turn:
