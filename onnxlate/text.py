@@ -17,6 +17,8 @@ from .errors import BundleError
 
 PAD_ID, UNK_ID, BOS_ID, EOS_ID = 0, 1, 2, 3
 
+SILENT = frozenset((PAD_ID, BOS_ID, EOS_ID))
+
 VISIBLE_ASCII = string.punctuation + string.digits + string.ascii_letters
 
 _REPLACEMENT = "\ufffd"
@@ -48,8 +50,7 @@ class Tokenizer:
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of the ids; special ids are silent, unknown ones become U+2047."""
-        words = [i for i in ids if i not in (PAD_ID, BOS_ID, EOS_ID)]
-        return str(self._model.decode(words))
+        return str(self._model.decode(_words(ids)))
 
     def encode_with_spans(self, text: str) -> tuple[list[int], list[Span]]:
         """`encode`, and which part of the text each id stands for; the end's is empty.
@@ -71,13 +72,13 @@ class Tokenizer:
         Special ids stand for nothing, between the others. The end of one part is the
         start of the next, but for those that share a character.
         """
-        words = [i for i in ids if i not in (PAD_ID, BOS_ID, EOS_ID)]
+        words = _words(ids)
         text = self.decode(words)
         said = self._model.decode(words, out_type="serialized_proto") if words else b""
         _, spans = _read(said, text)
         follow, end, found = iter(spans), 0, []
         for each in ids:
-            if each in (PAD_ID, BOS_ID, EOS_ID):
+            if each in SILENT:
                 found.append(Span(end, end))
             else:
                 found.append(next(follow))
@@ -162,6 +163,13 @@ def _read(serialized: bytes, text: str) -> tuple[list[int], list[Span]]:
         spans.append(span)
         following = span
     return [piece.id for piece in said.pieces], spans[::-1]
+
+
+def _words(ids: Sequence[int]) -> list[int]:
+    """Those that say something: all, of most answers."""
+    if SILENT.isdisjoint(ids):
+        return list(ids)
+    return [each for each in ids if each not in SILENT]
 
 
 def _clean(text: str) -> str:

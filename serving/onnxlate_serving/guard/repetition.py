@@ -27,8 +27,8 @@ SHORT = 8
 LONGEST_PERIOD = 60
 """Units; more is no loop but a repeated sentence, and that is shorter."""
 
-PHRASE = 4
-"""Words that need not follow each other directly to be a loop, if said three times."""
+PHRASE, OFTEN = 4, 3
+"""So many words need not follow each other directly to be a loop, if said so often."""
 
 _WITHOUT_BLANKS = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u3040-\u30ff\u3400-\u9fff]")
 
@@ -72,11 +72,12 @@ def _in_words(source: Sequence[str], said: Sequence[str]) -> Loop | None:
             usual = max((times for _, _, times in _runs(source)), default=1)
         if times > usual + (usual > 1):
             return Loop(" ".join(said[start : start + period]), times)
-    phrases = Counter(_phrases(said))
-    if phrases:
-        words, times = phrases.most_common(1)[0]
-        if times >= 3 and times > max(Counter(_phrases(source)).values(), default=1):
-            return Loop(" ".join(words), times)
+    phrases = _phrases(said)
+    if len(phrases) - len(set(phrases)) < OFTEN - 1:
+        return None
+    words, times = Counter(phrases).most_common(1)[0]
+    if times >= OFTEN and times > max(Counter(_phrases(source)).values(), default=1):
+        return Loop(" ".join(words), times)
     return None
 
 
