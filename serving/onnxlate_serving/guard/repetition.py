@@ -62,15 +62,17 @@ def _units(text: str) -> list[str]:
 
 
 def _in_words(source: Sequence[str], said: Sequence[str]) -> Loop | None:
+    # No word of the source is there oftener, so nothing is said oftener in a row.
+    most = 1 + len(source) - len(set(source))
     usual = None  # which few need to know
     for start, period, times in _runs(said):
         # Three of one word are for emphasis; five words are said twice by nobody.
         enough = 4 if period == 1 else 3 if period < 5 else 2
         if times < enough:
             continue
-        if usual is None:
+        if usual is None and times <= most + 1:
             usual = max((times for _, _, times in _runs(source)), default=1)
-        if times > usual + (usual > 1):
+        if usual is None or times > usual + (usual > 1):
             return Loop(" ".join(said[start : start + period]), times)
     phrases = _phrases(said)
     if len(phrases) - len(set(phrases)) < OFTEN - 1:
