@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -51,9 +52,9 @@ def build(
             precision,
             max_sentences=num_gate_sentences,
         )
-        write_model(
-            loaded.model, source, target, model.ctranslate2(precision), precision
-        )
+        # Halves it makes itself, when it opens a model.
+        kept: Literal["fp32", "int8"] = "int8" if precision == "int8" else "fp32"
+        write_model(loaded.model, source, target, model.ctranslate2(precision), kept)
 
 
 def loaded_random(

@@ -13,10 +13,11 @@ from rich.console import Console
 from onnxlate.errors import ConfigError
 
 from . import options as shared
+from .cores import SHARED, Split
 from .figures import AnyCell, Figures
 from .floor import floor
 from .latency import latency
-from .machine import machine
+from .machine import graphics_card, machine
 from .offline import offline
 from .overhead import overhead
 from .scaling import scaling
@@ -67,9 +68,11 @@ def _command(benchmarks: Sequence[Benchmark]) -> Callable[..., None]:
         sweep_seconds: shared.SweepSeconds = 1.0,
         sweep: shared.Sweep = SweepWhen.missing,
         limit_ms: shared.LimitMs = None,
+        device: shared.OnDevice = shared.DeviceName.cpu,
         our_workers: shared.Workers = None,
         our_threads: shared.Threads = None,
         our_rows: shared.MaxRows = None,
+        cores: shared.Cores = None,
         cache: shared.Cache = shared.CACHE,
         json: shared.Json = None,
     ) -> None:
@@ -89,16 +92,21 @@ def _command(benchmarks: Sequence[Benchmark]) -> Callable[..., None]:
             rounds=rounds,
             round_seconds=round_seconds,
             ours=OursSettings(
-                model=cache, workers=our_workers, threads=our_threads, max_rows=our_rows
+                model=cache,
+                device=device.value,
+                workers=our_workers,
+                threads=our_threads,
+                max_rows=our_rows,
             ),
             sweep=sweep,
             sweep_seconds=sweep_seconds,
             limit_ms=limit_ms,
             console=console,
+            cores=Split.parse(cores),
             peers=_peers(peers),
         )
         figures = _measured(suite, benchmarks)
-        console.print(machine(), markup=False)
+        console.print(figures.machine, markup=False)
         if json:
             figures.write(json)
 
@@ -112,7 +120,13 @@ def _measured(suite: Suite, benchmarks: Sequence[Benchmark]) -> Figures:
         measured = list(benchmark(suite))
         show(measured, suite.console)
         cells += measured
-    return figures_of(cells, suite.text_name, _software(suite.peers))
+    on_gpu = suite.ours.device == "cuda"
+    software = _software(suite.peers, on_gpu)
+    figures = figures_of(cells, suite.text_name, software, suite.cores)
+    if on_gpu:
+        where = f"{graphics_card()}, {figures.machine}"
+        figures = figures.model_copy(update={"machine": where})
+    return figures
 
 
 def show(cells: Sequence[AnyCell], console: Console) -> None:
@@ -120,10 +134,12 @@ def show(cells: Sequence[AnyCell], console: Console) -> None:
         console.print(rich_table(each))
 
 
-def figures_of(cells: Sequence[AnyCell], text: str, software: str) -> Figures:
+def figures_of(
+    cells: Sequence[AnyCell], text: str, software: str, cores: Split = SHARED
+) -> Figures:
     """With where and when they were made, which is here and now."""
     return Figures(
-        machine=machine(),
+        machine=machine() + cores.words,
         text=text,
         day=date.today(),
         software=software,
@@ -156,8 +172,11 @@ def require(package: str, what: str, extra: str = "bench") -> None:
         )
 
 
-def _software(peers: Sequence[str]) -> str:
-    return versions([*SOFTWARE, "transformers"] if "marian" in peers else SOFTWARE)
+def _software(peers: Sequence[str], on_gpu: bool) -> str:
+    names = [*SOFTWARE, "transformers"] if "marian" in peers else [*SOFTWARE]
+    if on_gpu:  # its package has another name, and the other may be there as well
+        names[names.index("onnxruntime")] = "onnxruntime-gpu"
+    return versions(names)
 
 
 def versions(packages: Iterable[str]) -> str:

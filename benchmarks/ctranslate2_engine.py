@@ -87,7 +87,7 @@ class CTranslate2:
 def open_translator(settings: CTranslate2Settings) -> ctranslate2.Translator:
     return ctranslate2.Translator(
         str(settings.model),
-        device="cpu",
+        device=settings.device,
         compute_type=settings.compute_type,
         inter_threads=settings.inter_threads,
         intra_threads=settings.intra_threads,

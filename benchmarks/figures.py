@@ -31,6 +31,10 @@ class OfflineCell(Cell):
     equal: int
     """Sentences with the same tokens from both."""
 
+    alike: float | None = None
+    """Share of the tokens that are the same at the same place; files of old do not
+    say."""
+
     our_rounds: list[float]
     """Tokens a second."""
 
@@ -213,6 +217,13 @@ class Figures(Record):
 
 def search_name(beam_size: int) -> str:
     return "greedy" if beam_size == 1 else f"beam {beam_size}"
+
+
+def share_alike(ours: Sequence[list[int]], theirs: Sequence[list[int]]) -> float:
+    """Of all tokens of the longer ones."""
+    pairs = list(zip(ours, theirs, strict=True))
+    same = sum(a == b for pair in pairs for a, b in zip(*pair, strict=False))
+    return same / max(1, sum(len(max(pair, key=len)) for pair in pairs))
 
 
 def num_equal(ours: Sequence[list[int]], theirs: Sequence[list[int]]) -> int:

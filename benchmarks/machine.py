@@ -2,6 +2,7 @@
 
 import os
 import platform
+import subprocess
 from pathlib import Path
 
 _CPUINFO = Path("/proc/cpuinfo")
@@ -13,6 +14,16 @@ def machine() -> str:
         f"{_processor()}, {_num_cores()} cores, "
         f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
     )
+
+
+def graphics_card() -> str:
+    """The first GPU's name, as its driver says."""
+    command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+    try:
+        said = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown GPU"
+    return said.stdout.splitlines()[0].strip()
 
 
 def _processor() -> str:

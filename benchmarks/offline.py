@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
-from .figures import OfflineCell, num_equal, search_name
-from .peers import Aim, peers
+from .figures import OfflineCell, num_equal, search_name, share_alike
+from .peers import Aim, best_ours, peers
 from .settings import Job, Round, TheirSettings
-from .side_by_side import in_turn, job_that_takes
+from .side_by_side import MIN_ON_GPU, MIN_SENTENCES, in_turn, job_that_takes
 from .stats import median
 from .suite import Case, Suite
 from .sweep import throughput
@@ -21,7 +21,9 @@ def offline(suite: Suite) -> Iterator[OfflineCell]:
 def tried(suite: Suite, case: Case, worker: WorkerProcess) -> Job:
     sources = suite.sources(case.model)
     return job_that_takes(
-        suite.sweep_seconds, case.model, sources, case.beam_size, [worker]
+        suite.sweep_seconds,
+        *(case.model, sources, case.beam_size, [worker]),
+        least=_least(suite),
     )
 
 
@@ -29,7 +31,7 @@ AIM = Aim("offline", throughput, tried)
 
 
 def measure(suite: Suite, case: Case, settings: TheirSettings) -> OfflineCell:
-    our_settings = suite.ours_for(case.model, case.precision)
+    our_settings = best_ours(suite, case, AIM)
     with (
         WorkerProcess(our_settings) as ours,
         WorkerProcess(settings) as theirs,
@@ -37,12 +39,14 @@ def measure(suite: Suite, case: Case, settings: TheirSettings) -> OfflineCell:
         workers = (ours, theirs)
         sources = suite.sources(case.model)
         job = job_that_takes(
-            suite.round_seconds, case.model, sources, case.beam_size, workers
+            suite.round_seconds,
+            *(case.model, sources, case.beam_size, workers),
+            least=_least(suite),
         )
         for worker in workers:
             worker.prepare(job)
         our_rounds, their_rounds = in_turn(workers, WorkerProcess.round, suite.rounds)
-        equal = num_equal(ours.targets(), theirs.targets())
+        targets = ours.targets(), theirs.targets()
     our_speeds, their_speeds = _speeds(our_rounds), _speeds(their_rounds)
     return OfflineCell(
         model=case.model.name,
@@ -54,7 +58,8 @@ def measure(suite: Suite, case: Case, settings: TheirSettings) -> OfflineCell:
         ratio=median(our_speeds) / median(their_speeds),
         sentences=len(job.sources),
         tokens=our_rounds[0].tokens,
-        equal=equal,
+        equal=num_equal(*targets),
+        alike=share_alike(*targets),
         our_rounds=our_speeds,
         their_rounds=their_speeds,
         our_cores=_cores(our_rounds),
@@ -64,6 +69,10 @@ def measure(suite: Suite, case: Case, settings: TheirSettings) -> OfflineCell:
         our_settings=our_settings,
         their_settings=settings,
     )
+
+
+def _least(suite: Suite) -> int:
+    return MIN_SENTENCES if suite.ours.device == "cpu" else MIN_ON_GPU
 
 
 def _speeds(rounds: Sequence[Round]) -> list[float]:

@@ -1,12 +1,19 @@
 """Options of the commands that compare."""
 
 import tempfile
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from .suite import SweepWhen
+
+
+class DeviceName(StrEnum):
+    cpu = "cpu"
+    cuda = "cuda"
+
 
 CACHE = Path(tempfile.gettempdir()) / "onnxlate-benchmarks"
 
@@ -61,6 +68,13 @@ LimitMs = Annotated[
         show_default="5 times a call alone, with the slower server",
     ),
 ]
+OnDevice = Annotated[
+    DeviceName,
+    typer.Option(
+        "--device",
+        help="Where `offline` and `latency` compute; on cuda with --precisions fp16.",
+    ),
+]
 Workers = Annotated[
     int | None,
     typer.Option("--our-workers", min=1, help="As many decoding threads of ours."),
@@ -79,5 +93,13 @@ Cache = Annotated[
 Bundle = Annotated[
     Path | None,
     typer.Option(help="The bundle to serve.", show_default="the default model"),
+]
+Cores = Annotated[
+    str | None,
+    typer.Option(
+        help="Cores of the server and of its callers, as 0,1:2-5; for `serving`, of "
+        "both servers.",
+        show_default="all, shared",
+    ),
 ]
 Json = Annotated[Path | None, typer.Option("--json", help="File for the figures.")]

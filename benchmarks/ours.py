@@ -25,7 +25,7 @@ class Ours:
         give_large_blocks_back()
         bundle = Bundle.open(settings.model)
         runtime = RuntimeConfig(
-            device="cpu", workers=settings.workers, threads=settings.threads
+            device=settings.device, workers=settings.workers, threads=settings.threads
         )
         scheduler = SchedulerConfig()
         if settings.max_rows:
@@ -81,7 +81,7 @@ def server_command(
 ) -> list[str]:
     """Our server, on a port that the system chooses."""
     command = [sys.executable, "-m", *program, str(settings.model)]
-    command += ["--listen", "127.0.0.1:0", "--device", "cpu"]
+    command += ["--listen", "127.0.0.1:0", "--device", settings.device]
     command += ["--max-cached", "0", "--announce-seconds", "0"]
     if settings.max_rows:
         command += ["--max-rows", str(settings.max_rows)]

@@ -9,11 +9,22 @@ from .settings import (
     CTranslate2Settings,
     Job,
     MarianSettings,
+    OursSettings,
     PyTorchSettings,
     TheirSettings,
 )
 from .suite import Case, Suite
-from .sweep import Cost, S, Stage, best_settings, ctranslate2_stages, marian_stages
+from .sweep import (
+    COMPUTE_TYPES,
+    Cost,
+    S,
+    Stage,
+    best_settings,
+    ctranslate2_gpu_stages,
+    ctranslate2_stages,
+    marian_stages,
+    our_gpu_stages,
+)
 from .worker_process import WorkerProcess
 
 
@@ -45,7 +56,19 @@ def peers(suite: Suite, case: Case, aim: Aim) -> Iterator[TheirSettings]:
 def best_ctranslate2(suite: Suite, case: Case, aim: Aim) -> CTranslate2Settings:
     first = CTranslate2Settings(model=case.model.ctranslate2(case.precision))
     stages = ctranslate2_stages(aim.cost, case.model.forced)
+    if suite.ours.device == "cuda":
+        on_gpu = {"device": "cuda", "compute_type": COMPUTE_TYPES[case.precision][0]}
+        first = first.model_copy(update=on_gpu)
+        stages = ctranslate2_gpu_stages(aim.cost, case.model.forced)
     return _best(suite, case, aim, first, stages)
+
+
+def best_ours(suite: Suite, case: Case, aim: Aim) -> OursSettings:
+    """As a server sets itself up; on a GPU, with as many rows as are best."""
+    first = suite.ours_for(case.model, case.precision)
+    if first.device == "cpu" or first.max_rows:
+        return first
+    return _best(suite, case, aim, first, our_gpu_stages(aim.cost))
 
 
 def _best(

@@ -9,6 +9,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 
 from onnxlate.v1 import translation_pb2 as pb
 
@@ -57,7 +58,8 @@ def serving(suite: Suite) -> Iterator[ServingCell]:
 
 def measure(suite: Suite, case: Case) -> ServingCell:
     first = _first_settings(case)
-    found = suite.kept(f"serving, {case.name}", first, lambda: swept(suite, case))
+    with suite.cores.for_server():  # what is best goes by how many there are
+        found = suite.kept(f"serving, {case.name}", first, lambda: swept(suite, case))
     settings = first.model_copy(
         update={
             "translator": found.translator.at(first.translator.model),
@@ -66,10 +68,16 @@ def measure(suite: Suite, case: Case) -> ServingCell:
     )
     load = load_of(suite, case)
     our_settings = suite.ours_for(case.model, case.precision)
-    with (
-        ServerProcess(server_command(our_settings), {}) as ours,
-        server_process(settings) as theirs,
-    ):
+    with ExitStack() as stack:
+        with suite.cores.for_server():
+            ours, theirs = (
+                stack.enter_context(each)
+                for each in (
+                    ServerProcess(server_command(our_settings), {}),
+                    server_process(settings),
+                )
+            )
+        stack.enter_context(suite.cores.for_load())
         for server in (ours, theirs):
             capacity(server, load, suite.sweep_seconds)  # the first ones make room
         most = capacity(theirs, load, suite.round_seconds)
@@ -118,7 +126,7 @@ def swept(suite: Suite, case: Case) -> CTranslate2ServerSettings:
     load = load_of(suite, case)
 
     def speed(settings: CTranslate2ServerSettings) -> float:
-        with server_process(settings) as server:
+        with server_process(settings) as server, suite.cores.for_load():
             capacity(server, load, 0.0)  # the first ones make room
             return capacity(server, load, 2 * suite.sweep_seconds)
 

@@ -21,10 +21,15 @@ class Record(BaseModel):
     )
 
 
+Device = Literal["cpu", "cuda"]
+
+
 class OursSettings(Record):
     engine: Literal["onnxlate"] = "onnxlate"
     model: Path
     """A bundle."""
+
+    device: Device = "cpu"
 
     workers: PositiveInt | None = None
     """Threads that decode, each a batch of its own; None is what a server does."""
@@ -45,6 +50,7 @@ class CTranslate2Settings(Record):
     model: Path
     """A directory as onnxlate_export writes it."""
 
+    device: Device = "cpu"
     compute_type: str = "default"
     inter_threads: PositiveInt = 1
     """Batches translated at once."""

@@ -15,6 +15,9 @@ QUIET_S = 0.3
 MIN_SENTENCES = 64
 """In a round, however long it takes: fewer are no batches."""
 
+MIN_ON_GPU = 1024
+"""There, what is a batch on a CPU leaves most of it idle."""
+
 T = TypeVar("T")
 W = TypeVar("W")
 
@@ -40,15 +43,17 @@ def job_that_takes(
     sources: Sequence[list[int]],
     beam_size: int,
     workers: Sequence[WorkerProcess],
+    least: int = MIN_SENTENCES,
 ) -> Job:
-    """As many of the sources as the slowest of the workers translates in that time."""
+    """As many of the sources as the slowest of the workers translates in that time,
+    and not fewer than the `least`."""
     if model.forced:
         sources = in_whole_groups(sources)
-    tried = job_of(model, sources[:MIN_SENTENCES], beam_size)
+    tried = job_of(model, sources[:least], beam_size)
     took = max(_seconds_for(tried, worker) for worker in workers)
     count = int(len(tried.sources) * seconds / took)
     count -= count % GROUP
-    return job_of(model, sources[: max(count, MIN_SENTENCES)], beam_size)
+    return job_of(model, sources[: max(count, least)], beam_size)
 
 
 def _seconds_for(job: Job, worker: WorkerProcess) -> float:

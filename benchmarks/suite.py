@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from rich.console import Console
 
+from .cores import SHARED, Split
 from .figures import search_name
 from .remembered import SweepWhen as SweepWhen
 from .remembered import remembered
@@ -66,6 +67,9 @@ class Suite:
     alone."""
 
     console: Console
+    cores: Split = SHARED
+    """For `serving`: those of the servers and those of their callers."""
+
     peers: tuple[str, ...] = ("ctranslate2",)
     """Whom `offline` and `latency` compare with."""
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from onnxlate_serving.cpus import available_cpus
 
-from .settings import CTranslate2Settings, Job, MarianSettings
+from .settings import CTranslate2Settings, Job, MarianSettings, OursSettings
 from .timing_models import Precision
 from .worker_process import WorkerProcess
 
@@ -20,9 +20,15 @@ THREADS = ((2, 1), (1, 2), (1, 1))
 COMPUTE_TYPES: dict[Precision, tuple[str, ...]] = {
     "fp32": ("float32",),
     "int8": ("int8", "int8_float32"),
+    "fp16": ("float16",),
 }
 
 EXAMPLES, TOKENS = (16, 32, 64), (1024, 2048, 4096)
+GPU_EXAMPLES, GPU_TOKENS = (128, 512), (16_384,)
+GPU_STREAMS = (1, 2, 4)
+
+GPU_ROWS = (512, 2048)
+"""Of ours; on a CPU few are best, and a server's default is that."""
 
 SENTENCES = (32, 64, 128, 256)
 """In one call of Marian's, which costs the same Python for each step."""
@@ -34,7 +40,7 @@ Cost = Callable[[WorkerProcess], float]
 """How long a worker takes for what is wanted; less is better."""
 
 
-S = TypeVar("S", CTranslate2Settings, MarianSettings)
+S = TypeVar("S", CTranslate2Settings, MarianSettings, OursSettings)
 
 Stage = Callable[[S, Precision], Iterator[S]]
 """What to try next, given the best so far."""
@@ -62,6 +68,19 @@ def ctranslate2_stages(cost: Cost, forced: bool) -> list[Stage[CTranslate2Settin
     if forced:  # translate_iterable would end one length before the next
         return [thread_settings, _batches, _libraries]
     return [thread_settings, _batches, _libraries, _calls]
+
+
+def ctranslate2_gpu_stages(
+    cost: Cost, forced: bool
+) -> list[Stage[CTranslate2Settings]]:
+    """There, threads are streams of kernels side by side."""
+    if cost is latency:
+        return []
+    return [_gpu_streams, _gpu_batches, *([] if forced else [_calls])]
+
+
+def our_gpu_stages(cost: Cost) -> list[Stage[OursSettings]]:
+    return [] if cost is latency else [_gpu_rows]
 
 
 def marian_stages(cost: Cost) -> list[Stage[MarianSettings]]:
@@ -102,6 +121,30 @@ def thread_settings(
                         "compute_type": compute_type,
                     }
                 )
+
+
+def _gpu_streams(
+    settings: CTranslate2Settings, precision: Precision
+) -> Iterator[CTranslate2Settings]:
+    for streams in GPU_STREAMS:
+        yield settings.model_copy(
+            update={"inter_threads": streams, "max_batch_size": GPU_EXAMPLES[0]}
+        )
+
+
+def _gpu_batches(
+    settings: CTranslate2Settings, precision: Precision
+) -> Iterator[CTranslate2Settings]:
+    for batch_type, sizes in (("examples", GPU_EXAMPLES), ("tokens", GPU_TOKENS)):
+        for size in sizes:
+            yield settings.model_copy(
+                update={"batch_type": batch_type, "max_batch_size": size}
+            )
+
+
+def _gpu_rows(settings: OursSettings, precision: Precision) -> Iterator[OursSettings]:
+    for rows in GPU_ROWS:
+        yield settings.model_copy(update={"max_rows": rows})
 
 
 def _batches(

@@ -17,7 +17,7 @@ from onnxlate.text import Tokenizer
 
 ROOT = Path(__file__).parents[1]
 
-Precision = Literal["fp32", "int8"]
+Precision = Literal["fp32", "int8", "fp16"]
 
 Notice = Callable[[str], None]
 """Told what is being made, for it takes a while."""

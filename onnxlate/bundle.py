@@ -14,6 +14,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    NonNegativeFloat,
     NonNegativeInt,
     PositiveInt,
     ValidationError,
@@ -90,6 +91,8 @@ class DecodeDefaults(_Record):
     max_target_ratio: float
     """Targets are cut at this many tokens per source token, plus `max_target_extra`."""
     max_target_extra: NonNegativeInt
+    coverage_penalty: NonNegativeFloat = 0.0
+    """Of beams; without an attention graph 0."""
 
     def max_target_tokens(self, num_source_tokens: int, limits: Limits) -> int:
         """The longest target for a source of that many tokens."""
@@ -198,6 +201,12 @@ class Manifest(_Record):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _coverage_can_be_told(self) -> "Manifest":
+        if self.defaults.coverage_penalty and not self.attention:
+            raise ValueError("defaults.coverage_penalty needs an attention graph")
+        return self
+
     @property
     def full_name(self) -> str:
         """NAME@VERSION."""
@@ -212,13 +221,19 @@ class Manifest(_Record):
     def text(self) -> str:
         """What MANIFEST_NAME holds. Without what is not used and came later, so that
         older programs read it too."""
-        unused = self._unused() - {"attention"}
+        unused = self._unused()
+        unused.pop("attention", None)
         return self.model_dump_json(indent=2, exclude=unused) + "\n"
 
-    def _unused(self) -> set[str]:
+    def _unused(self) -> dict[str, Any]:
         """Fields that bundles of before do not have; those keep their names."""
         later = "attention", "generator_bias", "source_prefix", "target_prefix"
-        return {name for name in later if not getattr(self, name)}
+        unused: dict[str, Any] = dict.fromkeys(
+            (name for name in later if not getattr(self, name)), True
+        )
+        if not self.defaults.coverage_penalty:
+            unused["defaults"] = {"coverage_penalty"}
+        return unused
 
 
 class Bundle:

@@ -43,6 +43,28 @@ Rank = Callable[[Doubles, Floats], Extensions]
 """The best extensions of hypotheses so likely so far, by logits: (P, k), (R, V) ->
 (P, W); as beam.ranked of the likeliest tokens."""
 
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a step asks of each row's scores, where nobody has rules."""
+
+    width: int
+    """How many of the best tokens; as many as there are, where that is less."""
+
+    with_scores: bool
+    barred: Bools | None
+    """(R,) Whose sentence may not end yet; None where that is nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The answer: best first, the smaller of equal tokens. (R, C) both."""
+
+    tokens: Ints
+    log_probs: Floats
+    """Or anything else in that order, where no scores are wanted."""
+
+
 Finished = dict[int, list[Hypothesis]]
 """By place: the outcome, best first, at most num_hypotheses."""
 
@@ -261,6 +283,30 @@ class Searches:
             return self._step_beams(logits)
         return self._step_greedy(logits, likeliest_of)
 
+    def wanted(self) -> Wanted | None:
+        """What the next step comes down to, for `advance_by`; None where somebody has
+        rules, or is being given what to say."""
+        if self._num_ruled or self._begins():
+            return None
+        barred = None
+        if self._num_patient:
+            state = self._state
+            early = state["length"] + 1 < state["min_length"]
+            barred = np.repeat(early, self._k) if early.any() else None
+        width = 2 * self._k if self._k > 1 else 1
+        return Wanted(width, self.needs_scores, barred)
+
+    def advance_by(self, best: Best) -> Turn:
+        """As `advance`, where what was `wanted` is known already."""
+        self._state["length"] += 1
+        self._make_room(int(self._state["length"].max()))
+        if self._k > 1:
+            so_far = self._state["log_probs"]
+            return self._extend(ranked(so_far, best.tokens, best.log_probs))
+        (scored,) = self._state["scored"].nonzero()
+        self._state["log_probs"][scored] += best.log_probs[scored, :1]
+        return self._say(best.tokens[:, 0])
+
     def _begin(self, logits: Floats) -> None:
         """Leaves what is given the only choice, and a certain one."""
         length = self._state["length"]
@@ -297,6 +343,9 @@ class Searches:
             if taken_off is not None:
                 scores -= taken_off[scored, None]
             state["log_probs"][scored] += scores
+        return self._say(tokens)
+
+    def _say(self, tokens: Ints) -> Turn:
         self._write(tokens)
         finished = self._finished_greedy(tokens == self._eos_id)
         return Turn(tokens, self._rows.copy(), finished)
@@ -341,7 +390,9 @@ class Searches:
 
     def _step_beams(self, logits: Floats) -> Turn:
         ranked_by = self._ranked if self._num_ruled else self._rank
-        best = ranked_by(self._state["log_probs"], logits)
+        return self._extend(ranked_by(self._state["log_probs"], logits))
+
+    def _extend(self, best: Extensions) -> Turn:
         ends = best.tokens == self._eos_id
         counted = (ends & (best.log_probs != -np.inf))[:, : self._k]
         for place, rank in np.argwhere(counted).tolist():

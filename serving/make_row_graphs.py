@@ -1,5 +1,5 @@
-"""Writes onnxlate_serving/graphs/*.onnx: the row operators of device_block.py, and the
-normalisation of log_probs.py.
+"""Writes onnxlate_serving/graphs/*.onnx: the row operators of device_block.py, the
+choice of device_decoder.py, and the normalisation of log_probs.py.
 
 Run by hand when they change: `python serving/make_row_graphs.py`. Serving itself
 never imports onnx.
@@ -8,6 +8,7 @@ never imports onnx.
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import onnx
 from onnx import NodeProto, TensorProto, helper
 
@@ -60,17 +61,78 @@ def main() -> None:
         [helper.make_node("Concat", ["front", "back"], ["result"], axis=ROWS)],
     )
     write(
-        "resize",
-        [block("block"), numbers("more"), numbers("length")],
+        "grow",
+        [block("block"), numbers("more")],
         [
             zeros("more", "behind"),
-            helper.make_node("Concat", ["block", "behind"], ["long"], axis=POSITIONS),
-            helper.make_node("Slice", ["long", "start", "length", "axis"], ["result"]),
+            helper.make_node("Concat", ["block", "behind"], ["result"], axis=POSITIONS),
         ],
+    )
+    write(
+        "cut",
+        [block("block"), numbers("length")],
+        [helper.make_node("Slice", ["block", "start", "length", "axis"], ["result"])],
         [constant("start", 0), constant("axis", POSITIONS)],
     )
     write("zeros", [numbers("shape")], [zeros("shape", "result")])
     write_log_softmax()
+    for scored in (False, True):
+        for barred in (False, True):
+            write_best(scored, barred)
+
+
+def write_best(scored: bool, barred: bool) -> None:
+    """The best tokens of each row: of log-probabilities or of the bare logits, with or
+    without rows that must not end. A row's first score tells whether it has any."""
+    floats = [TensorProto.FLOAT, ["rows", "vocabulary"]]
+    inputs = [
+        helper.make_tensor_value_info("logits", *floats),
+        helper.make_tensor_value_info("width", TensorProto.INT64, [1]),
+    ]
+    values, nodes, constants = "logits", [], []
+    if barred:
+        inputs += [
+            helper.make_tensor_value_info("barred", TensorProto.BOOL, ["rows", 1]),
+            helper.make_tensor_value_info("end", TensorProto.INT64, [1]),
+        ]
+        constants += [
+            helper.make_tensor("zero", TensorProto.INT64, [], [0]),
+            helper.make_tensor("one", TensorProto.INT64, [], [1]),
+            helper.make_tensor("axis", TensorProto.INT64, [], [1]),
+            helper.make_tensor("never", TensorProto.FLOAT, [], [-np.inf]),
+        ]
+        nodes += [
+            helper.make_node("Shape", ["logits"], ["shape"]),
+            helper.make_node("Gather", ["shape", "axis"], ["vocabulary"]),
+            helper.make_node("Range", ["zero", "vocabulary", "one"], ["ids"]),
+            helper.make_node("Equal", ["ids", "end"], ["is_end"]),
+            helper.make_node("And", ["barred", "is_end"], ["not_allowed"]),
+            helper.make_node("Where", ["not_allowed", "never", values], ["allowed"]),
+        ]
+        values = "allowed"
+    if scored:
+        nodes.append(helper.make_node("LogSoftmax", [values], ["log_probs"], axis=1))
+        values = "log_probs"
+    constants += [
+        helper.make_tensor("begin", TensorProto.INT64, [1], [0]),
+        helper.make_tensor("stop", TensorProto.INT64, [1], [1]),
+        helper.make_tensor("columns", TensorProto.INT64, [1], [1]),
+    ]
+    nodes += [
+        helper.make_node("TopK", [values, "width"], ["scores", "tokens"], axis=1),
+        helper.make_node("Slice", [values, "begin", "stop", "columns"], ["first"]),
+    ]
+    outputs = [
+        helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["rows", "width"]),
+        helper.make_tensor_value_info("tokens", TensorProto.INT64, ["rows", "width"]),
+        helper.make_tensor_value_info("first", TensorProto.FLOAT, ["rows", 1]),
+    ]
+    name = "best" + "_scored" * scored + "_barred" * barred
+    graph = helper.make_graph(nodes, name, inputs, outputs, constants)
+    opset = [helper.make_opsetid("", 21)]
+    model = helper.make_model(graph, opset_imports=opset, ir_version=10)
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, FOLDER / f"{name}.onnx")
 
 
 def write_log_softmax() -> None:

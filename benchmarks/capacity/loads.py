@@ -7,13 +7,14 @@ from pathlib import Path
 
 from onnxlate_serving.config import SchedulerConfig
 
+from ..cores import on_cores
 from ..cpu_time import of_machine
 from ..load import poisson_arrivals
 from .calls import QUIET_S
 from .costs import Costs, Sentence
 from .figures import LoadFigure, Waits
 from .queue_model import QueueModel
-from .replicas import Callers, Spent, on_cores, replicas
+from .replicas import Callers, Spent, replicas
 from .simulation import simulate
 
 SHARES = (0.25, 0.5, 0.7, 0.8, 0.9)

@@ -1,7 +1,6 @@
 """Real servers, one core each, and callers who go from one to the next."""
 
 import asyncio
-import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -14,6 +13,7 @@ from typing import Self
 from onnxlate.local_server import ServerProcess
 from onnxlate.v1 import translation_pb2 as pb
 
+from ..cores import on_cores
 from ..cpu_time import of_process, of_threads
 from ..endurance.crowd import Crowd
 from ..endurance.overload import OK, TRANSLATE
@@ -38,17 +38,6 @@ def _replica(bundle: Path, core: int) -> Iterator[Target]:
         with on_cores([core]):  # which a child inherits
             server = stack.enter_context(ServerProcess(program))
         yield Target(server.pid, server.address, metrics)
-
-
-@contextmanager
-def on_cores(cores: Sequence[int]) -> Iterator[None]:
-    """This process keeps to those cores, if there are any."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, cores or before)
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, median
 
+from ..cores import on_cores
 from .calls import call_costs
 from .costs import EngineParts, measure_costs
 from .figures import SearchFigures
 from .loads import Loads
 from .plan import RATES, best_rate, plan_row
 from .queue_model import QueueModel
-from .replicas import Callers, on_cores, replicas
+from .replicas import Callers, replicas
 
 REPLICAS = (1, 2)
 

@@ -1,6 +1,7 @@
 """`python -m benchmarks fuzz | storm | overload | chaos | soak`."""
 
 import asyncio
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,8 @@ import typer
 from onnxlate.demo import EXAMPLES
 from onnxlate.parallel_text import read_text
 
-from ..options import Bundle, Json
+from ..cores import Split
+from ..options import Bundle, Cores, Json
 from .chaos import chaos as bear_chaos
 from .fuzz import fuzz as bear_fuzz
 from .overload import overload as bear_overload
@@ -55,17 +57,28 @@ def overload(
     seconds: Annotated[float, typer.Option(min=1)] = 60.0,
     times: Annotated[float, typer.Option(help="Of the capacity.")] = 5.0,
     beam_size: Annotated[int, typer.Option(min=1)] = 4,
-    max_waiting: Annotated[int, typer.Option(min=1)] = 64,
+    max_waiting_seconds: Annotated[
+        float, typer.Option(min=0.01, help="The server's bound on what waits.")
+    ] = 0.5,
+    cores: Cores = None,
     json_file: Json = None,
 ) -> None:
     """Far more calls than can be answered: goodput, waiting times, refusals."""
-    with target(bundle, "--max-waiting", str(max_waiting)) as server:
+    split = Split.parse(cores)
+    with ExitStack() as stack:
+        with split.for_server():
+            bound = ("--max-waiting-seconds", str(max_waiting_seconds))
+            server = stack.enter_context(target(bundle, *bound))
+        stack.enter_context(split.for_load())
         work = bear_overload(server, texts_of(text), beam_size, seconds, times)
         figures = asyncio.run(work)
-    bound_ms = 1000 * max_waiting / figures["capacity_a_second"]
+    bound_ms = 1000 * max_waiting_seconds
     allowed_ms = round(2 * figures["p99_ms_of_answers_calm"] + bound_ms, 1)
-    limits = {"p99_ms_allowed_to_answers": allowed_ms, "max_waiting": max_waiting}
-    show("overload", figures | limits, json_file)
+    limits = {
+        "p99_ms_allowed_to_answers": allowed_ms,
+        "max_waiting_seconds": max_waiting_seconds,
+    }
+    show("overload", figures | limits, json_file, split.words)
 
 
 def chaos(

@@ -20,7 +20,11 @@ from .target import Target, Unfit, arrivals
 TRANSLATE = "/onnxlate.v1.TranslationService/Translate"
 
 CALLERS = 64
-"""That measure the capacity, each waiting for its answer."""
+"""That measure the capacity, each waiting for its answer; with beams so wide that few
+of them have rows, fewer."""
+
+LINE = 3
+"""Callers that wait for each that has rows, so that rows are never free."""
 
 OK, REFUSED = (
     code.value[0] for code in (grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED)
@@ -132,8 +136,10 @@ async def overload(
     crowd = await Crowd.meet(server.address, TRANSLATE)
     try:
         callers = Callers(crowd, texts, beam)
-        await callers.closed(CALLERS, 2)  # what grows with it, grows now
-        capacity = await callers.closed(CALLERS, seconds / 4)
+        rows = await asyncio.to_thread(server.value, "onnxlate_max_rows")
+        most = max(1, min(CALLERS, (1 + LINE) * int(rows) // beam))
+        await callers.closed(most, 2)  # what grows with it, grows now
+        capacity = await callers.closed(most, seconds / 4)
         calm = await callers.open(capacity.goodput / 4, seconds / 4, seed=1)
         cores = Cores(server)
         many = await callers.open(capacity.goodput * times, seconds, seed=2)
@@ -150,6 +156,7 @@ async def overload(
         )
     return {
         "capacity_a_second": capacity.goodput,
+        "refused_of_those_who_measured_it": len(capacity.refused),
         "offered_a_second": round(capacity.goodput * times, 1),
         "answered_a_second": many.goodput,
         "share_of_capacity": round(many.goodput / capacity.goodput, 3),

@@ -104,14 +104,17 @@ def target(bundle: Path | None, *options: str) -> Iterator[Target]:
         yield Target(server.pid, server.address, metrics)
 
 
-def show(name: str, figures: Mapping[str, Any], json_file: Path | None) -> None:
-    """Prints the figures, and writes them."""
+def show(
+    name: str, figures: Mapping[str, Any], json_file: Path | None, where: str = ""
+) -> None:
+    """Prints the figures, and writes them; `where` is put behind the machine."""
+    place = machine() + where
     table = Table(title=name, title_justify="left", show_header=False)
     for key, value in figures.items():
         table.add_row(key.replace("_", " "), _shown(value))
-    Console(highlight=False, markup=False).print(table, machine())
+    Console(highlight=False, markup=False).print(table, place)
     if json_file:
-        record = {"benchmark": name, "machine": machine(), **figures}
+        record = {"benchmark": name, "machine": place, **figures}
         with output_file(json_file) as file:
             file.write(f"{json.dumps(record, indent=2)}\n".encode())
 

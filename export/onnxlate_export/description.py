@@ -67,10 +67,10 @@ def _facts(bundle: Bundle, manifest: Manifest) -> Table:
         "limits",
         f"{limits.max_source_tokens} → {limits.max_target_tokens} tokens",
     )
-    table.add_row(
-        "defaults",
-        f"beam {defaults.beam_size}, length penalty {defaults.length_penalty:g}",
-    )
+    penalties = f"length penalty {defaults.length_penalty:g}"
+    if defaults.coverage_penalty:
+        penalties += f", coverage penalty {defaults.coverage_penalty:g}"
+    table.add_row("defaults", f"beam {defaults.beam_size}, {penalties}")
     for key, value in manifest.provenance.items():
         table.add_row(key, str(value))
     return table

@@ -61,6 +61,7 @@ def defaults_of(loaded: LoadedModel) -> DecodeDefaults:
     return DecodeDefaults(
         beam_size=loaded.beam_size,
         length_penalty=loaded.length_penalty,
+        coverage_penalty=loaded.coverage_penalty,
         max_target_ratio=MAX_TARGET_RATIO,
         max_target_extra=MAX_TARGET_EXTRA,
     )

@@ -74,6 +74,10 @@ def whereabouts(block: Block) -> tuple[int, int, int]:
 class Storage(Protocol):
     """Where blocks come from."""
 
+    @property
+    def device(self) -> str | None:
+        """Where only onnxruntime reaches them; None is main memory."""
+
     def zeros(self, num_rows: int, length: int) -> Block: ...
 
 
@@ -154,6 +158,8 @@ class HostBlock:
 
 
 class HostStorage:
+    device: str | None = None
+
     def __init__(
         self, model: ModelInfo, dtype: npt.DTypeLike, native: Programs | None = None
     ) -> None:

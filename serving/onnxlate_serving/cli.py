@@ -140,7 +140,7 @@ def serve(
         float | None,
         typer.Option(
             min=0.01,
-            help="Seconds of work that may wait, by the rows' latest pace.",
+            help="Seconds that taken texts may wait, by the rows' latest pace.",
             show_default="no bound of its own",
         ),
     ] = None,

@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -54,9 +54,9 @@ class SchedulerConfig(_Settings):
     time, and that goes by tokens."""
 
     max_waiting_seconds: PositiveFloat | None = None
-    """Seconds of work that may wait, in the same way and by the rows' latest pace, so
-    that nobody who is taken waits longer, however slow the machine is. None is as many
-    as the other two bounds come to."""
+    """Seconds that those who are taken may wait, in the same way and by the rows'
+    latest pace, however slow the machine is: one of a hundred waits longer. None is as
+    many as the other two bounds come to."""
 
     max_encode_tokens: PositiveInt = 4096
     """Source tokens that join at once while nobody is being decoded."""
@@ -65,6 +65,13 @@ class SchedulerConfig(_Settings):
     """Source tokens that join in one step beside others. All wait for the encoder, so
     smaller values make answers that are under way more even, and the first token of
     newcomers in a crowd later."""
+
+    def on_a_gpu(self) -> Self:
+        """With what nobody has set as a GPU likes it: an encoder's run takes it little
+        longer for hundreds of sources than for one, so newcomers join together."""
+        better = {"max_encode_tokens": 32 * 1024, "max_joining_tokens": 16 * 1024}
+        unset = better.keys() - self.model_fields_set
+        return self.model_copy(update={name: better[name] for name in unset})
 
 
 class RequestLimits(_Settings):

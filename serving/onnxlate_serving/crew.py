@@ -70,10 +70,18 @@ class Crew:
                 # a small part of what may.
                 if load < most and (load < FEW or self._has_room(at, caller))
             )
-            chosen = next(few, loads.index(min(loads)))
+            chosen = next(few, None)
+            if chosen is None:
+                chosen = self._idlest(loads, caller)
             loads[chosen] += request.num_rows
             shares[chosen].append(request)
         return shares
+
+    def _idlest(self, loads: Sequence[int], caller: Caller) -> int:
+        """Of those that have room, if any has: one may be full while another, whose
+        rows are freed sooner, is not."""
+        order = sorted(range(len(loads)), key=loads.__getitem__)
+        return next((at for at in order if self._has_room(at, caller)), order[0])
 
     def _has_room(self, at: int, caller: Caller) -> bool:
         try:

@@ -13,7 +13,7 @@ import numpy as np
 
 from onnxlate.beam import Beams, Ended
 from onnxlate.bundle import Manifest
-from onnxlate.search import Floats, Ints, highest
+from onnxlate.search import Best, Floats, Ints, Wanted, highest
 
 from .bell import Bell
 from .binding import bind_array_output
@@ -51,6 +51,10 @@ class Decoder(Protocol):
     def highest(self, logits: Floats) -> Ints:
         """The token with the highest exact score of what `run` gave: (R, V) -> (R,)."""
 
+    def best(self, state: DecoderState, wanted: Wanted) -> Best | None:
+        """A step whose scores stay where they are made, and what is wanted of them;
+        None, and no step, where `run` does as well. Raises what `run` does."""
+
     def run_ahead(
         self, state: DecoderState, left: Ints, bell: Bell | None
     ) -> Ints | None:
@@ -81,7 +85,9 @@ class OrtDecoder:
         screen = self._screen
         self._rough = not exact and screen is not None and screen.pays(state.num_rows)
         addresses = (self._rough, *state.masked())
-        self._bindings.run(addresses, lambda binding: self._bind(binding, state))
+        self._bindings.run(
+            addresses, lambda binding: self._bind(binding, state), state.bind_inputs
+        )
         logits = self._logits[: state.num_rows]
         # It stays in the caches, and masked or not it would spoil all who come to these
         # rows (block.py). Where one score is none, none of its row is.
@@ -93,6 +99,9 @@ class OrtDecoder:
         if self._screen is None:
             return highest(logits)
         return self._screen.highest(logits, self._rough)
+
+    def best(self, state: DecoderState, wanted: Wanted) -> Best | None:
+        return None
 
     def run_ahead(
         self, state: DecoderState, left: Ints, bell: Bell | None
@@ -158,6 +167,9 @@ class NativeDecoder:
 
     def highest(self, logits: Floats) -> Ints:
         return self._library.choose(self._choice, len(logits))
+
+    def best(self, state: DecoderState, wanted: Wanted) -> Best | None:
+        return None
 
     def run_ahead(
         self, state: DecoderState, left: Ints, bell: Bell | None

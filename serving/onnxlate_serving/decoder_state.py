@@ -215,12 +215,15 @@ class DecoderState:
         batch.cross, batch.cross_stride, batch.cross_room = whereabouts(self._cross)
         batch.past, batch.past_stride, batch.past_room = whereabouts(self._past)
 
-    def bind(self, binding: ort.IOBinding) -> None:
-        """Binds all inputs, and the caches in place."""
-        rows, sources = self.num_rows, self._num_places * self._copies
+    def bind_inputs(self, binding: ort.IOBinding) -> None:
+        """Binds what is in main memory wherever the caches are."""
         bind_array_input(binding, "target_visible", self._target_visible.array)
         bind_array_input(binding, "source_visible", self._source_visible.array)
-        bind_array_input(binding, "target_ids", self.target_ids[:rows])
+        bind_array_input(binding, "target_ids", self.target_ids[: self.num_rows])
+
+    def bind(self, binding: ort.IOBinding) -> None:
+        """Binds the caches, in place."""
+        rows, sources = self.num_rows, self._num_places * self._copies
         self._binder.inputs(binding, "cross", self._cross, sources)
         self._binder.inputs(binding, "past", self._past, rows)
         self._binder.outputs(binding, "present", self._past, rows)

@@ -23,16 +23,25 @@ WORD = 4  # bytes
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 
-class RowGraphs:
-    """The operators on blocks, as sessions on one device.
+def open_graph(name: str, device: str) -> ort.InferenceSession:
+    """One of those that serving/make_row_graphs.py writes."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3  # errors; its users are not who wrote the graphs
+    graph = files("onnxlate_serving").joinpath("graphs", f"{name}.onnx")
+    return ort.InferenceSession(
+        graph.read_bytes(), options, providers=[PROVIDERS[device]]
+    )
 
-    The graphs are written by serving/make_row_graphs.py.
-    """
+
+class RowGraphs:
+    """The operators on blocks, as sessions on one device."""
 
     def __init__(self, device: str) -> None:
         self.device = device
         self._sessions = {
-            name: self._open(name) for name in ("gather", "join", "resize", "zeros")
+            name: open_graph(name, device)
+            for name in ("gather", "join", "grow", "cut", "zeros")
         }
 
     def gather(self, block: ort.OrtValue, rows: Sequence[int]) -> ort.OrtValue:
@@ -46,20 +55,13 @@ class RowGraphs:
     def resize(self, block: ort.OrtValue, length: int) -> ort.OrtValue:
         """Zeros behind the positions, or the last ones gone."""
         k, r, h, old, w = block.shape()
-        more = (k, r, h, max(length - old, 0), w)
-        sizes = {"more": more, "length": (length,)}
-        return self._run("resize", {"block": block}, sizes)
+        if length <= old:
+            return self._run("cut", {"block": block}, {"length": (length,)})
+        more = (k, r, h, length - old, w)
+        return self._run("grow", {"block": block}, {"more": more})
 
     def zeros(self, shape: Sequence[int]) -> ort.OrtValue:
         return self._run("zeros", {}, {"shape": shape})
-
-    def _open(self, name: str) -> ort.InferenceSession:
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = 1
-        graph = files("onnxlate_serving").joinpath("graphs", f"{name}.onnx")
-        return ort.InferenceSession(
-            graph.read_bytes(), options, providers=[PROVIDERS[self.device]]
-        )
 
     def _run(
         self,
@@ -152,6 +154,7 @@ class DeviceStorage:
     ) -> None:
         self._model = model
         self._graphs = graphs
+        self.device = graphs.device
         self._words, rest = divmod(model.head_width * np.dtype(dtype).itemsize, WORD)
         if rest:
             raise BundleError(
@@ -161,5 +164,7 @@ class DeviceStorage:
     def zeros(self, num_rows: int, length: int) -> DeviceBlock:
         model = self._model
         layers = 2 * model.decoder_layers
-        shape = (layers, num_rows, model.heads, length, self._words)
+        # To fill nothing at all is an error on CUDA.
+        rows, room = max(1, num_rows), max(1, length)
+        shape = (layers, rows, model.heads, room, self._words)
         return DeviceBlock(self._graphs.zeros(shape), self._graphs)

@@ -30,6 +30,9 @@ MAX_RUN_TOKENS = 1024
 """Source tokens of a run in onnxruntime, padding included; more need more memory, a
 wide model's hundreds of megabytes, and are read no faster."""
 
+MAX_DEVICE_TOKENS = 16 * 1024
+"""The same of a GPU, which is idle with few."""
+
 MAX_NATIVE_TOKENS = 256
 """The same of a program, which pads nothing: a sentence takes as long in a run of 1,024
 tokens (docs/speed.md), and four times the memory."""
@@ -69,8 +72,10 @@ class OrtReader:
         binder: CacheBinder,
         pad_id: int,
         max_source: int,
+        run_tokens: int = MAX_RUN_TOKENS,
     ) -> None:
         self._pad_id = pad_id
+        self._run_tokens = run_tokens
         # The longest sources of all may leave no room for padding to a multiple.
         self._whole = max_source - max_source % ROUNDING
         self._bindings = Bindings(session)
@@ -83,7 +88,7 @@ class OrtReader:
         """Of about one length."""
         length, shortest = len(longer.source_ids), rounded(len(batch[0].source_ids))
         alone = len(batch[-1].source_ids) <= self._whole < length
-        many = (len(batch) + 1) * rounded(length) > MAX_RUN_TOKENS
+        many = (len(batch) + 1) * rounded(length) > self._run_tokens
         return not (alone or many or length > MAX_STRETCH * shortest)
 
     def read(
@@ -97,15 +102,17 @@ class OrtReader:
             row[: len(ids)] = ids
 
         def bind(binding: ort.IOBinding) -> None:
+            self._binder.outputs(binding, "cross", cross, len(sources))
+
+        def bind_inputs(binding: ort.IOBinding) -> None:
             bind_array_input(binding, "source_ids", source_ids)
             bind_array_input(binding, "source_visible", self._visible.array)
-            self._binder.outputs(binding, "cross", cross, len(sources))
 
         addresses = (
             *(len(sources), size, cross.pointer(0)),
             *(self._address, self._visible.address),
         )
-        self._bindings.run(addresses, bind)
+        self._bindings.run(addresses, bind, bind_inputs)
 
     def _room(self, size: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
         if size > len(self._memory):

@@ -20,11 +20,9 @@ from .piece import Piece
 from .request import Request
 from .scheduler import Scheduler
 from .step import Step
+from .turns import Turns
 
 log = logging.getLogger(__name__)
-
-MEMORY = 0.1
-"""What one answer counts for in the mean of how long they take."""
 
 STEP_LIMIT_S = 10.0
 """How long stopping waits for the step under way; most take milliseconds."""
@@ -80,7 +78,7 @@ class Engine:
         self._bell = bell or Bell()
         self._step_began: float | None = None
         self._joined: dict[Request, float] = {}
-        self._seconds_on_rows = 0.0
+        self._turns = Turns()
         self._steps = self._decoded_rows = self._failed_steps = 0
         self._changed = Condition()  # its lock guards the scheduler and _running
         self._running = False
@@ -147,7 +145,7 @@ class Engine:
     def check_room(self, caller: Caller = ANYBODY) -> None:
         """Raises Overloaded if no call of this caller would be taken now."""
         with self._changed:
-            self._scheduler.check_room(caller.name, self._seconds_on_rows)
+            self._scheduler.check_room(caller.name, self._turns.seconds_a_token)
 
     @contextmanager
     def decoding(
@@ -168,7 +166,7 @@ class Engine:
         self._outboxes.update(zip(requests, outboxes, strict=True))
         try:
             with self._changed:
-                self._scheduler.add(requests, caller.name, self._seconds_on_rows)
+                self._scheduler.add(requests, caller.name, self._turns.seconds_a_token)
                 if self._scheduler.may_join:
                     self._bell.ring()
                 self._changed.notify()
@@ -190,9 +188,9 @@ class Engine:
         if seconds_left is None:
             return
         with self._changed:
-            self._scheduler.check_room(caller.name, self._seconds_on_rows)
+            self._scheduler.check_room(caller.name, self._turns.seconds_a_token)
             turns = self._scheduler.turns_ahead(caller.name)
-        if (seconds := turns * self._seconds_on_rows) > seconds_left:
+        if (seconds := turns * self._turns.seconds) > seconds_left:
             raise DeadlineExceeded(
                 f"its turn would come in about {seconds:.1f} s, and the call's time "
                 f"is up in {seconds_left:.1f} s"
@@ -275,12 +273,11 @@ class Engine:
                 self._scheduler.finish(request)
 
     def _remember(self, finished: Sequence[Request]) -> None:
-        """How long rows were taken, in the mean over the latest answers."""
+        """How long rows were taken."""
         now = time.monotonic()
         for request in finished:
             if joined := self._joined.get(request):
-                news = now - joined - self._seconds_on_rows
-                self._seconds_on_rows += news * (MEMORY if self._seconds_on_rows else 1)
+                self._turns.note(now - joined, len(request.source_ids))
 
     def _report(self, call: Callable[..., None], *args: object) -> None:
         """Has the loop call it, after all that was reported before."""

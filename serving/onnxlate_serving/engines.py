@@ -16,6 +16,8 @@ def build_engines(
     bundle: Bundle, sessions: Sessions, config: SchedulerConfig
 ) -> list[Engine]:
     """As many as there are workers; each may keep its share of what waits."""
+    if sessions.device != "cpu":
+        config = config.on_a_gpu()
     shares = {
         name: -(-getattr(config, name) // sessions.workers)
         for name in ("max_waiting", "max_waiting_tokens")

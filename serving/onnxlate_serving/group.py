@@ -71,8 +71,14 @@ class Group:
         return pieces
 
     def _one_step(self) -> Finished:
-        logits = self._decoder.run(self._state, exact=self._searches.needs_scores)
-        turn = self._searches.advance(logits, self._decoder.highest)
+        searches, decoder, state = self._searches, self._decoder, self._state
+        wanted = searches.wanted()
+        best = decoder.best(state, wanted) if wanted else None
+        if best:
+            turn = searches.advance_by(best)
+        else:
+            logits = decoder.run(state, exact=searches.needs_scores)
+            turn = searches.advance(logits, decoder.highest)
         self._state.branch(turn.parents)
         self._state.target_ids[: self.num_rows] = turn.tokens
         return turn.finished

@@ -40,7 +40,10 @@ class Opener:
 
         Without a usable device "cuda" the session is one on the CPU (`is_on_cuda`).
         """
-        providers = list(dict.fromkeys([PROVIDERS[device], PROVIDERS["cpu"]]))
+        providers: list[str | tuple[str, dict[str, str]]] = [PROVIDERS["cpu"]]
+        if device == "cuda":
+            # Or fp32 would be multiplied with ten bits instead of 23.
+            providers.insert(0, (PROVIDERS["cuda"], {"use_tf32": "0"}))
         try:
             session = ort.InferenceSession(path, self._options, providers=providers)
         except Exception as cause:  # onnxruntime has a dozen unrelated kinds

@@ -136,7 +136,7 @@ class TranslateOptions:
             min_target_tokens=_or(self.min_target_tokens, 0),
             repetition_penalty=_or(self.repetition_penalty, 1.0),
             no_repeat_ngram_size=_or(self.no_repeat_ngram_size, 0),
-            coverage_penalty=_or(self.coverage_penalty, 0.0),
+            coverage_penalty=self.covering(defaults),
             protect=self.format is not Format.SENTENCE
             if self.protect is None
             else self.protect,
@@ -162,7 +162,7 @@ class TranslateOptions:
         wanted = 1 if self.sampling else _or(self.num_hypotheses, 1)
         return SearchOptions(
             beam_size=beam,
-            num_hypotheses=beam if self.coverage_penalty else wanted,
+            num_hypotheses=beam if self.covering(defaults) else wanted,
             length_penalty=_or(self.length_penalty, defaults.length_penalty),
             max_target_tokens=_or(
                 self.max_target_tokens,
@@ -180,6 +180,11 @@ class TranslateOptions:
             begin=begin,
             with_tokens=self.return_tokens,
         )
+
+    def covering(self, defaults: DecodeDefaults) -> float:
+        """The coverage penalty; of one hypothesis there is nothing to choose."""
+        default = defaults.coverage_penalty if self._beam_size(defaults) > 1 else 0.0
+        return _or(self.coverage_penalty, default)
 
     def _beam_size(self, defaults: DecodeDefaults) -> int:
         return _or(self.beam_size, 1 if self.sampling else defaults.beam_size)

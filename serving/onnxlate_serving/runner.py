@@ -16,7 +16,14 @@ from .binding import CacheBinder
 from .block import HostStorage, Storage
 from .decoder import Decoder, NativeDecoder, OrtDecoder
 from .decoder_state import DecoderState, roomy, spacious
-from .encoder import Encoder, NativeReader, OrtReader, Reader
+from .encoder import (
+    MAX_DEVICE_TOKENS,
+    MAX_RUN_TOKENS,
+    Encoder,
+    NativeReader,
+    OrtReader,
+    Reader,
+)
 from .group import Group
 from .piece import Piece
 from .screen import Screen
@@ -120,9 +127,11 @@ class OnnxRunner:
     def _reader(self) -> Reader:
         if self._native:
             return NativeReader(self._native.encoder, self._manifest.model, self._team)
+        on_cpu = self._sessions.device == "cpu"
         return OrtReader(
             *(self._sessions.encoder, self._binder, self._ids.pad),
             self._manifest.limits.max_source_tokens,
+            MAX_RUN_TOKENS if on_cpu else MAX_DEVICE_TOKENS,
         )
 
     def _decoder(self, greedy: bool) -> Decoder:
@@ -133,6 +142,11 @@ class OnnxRunner:
                 *(self._native, self._manifest, rows),
                 *(generator, sessions.generator_bias, self._team),
             )
+        if self._storage.device:
+            from .device_decoder import DeviceDecoder
+
+            end = self._ids.eos
+            return DeviceDecoder(sessions.decoder, rows, self._storage.device, end)
         screen = self._screen if greedy else None
         return OrtDecoder(sessions.decoder, rows, screen)
 

@@ -13,6 +13,10 @@ from .request import Request
 from .step import Step
 from .waiting import Waiting
 
+LATE = 1.5
+"""One of a hundred waits as many times what the latest sentences make likely: some of
+those ahead keep rows for long, and others take CPUs for a while."""
+
 
 class Scheduler:
     """Continuous batching: the batch is decided anew before every token."""
@@ -57,7 +61,10 @@ class Scheduler:
         return int(self._waiting.rows_ahead(caller) // self._max_rows)
 
     def add(
-        self, requests: Sequence[Request], caller: str = "", seconds_a_turn: float = 0.0
+        self,
+        requests: Sequence[Request],
+        caller: str = "",
+        seconds_a_token: float = 0.0,
     ) -> None:
         """Takes the requests of one call, all of them or none.
 
@@ -71,31 +78,36 @@ class Scheduler:
                     f"this server decodes {self._max_rows} rows"
                 )
         if requests:
-            self.check_room(caller, seconds_a_turn)
+            self.check_room(caller, seconds_a_token)
         self._waiting.add(requests, caller)
 
-    def check_room(self, caller: str = "", seconds_a_turn: float = 0.0) -> None:
+    def check_room(self, caller: str = "", seconds_a_token: float = 0.0) -> None:
         """Raises Overloaded if no call of this caller would be taken now.
 
-        `seconds_a_turn` is how long rows are taken; 0 where nobody knows yet.
+        `seconds_a_token` is how long rows are taken for a token of a source; 0 where
+        nobody knows yet.
         """
         if not self._waiting:
             return
-        fullness, what = max(self._fullness(seconds_a_turn))
+        fullness, what = max(self._fullness(seconds_a_token))
         # Nobody is kept out by others who have filled it, up to a second bound.
         if fullness < 1 or (fullness < 2 and not self._waiting.has_its_share(caller)):
             return
         raise Overloaded(f"{what} are waiting already; try again later")
 
-    def _fullness(self, seconds_a_turn: float) -> Iterator[tuple[float, str]]:
+    def _fullness(self, seconds_a_token: float) -> Iterator[tuple[float, str]]:
         """What waits of each bound, and in words."""
         waiting, config = self._waiting, self._config
         texts, tokens = len(waiting), waiting.num_tokens
         yield texts / config.max_waiting, f"{texts} texts"
         yield tokens / config.max_waiting_tokens, f"{tokens} tokens"
         if config.max_waiting_seconds is not None:
-            seconds = waiting.num_rows / self._max_rows * seconds_a_turn
-            yield seconds / config.max_waiting_seconds, f"{seconds:.1f} s of work"
+            # Of searches with wide beams, a few fill most of the rows and never all.
+            wide = waiting.num_rows // texts
+            rows = self._max_rows - self._max_rows % wide
+            seconds = waiting.work / rows * seconds_a_token
+            late = LATE * seconds / config.max_waiting_seconds
+            yield late, f"{seconds:.1f} s of work"
 
     def schedule(self) -> Step:
         """Everyone running decodes; whoever fits joins them, by turns."""

@@ -17,6 +17,7 @@ from . import admin, health, kserve, kserve_pb2_grpc, service
 from .address import Address
 from .admin import AdminService, bundles_in
 from .border import Border
+from .by_name import ByName
 from .call_log import Witness, log_call
 from .caller import by_address, by_token
 from .calls import Calls
@@ -111,21 +112,21 @@ class Server:
             interceptors=[Border(self._metrics, self._tokens, self._witnesses())],
             options=(*OPTIONS, *ages(self._config.connection_seconds)),
         )
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
+        services = ByName(self._grpc)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, services)
         who = by_token(self._tokens) if self._tokens else by_address
         pb_grpc.add_TranslationServiceServicer_to_server(
-            TranslationService(self._models, self._calls, self._metrics, who),
-            self._grpc,
+            TranslationService(self._models, self._calls, self._metrics, who), services
         )
         kserve_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(
             InferenceService(
                 *(self._models, self._calls, self._metrics),
                 *(who, lambda: self._health.serving),
             ),
-            self._grpc,
+            services,
         )
         if self._config.admin and self._config.models:
-            self._administer(self._config.models)
+            self._administer(self._config.models, services)
         if self._config.reflection:
             self._reflect()
         try:
@@ -241,7 +242,7 @@ class Server:
             "/readyz": verdict_page(lambda: self._health.serving),
         }
 
-    def _administer(self, folder: Path) -> None:
+    def _administer(self, folder: Path, services: ByName) -> None:
         service = AdminService(
             self._models,
             self._metrics,
@@ -249,7 +250,7 @@ class Server:
             self._config,
             self._glossaries,
         )
-        admin_pb2_grpc.add_AdminServiceServicer_to_server(service, self._grpc)
+        admin_pb2_grpc.add_AdminServiceServicer_to_server(service, services)
 
     def _reflect(self) -> None:
         from grpc_reflection.v1alpha import reflection

@@ -133,9 +133,11 @@ class Sessions:
         from .opener import is_on_cuda
 
         bundle = self._bundle
-        return is_on_cuda(
-            self._opener.open(bundle.encoder, bundle.manifest.encoder, "cuda")
-        )
+        session = self._opener.open(bundle.encoder, bundle.manifest.encoder, "cuda")
+        if not is_on_cuda(session):
+            return False
+        self.encoder = session  # to open it takes a second
+        return True
 
 
 def _mapped(files: MappedFiles, path: Path, *shape: int) -> Floats:

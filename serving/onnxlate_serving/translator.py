@@ -204,9 +204,10 @@ class Translator:
         self, answered: Sequence[tuple[Source, Sequence[Answer]]], wishes: Wishes
     ) -> list[Translation]:
         """Answers of one call with all that was asked for."""
-        if wishes.options.coverage_penalty:
+        if penalty := wishes.options.covering(self.manifest.defaults):
+            wanted = wishes.options.num_hypotheses or 1
             answered = [
-                await self._covering(*each, wishes.options) for each in answered
+                await self._covered(*each, penalty, wanted) for each in answered
             ]
         written = [self._write(source, each, wishes) for source, each in answered]
         if not (self._explainer and explained(wishes.options)):
@@ -222,15 +223,17 @@ class Translator:
             for (source, _), each, whole in zip(answered, looked, wholes, strict=True)
         ]
 
-    async def _covering(
-        self, source: Source, answers: Sequence[Answer], options: TranslateOptions
+    async def _covered(
+        self,
+        source: Source,
+        answers: Sequence[Answer],
+        penalty: float,
+        wanted: int,
     ) -> tuple[Source, Sequence[Answer]]:
         """With the hypotheses of a beam in the order of what they cover, too."""
-        assert self._coverage and options.coverage_penalty
-        wanted = options.num_hypotheses or 1
+        assert self._coverage
         ranked = [
-            await self._coverage.ranked(source.ids, each, options.coverage_penalty)
-            for each in answers
+            await self._coverage.ranked(source.ids, each, penalty) for each in answers
         ]
         return source, [each[:wanted] for each in ranked]
 

@@ -28,6 +28,8 @@ class Waiting:
         self._tokens_of: dict[str, int] = {}
         self._num_calls = self._num_taken = 0
         self.num_tokens = self.num_rows = 0
+        self.work = 0
+        """Tokens times rows: whoever has both keeps rows from others for long."""
 
     def __len__(self) -> int:
         return len(self._places)
@@ -105,4 +107,5 @@ class Waiting:
         tokens = times * len(request.source_ids)
         self.num_tokens += tokens
         self.num_rows += times * request.num_rows
+        self.work += tokens * request.num_rows
         self._tokens_of[caller] = self._tokens_of.get(caller, 0) + tokens

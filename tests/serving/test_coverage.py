@@ -1,13 +1,16 @@
 """What of a source was looked at decides which of a beam's hypotheses is the best."""
 
+import json
+import shutil
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from onnxlate import AsyncClient
-from onnxlate.bundle import AlignmentInfo, AttentionHead, Bundle
-from onnxlate.errors import InvalidRequest
+from onnxlate.bundle import MANIFEST_NAME, AlignmentInfo, AttentionHead, Bundle
+from onnxlate.errors import BundleError, InvalidRequest
 from onnxlate.messages import Hypothesis, Translation
 from onnxlate_serving.config import ServerConfig
 from onnxlate_serving.coverage import LEAST, covered
@@ -111,6 +114,34 @@ async def test_it_chooses_among_all_that_the_beam_has_found(
     assert all(len(each.hypotheses) == 1 for each in best)
     assert best[0].options["coverage_penalty"] == pytest.approx(0.2)
     assert off == plain != best
+
+
+async def test_a_model_can_have_a_penalty_of_its_own(aligned: Bundle) -> None:
+    path = aligned.path.parent / "penalised"
+    shutil.copytree(aligned.path, path)
+    manifest = json.loads((path / MANIFEST_NAME).read_text(encoding="utf-8"))
+    manifest["defaults"]["coverage_penalty"] = 0.2
+    (path / MANIFEST_NAME).write_text(json.dumps(manifest), encoding="utf-8")
+    config = ServerConfig(bundles=(path,), listen=ANYWHERE)
+    async with served(config) as address, AsyncClient(address) as client:
+        asked = await client.translate(TEXTS, beam_size=BEAM, coverage_penalty=0.2)
+        unsaid = await client.translate(TEXTS, beam_size=BEAM)
+        off = await client.translate(TEXTS, beam_size=BEAM, coverage_penalty=0)
+        greedy = await client.translate(TEXTS, beam_size=1)
+
+    assert unsaid == asked != off
+    assert greedy[0].options["coverage_penalty"] == 0
+
+
+def test_a_penalty_needs_a_graph_that_tells(bundle: Bundle, tmp_path: Path) -> None:
+    path = tmp_path / "penalised"
+    shutil.copytree(bundle.path, path)
+    manifest = json.loads((path / MANIFEST_NAME).read_text(encoding="utf-8"))
+    manifest["defaults"]["coverage_penalty"] = 0.2
+    (path / MANIFEST_NAME).write_text(json.dumps(manifest), encoding="utf-8")
+
+    with pytest.raises(BundleError, match="needs an attention graph"):
+        Bundle.open(path)
 
 
 async def test_a_stream_ends_in_the_same_hypothesis(client: AsyncClient) -> None:

@@ -115,14 +115,29 @@ async def test_a_wide_beam_counts_for_as_many_as_it_is() -> None:
 async def test_a_call_that_one_engine_refuses_leaves_nothing_with_the_others() -> None:
     left, right = Gated(), Gated()
     async with engines(left, right, waiting=1) as crew:
-        # One beam on the rows and four that wait; the left one has nothing to do.
-        beams = [request(4, beam_size=4) for _ in range(5)]
+        # One beam on the rows and one that waits; the left one has nothing to do.
+        beams = [request(4, beam_size=4), request(4, beam_size=3)]
         with crew[1].decoding(beams):
             await asyncio.sleep(0.05)
             with pytest.raises(Overloaded):
                 await answer(Crew(crew), *(request(4) for _ in range(30)))
 
-            assert [engine.load for engine in crew] == [0, 20]
+            assert [engine.load for engine in crew] == [0, 7]
+        left.go(9)
+        right.go(9)
+
+
+async def test_whoever_has_room_gets_what_others_would_refuse() -> None:
+    left, right = Gated(), Gated()
+    async with engines(left, right, waiting=3) as crew:
+        # The left one has fewer rows to fill, and more texts that wait.
+        narrow = [request(4, beam_size=2) for _ in range(5)]
+        wide = [request(4, beam_size=4) for _ in range(3)]
+        with crew[0].decoding(narrow), crew[1].decoding(wide):
+            while [each.state().waiting_texts for each in crew] != [3, 2]:
+                await asyncio.sleep(0.01)
+            with Crew(crew).decoding([request(4)]):
+                assert [each.load for each in crew] == [10, 13]
         left.go(9)
         right.go(9)
 

@@ -4,8 +4,9 @@ from onnxlate.errors import InvalidRequest, Overloaded
 from onnxlate.search import SearchOptions
 from onnxlate_serving.config import SchedulerConfig
 from onnxlate_serving.request import Request
-from onnxlate_serving.scheduler import Scheduler
+from onnxlate_serving.scheduler import LATE, Scheduler
 from onnxlate_serving.step import Step
+from onnxlate_serving.turns import Turns
 
 
 def request(words: int = 3, beam: int = 1) -> Request:
@@ -197,11 +198,36 @@ def test_one_who_has_filled_the_queue_keeps_nobody_else_out() -> None:
 
 def test_waiting_is_bounded_in_seconds_where_that_is_asked_for() -> None:
     scheduler = Scheduler(SchedulerConfig(max_rows=2, max_waiting_seconds=3))
-    scheduler.add([request(beam=2), request(), request()])
+    scheduler.add([request(words=3, beam=2), request(words=5), request(words=1)])
 
     scheduler.check_room()  # nobody knows yet how long they will take
-    scheduler.check_room(seconds_a_turn=1.4)  # two turns
-    with pytest.raises(Overloaded, match=r"3\.2 s of work are waiting"):
-        scheduler.add([request()], seconds_a_turn=1.6)
+    # (2 * 3 + 5 + 1) / 2 are six tokens, in the mean.
+    scheduler.check_room(seconds_a_token=0.49 / LATE)
+    with pytest.raises(Overloaded, match=r"2\.0 s of work are waiting"):
+        scheduler.add([request()], seconds_a_token=0.51 / LATE)
 
-    scheduler.add([request()], "another", seconds_a_turn=1.6)
+    scheduler.add([request()], "another", seconds_a_token=0.51 / LATE)
+
+
+def test_rows_that_no_wide_beam_fits_into_count_for_nothing() -> None:
+    scheduler = Scheduler(SchedulerConfig(max_rows=8, max_waiting_seconds=3))
+    scheduler.add([request(words=2, beam=5) for _ in range(3)])
+
+    scheduler.check_room(seconds_a_token=0.49 / LATE)  # one at a time
+    with pytest.raises(Overloaded):
+        scheduler.check_room(seconds_a_token=0.51 / LATE)
+
+
+def test_how_long_rows_are_kept_goes_by_the_latest_and_by_their_length() -> None:
+    turns = Turns()
+    assert turns.seconds == turns.seconds_a_token == 0
+
+    turns.note(2.0, 10)
+    assert (turns.seconds, turns.seconds_a_token) == (2.0, 0.2)
+
+    turns.note(1.0, 20)
+    assert turns.seconds == pytest.approx(1.96)
+    assert turns.seconds_a_token == pytest.approx(1.96 / 10.4)
+    for _ in range(200):
+        turns.note(1.0, 20)
+    assert turns.seconds_a_token == pytest.approx(0.05, rel=0.01)

@@ -271,6 +271,8 @@ class LoadedModel:
     """Ids that stand before every source, such as the target language's."""
     target_prefix: tuple[int, ...] = ()
     """Ids that every target begins with."""
+    coverage_penalty: float = 0.0
+    """Of beams that are served, where a request does not say; 0 is off."""
 
     def read_tokenizers(self) -> tuple[Tokenizer, Tokenizer]:
         """The source's and the target's."""
@@ -308,6 +310,7 @@ def load_model(path: Path, folder: Path | None = None) -> LoadedModel:
         max_target_tokens=recipe.model.max_positions,
         beam_size=recipe.decode.default_beam_size,
         length_penalty=recipe.decode.length_penalty,
+        coverage_penalty=recipe.decode.default_coverage_penalty,
         provenance=_provenance(run, recipe, note),
         validation_source=[source for source, _ in pairs],
         validation_reference=[target for _, target in pairs],

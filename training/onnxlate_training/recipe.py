@@ -216,6 +216,8 @@ class DecodeConfig(_Section):
     default_beam_size: PositiveInt = 5
     """Of the exported model, where a request does not say."""
     length_penalty: float = 1.0
+    default_coverage_penalty: NonNegativeFloat = 0.0
+    """Of the exported model's beams, where a request does not say; 0 is off."""
     max_sentences: PositiveInt = 2000
     """Validation sentences that are decoded; the first ones."""
 
