@@ -6,6 +6,7 @@ end 3. Manifests state them all the same, so that other programs need not guess.
 
 import string
 from collections.abc import Sequence
+from copy import copy
 from functools import cached_property
 from pathlib import Path
 
@@ -39,6 +40,12 @@ class Tokenizer:
             raise BundleError(
                 f"{path} is not a readable SentencePiece model"
             ) from cause
+
+    def without_prefix(self) -> "Tokenizer":
+        """The same model, which has megabytes, once more."""
+        other = copy(self)
+        other._prefix = []
+        return other
 
     def __len__(self) -> int:
         """Number of ids, special ones included."""
