@@ -143,29 +143,31 @@ class Searches:
 
         In its first step, all rows of a sentence are fed the begin token.
         """
-        new = np.zeros(len(options), self._state.dtype)
-        new["min_length"] = [each.min_target_tokens for each in options]
-        new["max_length"] = [each.max_target_tokens for each in options]
-        new["num_hypotheses"] = [each.num_hypotheses for each in options]
-        new["length_penalty"] = [each.length_penalty for each in options]
-        new["begin_length"] = [len(each.begin) for each in options]
-        new["scored"] = [
-            each.with_scores or each.with_tokens or self._k > 1 for each in options
-        ]
-        new["ruled"] = [each.ruled for each in options]
-        new["traced"] = [each.with_tokens for each in options]
-        # All rows say the same at first, so only one of them counts.
-        new["log_probs"][:, 1:] = -np.inf
-        new["log_probs"][~new["scored"]] = np.nan
-        new["scores"] = -np.inf
-        self._sentences += [Sentence(each) for each in options]
-        self._state = np.concatenate([self._state, new])
+        new = np.array([self._row(each) for each in options], self._state.dtype)
         history = np.zeros((len(options), *self._history.shape[1:]), np.int32)
-        self._history = np.concatenate([self._history, history])
+        if self._sentences:
+            self._state = np.concatenate([self._state, new])
+            self._history = np.concatenate([self._history, history])
+        else:
+            self._state, self._history = new, history
         if self._trace is not None:
             self._trace = np.concatenate([self._trace, history.astype(np.float64)])
+        self._sentences += [Sentence(each) for each in options]
         self._count()
         self._rows = np.arange(len(self) * self._k)
+
+    def _row(self, options: SearchOptions) -> tuple[object, ...]:
+        """What is kept of a sentence that begins, in the order of beam_dtype: of all,
+        since to write fields one by one takes four times as long."""
+        scored = options.with_scores or options.with_tokens or self._k > 1
+        # All rows say the same at first, so only one of them counts.
+        log_probs = (0.0, *[-np.inf] * (self._k - 1)) if scored else (np.nan,)
+        return (
+            *(0, options.min_target_tokens, options.max_target_tokens),
+            *(0, options.num_hypotheses, 0, options.length_penalty),
+            *(log_probs, (-np.inf,) * self._k),
+            *(len(options.begin), scored, options.ruled, options.with_tokens),
+        )
 
     def remove(self, places: Collection[int]) -> list[tuple[int, int]]:
         """Takes sentences out, done or not, and fills their places from the end.
@@ -176,8 +178,9 @@ class Searches:
         left = len(self) - len(gone)
         gaps = sorted(place for place in gone if place < left)
         movers = [place for place in range(left, len(self)) if place not in gone]
-        self._state[gaps] = self._state[movers]
-        self._history[gaps] = self._history[movers]
+        if movers:
+            self._state[gaps] = self._state[movers]
+            self._history[gaps] = self._history[movers]
         if self._trace is not None:
             self._trace[gaps] = self._trace[movers]
             self._trace = self._trace[:left]
@@ -206,12 +209,13 @@ class Searches:
         return self._k > 1 or self._num_scored > 0 or self._num_ruled > 0
 
     @property
-    def steps_ahead(self) -> int:
-        """Steps of greedy search that need nothing but each row's likeliest token, if
-        no sentence ends before; 0 where somebody wants more than that."""
+    def steps_left(self) -> Ints | None:
+        """Steps of greedy search after which each sentence is cut, (P,), where they
+        need nothing but its likeliest token; None where somebody wants more."""
         if self.needs_scores or not self._sentences or self._held():
-            return 0
-        return int((self._state["max_length"] - self._state["length"]).min())
+            return None
+        left: Ints = self._state["max_length"] - self._state["length"]
+        return left
 
     def _held(self) -> bool:
         """Whether somebody may not end yet, or is still being given what to say."""
@@ -245,15 +249,18 @@ class Searches:
 
     def take(self, tokens: Ints) -> Finished:
         """As many steps of `advance`: (steps, R); who is finished, as Turn.finished.
-        What follows a sentence's end means nothing."""
+        What follows a sentence's end, or the token with which it is cut, means
+        nothing."""
         state, num_steps = self._state, len(tokens)
         first = state["length"].copy()
         self._make_room(int(first.max()) + num_steps)
         at = self._rows * self._history.shape[2] + first
         self._history.reshape(-1)[at + np.arange(num_steps)[:, None]] = tokens
         ends = tokens == self._eos_id
-        ended = ends.any(axis=0)
-        state["length"] += np.where(ended, ends.argmax(axis=0) + 1, num_steps)
+        left = state["max_length"] - first
+        lengths = np.where(ends.any(axis=0), ends.argmax(axis=0) + 1, num_steps + 1)
+        ended = lengths <= np.minimum(left, num_steps)
+        state["length"] += np.minimum(np.minimum(lengths, left), num_steps)
         return self._finished_greedy(ended)
 
     def advance(self, logits: Floats, likeliest_of: LikeliestOf = highest) -> Turn:
@@ -345,10 +352,16 @@ class Searches:
 
     def _finished_greedy(self, ended: Bools) -> Finished:
         """Who is, where so many have ended."""
-        over = ended | (self._state["length"] >= self._state["max_length"])
+        state = self._state
+        over = ended | (state["length"] >= state["max_length"])
+        places = np.flatnonzero(over).tolist()
+        if not places:
+            return {}
+        ends, lengths = ended.tolist(), state["length"].tolist()
+        log_probs = state["log_probs"][:, 0].tolist()
         return {
-            place: self._finish_greedy(place, bool(ended[place]))
-            for place in np.flatnonzero(over).tolist()
+            each: self._finish_greedy(each, ends[each], lengths[each], log_probs[each])
+            for each in places
         }
 
     def _choose_by_rules(self, logits: Floats, tokens: Ints) -> tuple[Ints, Floats]:
@@ -365,9 +378,9 @@ class Searches:
                 taken_off[place] = logits[place, token] - row[token]
         return tokens, taken_off
 
-    def _finish_greedy(self, place: int, ended: bool) -> list[Hypothesis]:
-        length = int(self._state["length"][place])
-        log_prob = float(self._state["log_probs"][place, 0])
+    def _finish_greedy(
+        self, place: int, ended: bool, length: int, log_prob: float
+    ) -> list[Hypothesis]:
         tokens = self._history[place, 0, : length - ended].tolist()
         reason = FinishReason.EOS if ended else FinishReason.LENGTH
         sentence = self._sentences[place]

@@ -99,6 +99,10 @@ class Hypothesis:
     """Of each token, and of the end if the model ended it; () if not kept."""
 
 
+NOTHING = Required((), None)
+"""What most sentences require."""
+
+
 @dataclass(slots=True)
 class Sentence:
     """What ended; what lives is in the search's arrays."""
@@ -117,7 +121,10 @@ class Sentence:
         self.rules = options.rules + rules_of(
             options.repetition_penalty, options.no_repeat_ngram_size
         )
-        self.required = Required(options.required, options.terms)
+        demands = options.required or options.terms
+        self.required = (
+            Required(options.required, options.terms) if demands else NOTHING
+        )
 
     def begins(self, said: History) -> bool:
         """Whether what comes next is given: `options.begin` is not over."""
@@ -188,8 +195,9 @@ class Sentence:
 
     def finish(self) -> list[Hypothesis]:
         # A sentence the model ended beats one that was cut off.
-        self.ended.sort(
-            key=lambda h: (h.finish_reason is FinishReason.LENGTH, -h.score)
-        )
+        if len(self.ended) > 1:
+            self.ended.sort(
+                key=lambda h: (h.finish_reason is FinishReason.LENGTH, -h.score)
+            )
         self.outcome = self.ended[: self.options.num_hypotheses]
         return self.outcome

@@ -6,6 +6,7 @@ end 3. Manifests state them all the same, so that other programs need not guess.
 
 import string
 from collections.abc import Sequence
+from copy import copy
 from functools import cached_property
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from .answer import Span
 from .errors import BundleError
 
 PAD_ID, UNK_ID, BOS_ID, EOS_ID = 0, 1, 2, 3
+
+SILENT = frozenset((PAD_ID, BOS_ID, EOS_ID))
 
 VISIBLE_ASCII = string.punctuation + string.digits + string.ascii_letters
 
@@ -38,6 +41,12 @@ class Tokenizer:
                 f"{path} is not a readable SentencePiece model"
             ) from cause
 
+    def without_prefix(self) -> "Tokenizer":
+        """The same model, which has megabytes, once more."""
+        other = copy(self)
+        other._prefix = []
+        return other
+
     def __len__(self) -> int:
         """Number of ids, special ones included."""
         return int(self._model.vocab_size())
@@ -48,8 +57,7 @@ class Tokenizer:
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of the ids; special ids are silent, unknown ones become U+2047."""
-        words = [i for i in ids if i not in (PAD_ID, BOS_ID, EOS_ID)]
-        return str(self._model.decode(words))
+        return str(self._model.decode(_words(ids)))
 
     def encode_with_spans(self, text: str) -> tuple[list[int], list[Span]]:
         """`encode`, and which part of the text each id stands for; the end's is empty.
@@ -71,13 +79,13 @@ class Tokenizer:
         Special ids stand for nothing, between the others. The end of one part is the
         start of the next, but for those that share a character.
         """
-        words = [i for i in ids if i not in (PAD_ID, BOS_ID, EOS_ID)]
+        words = _words(ids)
         text = self.decode(words)
         said = self._model.decode(words, out_type="serialized_proto") if words else b""
         _, spans = _read(said, text)
         follow, end, found = iter(spans), 0, []
         for each in ids:
-            if each in (PAD_ID, BOS_ID, EOS_ID):
+            if each in SILENT:
                 found.append(Span(end, end))
             else:
                 found.append(next(follow))
@@ -162,6 +170,13 @@ def _read(serialized: bytes, text: str) -> tuple[list[int], list[Span]]:
         spans.append(span)
         following = span
     return [piece.id for piece in said.pieces], spans[::-1]
+
+
+def _words(ids: Sequence[int]) -> list[int]:
+    """Those that say something: all, of most answers."""
+    if SILENT.isdisjoint(ids):
+        return list(ids)
+    return [each for each in ids if each not in SILENT]
 
 
 def _clean(text: str) -> str:

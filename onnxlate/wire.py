@@ -83,15 +83,16 @@ class Ruler:
         self._text = text
         self._starts: list[int] | None = None
 
-    def span(self, span: Span) -> pb.Span:
-        return pb.Span(
-            start=span.start,
-            end=span.end,
-            start_byte=self._byte(span.start),
-            end_byte=self._byte(span.end),
-        )
+    def span(self, span: Span) -> dict[str, int]:
+        """A pb.Span's fields: of a message, another one takes a copy."""
+        return {
+            "start": span.start,
+            "end": span.end,
+            "start_byte": self._byte(span.start),
+            "end_byte": self._byte(span.end),
+        }
 
-    def span_or_none(self, span: Span | None) -> pb.Span | None:
+    def span_or_none(self, span: Span | None) -> dict[str, int] | None:
         return None if span is None else self.span(span)
 
     def _byte(self, at: int) -> int:
@@ -171,14 +172,15 @@ def term_from(each: pb.TermUse) -> TermUse:
     )
 
 
-def warning_to(each: AnswerWarning, source: Ruler, target: Ruler) -> pb.AnswerWarning:
-    return pb.AnswerWarning(
-        kind=WARNING_KINDS[each.kind],
-        details=each.details,
-        source=source.span(each.source),
-        target=target.span(each.target),
-        decoded_again=each.decoded_again,
-    )
+def warning_to(each: AnswerWarning, source: Ruler, target: Ruler) -> dict[str, Any]:
+    """A pb.AnswerWarning's fields."""
+    return {
+        "kind": WARNING_KINDS[each.kind],
+        "details": each.details,
+        "source": source.span(each.source),
+        "target": target.span(each.target),
+        "decoded_again": each.decoded_again,
+    }
 
 
 def warnings_from(many: Iterable[pb.AnswerWarning]) -> tuple[AnswerWarning, ...]:

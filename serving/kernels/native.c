@@ -145,7 +145,7 @@ const void *onnxlate_processor(const char *name)
 }
 
 /* What library.py asks for; the number is raised whenever what is handed over changes. */
-const int onnxlate_layout_3 = 1;
+const int onnxlate_layout_4 = 1;
 
 const char *onnxlate_name(const void *processor)
 {
@@ -195,41 +195,42 @@ Pace onnxlate_pace(void)
 }
 
 /* Whether a step was the last one: `most` are done, or with one more there would be news for
-   longer than anybody minds: that a sentence ended, or that somebody waits. */
-int onnxlate_enough(Pace *pace, const Ahead *ahead, int ended)
+   longer than anybody minds: that a sentence is over, or that somebody waits. */
+int onnxlate_enough(Pace *pace, const Ahead *ahead, int over)
 {
     if (++pace->steps == ahead->most)
         return 1;
     const int64_t done = now(), took = done - pace->began;
     pace->began = done;
-    if (!pace->news && (ended || *ahead->stop))
+    if (!pace->news && (over || *ahead->stop))
         pace->news = done;
     return pace->news && done + took - pace->news > ahead->patience;
 }
 
-static int64_t count(const int64_t *tokens, int64_t rows, int64_t token)
+/* Rows that end with these tokens, or are cut after this step. */
+static int64_t num_over(const int64_t *tokens, int64_t rows, const Ahead *ahead, int64_t step)
 {
     int64_t found = 0;
     for (int64_t r = 0; r < rows; r++)
-        found += tokens[r] == token;
+        found += tokens[r] == ahead->end || ahead->left[r] == step;
     return found;
 }
 
-/* Steps of greedy search until it is enough, or all sentences have ended. Those that end
-   before the last step go on, and what they say then means nothing. How many steps there
-   were; 0 as of onnxlate_run. */
+/* Steps of greedy search until it is enough, or all sentences are over. Those that are before
+   the last step go on, and what they say then means nothing. How many steps there were; 0 as of
+   onnxlate_run. */
 int64_t onnxlate_ahead(const void *processor, const Op *ops, int64_t num_ops, const Batch *batch,
                        int64_t *positions, Team *team, const Choice *choice, const Ahead *ahead)
 {
-    int64_t ended = 0; /* who says so twice counts twice, which ends it early at worst */
+    int64_t over = 0; /* who is so twice counts twice, which ends it early at worst */
     for (Pace pace = onnxlate_pace();;) {
         int64_t *tokens = ahead->tokens + pace.steps * batch->rows;
         if (!onnxlate_run(processor, ops, num_ops, batch, positions, team))
             return 0;
         onnxlate_choose(processor, choice, batch->rows, tokens);
         memcpy(ahead->ids, tokens, batch->rows * sizeof *tokens);
-        ended += count(tokens, batch->rows, ahead->end);
-        if (onnxlate_enough(&pace, ahead, ended > 0) || ended >= batch->rows)
+        over += num_over(tokens, batch->rows, ahead, pace.steps + 1);
+        if (onnxlate_enough(&pace, ahead, over > 0) || over >= batch->rows)
             return pace.steps;
         for (int64_t r = 0; r < batch->rows; r++)
             ahead->target_lengths[r]++;

@@ -31,6 +31,6 @@ typedef struct {
 
 Pace onnxlate_pace(void);
 
-int onnxlate_enough(Pace *pace, const Ahead *ahead, int ended);
+int onnxlate_enough(Pace *pace, const Ahead *ahead, int over);
 
 #endif

@@ -84,6 +84,7 @@ typedef struct {
                                       not looked at where there is to be one only */
     int64_t patience;              /* nanoseconds that news may wait */
     int64_t *tokens;               /* (most, R); of greedy search only */
+    const int64_t *left;           /* (R,) after how many steps each is cut; the same */
 } Ahead;
 
 /* A sentence with a beam, as onnxlate/beam.py keeps it. */

@@ -6,6 +6,7 @@ is zero, and zero times NaN is NaN. So blocks begin as zeros.
 """
 
 from collections.abc import Sequence
+from math import prod
 from typing import Protocol, Self
 
 import numpy as np
@@ -116,7 +117,7 @@ class HostBlock:
         model = self._model
         entries = 2 * model.decoder_layers
         shape = (entries, num_rows, model.heads, length, model.head_width)
-        size = int(np.prod(shape))
+        size = prod(shape)
         if size > len(self._memory):
             self._memory = np.zeros(size, self._memory.dtype)
         self.array = self._memory[:size].reshape(shape)  # (K, R, H, L, E)

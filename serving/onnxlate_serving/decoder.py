@@ -55,10 +55,13 @@ class Decoder(Protocol):
         """A step whose scores stay where they are made, and what is wanted of them;
         None, and no step, where `run` does as well. Raises what `run` does."""
 
-    def run_ahead(self, state: DecoderState, most: int, bell: Bell) -> Ints | None:
-        """Steps of greedy search, until `most` are done, or soon after a sentence has
-        ended or the bell rung: the tokens of each, (steps, R). None where single steps
-        do as well."""
+    def run_ahead(
+        self, state: DecoderState, left: Ints, bell: Bell | None
+    ) -> Ints | None:
+        """Steps of greedy search, until soon after a sentence has ended or the bell
+        rung: the tokens of each, (steps, R). Who is cut after so many as are `left`,
+        (R,), ends with that; what follows means nothing. Several only with a bell; None
+        where single steps do as well."""
 
     def run_beams(
         self, state: DecoderState, beams: Beams, most: int, bell: Bell | None
@@ -100,7 +103,9 @@ class OrtDecoder:
     def best(self, state: DecoderState, wanted: Wanted) -> Best | None:
         return None
 
-    def run_ahead(self, state: DecoderState, most: int, bell: Bell) -> Ints | None:
+    def run_ahead(
+        self, state: DecoderState, left: Ints, bell: Bell | None
+    ) -> Ints | None:
         return None
 
     def run_beams(
@@ -152,6 +157,7 @@ class NativeDecoder:
             patience=PATIENCE_NS,
             tokens=self._tokens.ctypes.data,
         )
+        self._longest = manifest.limits.max_target_tokens
         self._beams = BeamMemory(max_rows, MOST_AHEAD, 2 * model.decoder_layers)
 
     def run(self, state: DecoderState, exact: bool) -> Floats:
@@ -165,8 +171,11 @@ class NativeDecoder:
     def best(self, state: DecoderState, wanted: Wanted) -> Best | None:
         return None
 
-    def run_ahead(self, state: DecoderState, most: int, bell: Bell) -> Ints | None:
-        steps = self._run_ahead(state, most, bell)
+    def run_ahead(
+        self, state: DecoderState, left: Ints, bell: Bell | None
+    ) -> Ints | None:
+        self._ahead.left = left.ctypes.data
+        steps = self._run_ahead(state, int(left.max()) if bell else 1, bell)
         return self._tokens[: steps * state.num_rows].reshape(steps, -1)
 
     def run_beams(
@@ -185,7 +194,7 @@ class NativeDecoder:
     ) -> int:
         batch, ahead = self._memory.batch, self._ahead
         state.fill(batch)
-        ahead.most = min(most, MOST_AHEAD, state.room)
+        ahead.most = min(most, MOST_AHEAD, state.room(self._longest))
         ahead.ids, ahead.target_lengths = batch.ids, batch.target_lengths
         ahead.stop = bell and bell.address
         ops = self._ops(exact=beams is not None)

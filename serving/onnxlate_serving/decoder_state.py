@@ -186,11 +186,11 @@ class DecoderState:
         if needed > self._past.length:
             self._past.resize(self._room_for(needed), self.num_rows)
 
-    @property
-    def room(self) -> int:
-        """Steps that there is room for, the one that `advance` prepared included."""
+    def room(self, most: int) -> int:
+        """Steps that there is room for, the one that `advance` prepared included, as
+        long as no target is longer than `most` tokens."""
         longest = int(self._target_lengths[: self._num_places].max())
-        return 1 + self._past.length - longest
+        return 1 + min(self._past.length, most) - longest
 
     def masked(self) -> Addresses:
         """Prepares the masks of a step; what `bind` would bind, as a value."""

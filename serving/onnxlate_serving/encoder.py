@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -142,7 +143,7 @@ class NativeReader:
         lengths = np.array([len(each) for each in sources])
         if lengths.max() > cross.length:
             raise ValueError(f"{lengths.max()} tokens, and room for {cross.length}")
-        ids = np.concatenate([np.asarray(each, np.int64) for each in sources])
+        ids = np.fromiter(chain.from_iterable(sources), np.int64, int(lengths.sum()))
         batch = self._memory.batch
         batch.rows, batch.sentences = len(ids), len(sources)
         batch.ids, batch.source_lengths = ids.ctypes.data, lengths.ctypes.data

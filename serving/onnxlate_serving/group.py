@@ -87,11 +87,12 @@ class Group:
         """Steps in which the decoder chooses by itself, if there is no more to it."""
         searches = self._searches
         listener = None if self._num_said else bell
-        if listener and (most := searches.steps_ahead) > 1:
-            tokens = self._decoder.run_ahead(self._state, most, listener)
+        if (left := searches.steps_left) is not None:
+            tokens = self._decoder.run_ahead(self._state, left, listener)
             if tokens is None:
                 return None
-            listener.further_steps += len(tokens) - 1
+            if listener:
+                listener.further_steps += len(tokens) - 1
             return searches.take(tokens)
         most = MOST_AHEAD if listener else 1
         if (beams := searches.beams(most)) is None:

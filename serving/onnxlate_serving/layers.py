@@ -1,7 +1,6 @@
 """The layers of one model, from tokens up to pages."""
 
 from onnxlate.bundle import Bundle
-from onnxlate.text import Tokenizer
 
 from .config import RequestLimits
 from .documents.documents import Documents
@@ -39,7 +38,7 @@ class Layers:
             limits,
             glossaries.named,
         )
-        tokenizer = Tokenizer(bundle.source_tokenizer, manifest.source_prefix)
+        tokenizer = sentences.source_tokenizer
         documents = Documents(self.protecting, manifest, tokenizer, limits)
         self.top: Layer = Markup(
             documents, limits, length_penalty=manifest.defaults.length_penalty

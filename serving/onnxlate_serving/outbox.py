@@ -21,7 +21,8 @@ class Outbox:
         self._tokens: list[int] = []
         self._hypotheses: tuple[Hypothesis, ...] = ()
         self._failure: OnnxlateError | None = None
-        self._arrival = asyncio.Event()
+        self._arrived = False
+        self._reader: asyncio.Future[None] | None = None
         self._num_put = 0
         self._num_known = 0
 
@@ -30,7 +31,7 @@ class Outbox:
         self._num_known = max(0, self._num_known - len(piece.tokens))
         self._num_put += len(piece.tokens)
         self._hypotheses = piece.hypotheses
-        self._arrival.set()
+        self._arrive()
 
     def begin_again(self) -> None:
         """The tokens put so far will be put once more, and are not said twice."""
@@ -38,15 +39,22 @@ class Outbox:
 
     def fail(self, failure: OnnxlateError) -> None:
         self._failure = failure
-        self._arrival.set()
+        self._arrive()
+
+    def _arrive(self) -> None:
+        self._arrived = True
+        if self._reader and not self._reader.done():
+            self._reader.set_result(None)
 
     async def get(self) -> Piece:
         """What has arrived since the last call; waits if nothing has.
 
         Raises what `fail` was given.
         """
-        await self._arrival.wait()
-        self._arrival.clear()
+        if not self._arrived:
+            self._reader = asyncio.get_running_loop().create_future()
+            await self._reader
+        self._arrived = False
         if self._failure:
             raise self._failure
         piece = Piece(self._request, tuple(self._tokens), self._hypotheses)

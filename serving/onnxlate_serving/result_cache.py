@@ -5,7 +5,7 @@ decoded once need not be decoded again; and interfaces say the same few things a
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from onnxlate.search import Hypothesis, SearchOptions
 
@@ -18,6 +18,14 @@ class Question:
 
     source_ids: tuple[int, ...]
     options: SearchOptions
+    _hash: int = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        # Asked for at every turn, and made of some forty numbers.
+        object.__setattr__(self, "_hash", hash((self.source_ids, self.options)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
     def bare(self) -> "Question":
         """An equal one, without the tables that it takes to decode it."""

@@ -72,13 +72,14 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
                     request.texts, asked.options, caller
                 )
             self._metrics.answered(deployment, translations)
-            return pb.TranslateResponse(
-                results=await results(translations, request.texts),
+            response = pb.TranslateResponse(
                 model=deployment.manifest.name,
                 version=deployment.manifest.version,
                 digest=deployment.digest,
                 options=asked.message,
             )
+            await write_all(response, translations, request.texts)
+            return response
 
     async def TranslateStream(
         self,
@@ -207,48 +208,64 @@ def failure(error: Exception, context: ServicerContext[Any, Any]) -> pb.Failure:
     return pb.Failure(code=number, message=str(error)[:MAX_DETAILS])
 
 
-async def results(
-    translations: Sequence[Translation], texts: Sequence[str]
-) -> list[pb.Result]:
+async def write_all(
+    response: pb.TranslateResponse,
+    translations: Sequence[Translation],
+    texts: Sequence[str],
+) -> None:
     """Of the texts; those with many sentences are turned beside the event loop."""
 
-    def turned() -> list[pb.Result]:
-        return list(map(result, translations, texts))
+    def turned() -> None:
+        for translation, text in zip(translations, texts, strict=True):
+            write(response.results.add(), translation, text)
 
     num_segments = sum(len(each.segments) for each in translations)
-    return await done(turned, num_segments, FEW_SEGMENTS)
+    await done(turned, num_segments, FEW_SEGMENTS)
 
 
 def result(translation: Translation, text: str) -> pb.Result:
     """`text` is what was translated."""
+    made = pb.Result()
+    write(made, translation, text)
+    return made
+
+
+def write(result: pb.Result, translation: Translation, text: str) -> None:
+    """Into an empty message, where it stays: to put one message into another is to
+    copy all that is in it. What there is none of is not even looked at."""
     source = Ruler(text)
     target = Ruler(translation.hypotheses[0].text)
-    return pb.Result(
-        hypotheses=[hypothesis(each, source) for each in translation.hypotheses],
-        num_source_tokens=translation.num_source_tokens,
-        num_dropped_source_tokens=translation.num_dropped_source_tokens,
-        segments=[wire.segment_to(s, source, target) for s in translation.segments],
-        protected_items=[
-            wire.item_to(each, source, target) for each in translation.protected_items
-        ],
-        terms=[wire.term_to(each, source, target) for each in translation.terms],
-        warnings=[
-            wire.warning_to(each, source, target) for each in translation.warnings
-        ],
-    )
+    result.num_source_tokens = translation.num_source_tokens
+    if translation.num_dropped_source_tokens:
+        result.num_dropped_source_tokens = translation.num_dropped_source_tokens
+    for hypothesis in translation.hypotheses:
+        write_hypothesis(result.hypotheses.add(), hypothesis, source)
+    if segments := translation.segments:
+        result.segments.extend(wire.segment_to(s, source, target) for s in segments)
+    for item in translation.protected_items:
+        result.protected_items.append(wire.item_to(item, source, target))
+    for term in translation.terms:
+        result.terms.append(wire.term_to(term, source, target))
+    for warning in translation.warnings:
+        result.warnings.add(**wire.warning_to(warning, source, target))
 
 
-def hypothesis(translated: TranslatedHypothesis, source: Ruler) -> pb.Hypothesis:
+def write_hypothesis(
+    hypothesis: pb.Hypothesis, translated: TranslatedHypothesis, source: Ruler
+) -> None:
+    hypothesis.text = translated.text
+    hypothesis.finish_reason = wire.FINISH_REASONS[translated.finish_reason]
+    hypothesis.num_target_tokens = translated.num_target_tokens
+    if translated.score is not None:
+        hypothesis.score = translated.score
+    if not (translated.tokens or translated.alignment or translated.attention):
+        return
     target = Ruler(translated.text)
-    return pb.Hypothesis(
-        text=translated.text,
-        finish_reason=wire.FINISH_REASONS[translated.finish_reason],
-        score=translated.score,
-        num_target_tokens=translated.num_target_tokens,
-        tokens=[wire.token_to(each, target) for each in translated.tokens],
-        alignment=[wire.link_to(each, source, target) for each in translated.alignment],
-        attention=map(wire.attention_to, translated.attention),
+    hypothesis.tokens.extend(wire.token_to(each, target) for each in translated.tokens)
+    hypothesis.alignment.extend(
+        wire.link_to(each, source, target) for each in translated.alignment
     )
+    hypothesis.attention.extend(map(wire.attention_to, translated.attention))
 
 
 def described(deployment: Deployment, models: Models) -> pb.Model:

@@ -88,7 +88,12 @@ class Translator:
         self._source_tokenizer = Tokenizer(
             bundle.source_tokenizer, bundle.manifest.source_prefix
         )
-        self._target_tokenizer = Tokenizer(bundle.target_tokenizer)
+        joint = bundle.target_tokenizer == bundle.source_tokenizer
+        self._target_tokenizer = (
+            self._source_tokenizer.without_prefix()
+            if joint
+            else Tokenizer(bundle.target_tokenizer)
+        )
         model = bundle.manifest.model
         for side, tokenizer, size in (
             ("source", self._source_tokenizer, model.source_vocabulary),
@@ -118,6 +123,10 @@ class Translator:
         self._coverage = looking and Coverage(
             looking, len(bundle.manifest.source_prefix)
         )
+
+    @property
+    def source_tokenizer(self) -> Tokenizer:
+        return self._source_tokenizer
 
     @property
     def num_remembered(self) -> int:

@@ -368,7 +368,7 @@ def test_several_steps_at_once_are_those_one_by_one(
     assert several == answers(bundle, Sessions(bundle, CPU), seed=2)
 
 
-def test_several_steps_end_soon_after_the_first_sentence_or_the_bell(
+def test_several_steps_end_soon_after_the_first_sentence_the_first_cut_or_the_bell(
     bundles: dict[str, Bundle], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bundle = bundles["small int8"]
@@ -376,7 +376,10 @@ def test_several_steps_end_soon_after_the_first_sentence_or_the_bell(
     assert programs
     eos, model = bundle.manifest.special_ids.eos, bundle.manifest.model
 
-    def steps(most: int, bell: Bell, patience_ns: int = 0) -> list[list[int]]:
+    def steps(
+        most: int, bell: Bell, patience_ns: int = 0, first: int = 16
+    ) -> list[list[int]]:
+        """The first sentence may be cut earlier."""
         monkeypatch.setattr(decoder_module, "PATIENCE_NS", patience_ns)
         storage = HostStorage(model, np.float32)
         state = DecoderState(CacheBinder(model, np.float32), storage, 2)
@@ -386,7 +389,8 @@ def test_several_steps_end_soon_after_the_first_sentence_or_the_bell(
         state.join(cross, [4, 2], begin_id=2)
         state.advance()
         decoder = NativeDecoder(programs, bundle.manifest, 2)
-        tokens = decoder.run_ahead(state, most, bell)
+        left = np.array([min(first, most), most])
+        tokens = decoder.run_ahead(state, left, bell)
         assert tokens is not None
         return tokens.tolist()
 
@@ -398,8 +402,10 @@ def test_several_steps_end_soon_after_the_first_sentence_or_the_bell(
     assert len(whole) == 16 or eos in whole[-1]
     assert steps(3, quiet) == whole[:3]
     assert steps(16, rung) == whole[:1]
+    assert steps(16, quiet, first=1) == whole[:1]
     everything = steps(16, rung, patience_ns=HOUR_NS)
     assert everything[: len(whole)] == whole
+    assert steps(16, quiet, patience_ns=HOUR_NS, first=1) == everything
     rows = zip(*everything, strict=True)
     assert len(everything) == 16 or all(eos in row for row in rows)
 

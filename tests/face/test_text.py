@@ -15,7 +15,7 @@ WORDS = "the dog runs and the cat sleeps while two birds sing in a tall green tr
 
 
 @pytest.fixture(scope="module")
-def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter([WORDS] * 3),
@@ -31,6 +31,11 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
     )
     path = tmp_path_factory.mktemp("tokens") / "joint.spm"
     path.write_bytes(model.getvalue())
+    return path
+
+
+@pytest.fixture(scope="module")
+def tokenizer(path: Path) -> Tokenizer:
     return Tokenizer(path)
 
 
@@ -40,6 +45,15 @@ def test_text_comes_back_and_ends_with_the_end(tokenizer: Tokenizer) -> None:
 
         assert ids[-1] == 3
         assert tokenizer.decode(ids) == text.replace("\u200b", " ")
+
+
+def test_one_model_serves_texts_with_a_prefix_and_without(
+    path: Path, tokenizer: Tokenizer
+) -> None:
+    prefixed = Tokenizer(path, [5, 6])
+    plain = prefixed.without_prefix()
+    assert plain.encode(WORDS) == tokenizer.encode(WORDS)
+    assert prefixed.encode(WORDS) == [5, 6, *tokenizer.encode(WORDS)]
 
 
 def test_blank_text_has_no_ids(tokenizer: Tokenizer) -> None:

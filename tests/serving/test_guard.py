@@ -67,6 +67,12 @@ LOOPS = [
         "Er sagt es heute früh. Er sagt es heute früh.",
     ),
     ("A ship.", "Ein Donaudonaudonaudonaudonaudonaudonaudampfer."),
+    (
+        "A list.",
+        "Die Wortliste" + 4 * "wortliste" + ".",
+    ),
+    ("He laughs.", "Er lacht: hahahahahahahahahahahahaha."),
+    ("It rains.", "Es regnet regnet und und und und und es schneit."),
     ("What?", "Was?????????????????????"),
     ("So what", "- - - - - - - - - - - - - - -"),
     ("A dog.", "一只狗一只狗一只狗一只狗一只狗"),

@@ -7,6 +7,7 @@ no sentence of a language does without. Silence means nothing.
 import re
 import unicodedata
 from collections import Counter
+from functools import lru_cache
 
 _SCRIPTS = {
     "LATIN": "en de fr es it pt nl sv da nb no fi pl cs sk sl hr hu ro tr vi id ca et",
@@ -80,16 +81,20 @@ def _script(text: str, language: str) -> str | None:
     expected = SCRIPTS.get(language)
     if expected is None or (text.isascii() and "LATIN" in expected):
         return None
-    weights: Counter[str] = Counter()
-    for letter in filter(str.isalpha, text):
-        script = unicodedata.name(letter, "?").partition(" ")[0]
-        weights[script] += SIGNS if script in ("CJK", "HANGUL") else 1
+    weights = Counter(map(_script_of, filter(str.isalpha, text)))
+    for script in ("CJK", "HANGUL"):
+        weights[script] *= SIGNS
     all_of_them = weights.total()
     strange = all_of_them - sum(weights[each] for each in expected)
     if all_of_them >= FEWEST_LETTERS and strange > all_of_them / 2:
         most = max(weights, key=lambda each: weights[each])
         return f"most of it is written in {most.capitalize()}"
     return None
+
+
+@lru_cache(4096)
+def _script_of(letter: str) -> str:
+    return unicodedata.name(letter, "?").partition(" ")[0]
 
 
 def _words(text: str, language: str) -> str | None:

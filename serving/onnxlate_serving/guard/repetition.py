@@ -2,8 +2,10 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import eq
 
 _WORD = re.compile(r"\w+")
 _MARKS = re.compile(r"((?:[^\w\s]|_)\s?)\1{7,}")
@@ -15,11 +17,18 @@ FEWEST_TWICE = 3
 LONG_WORD = 24
 """Letters from which on a word is looked into: "Donaudonaudonau…"."""
 
+FEWEST_THREES = 7
+"""Times that three letters in a row have been there before, in the shortest loop within
+a word: of twelve letters, four times three."""
+
+SHORT = 8
+"""Letters of most loops within a word."""
+
 LONGEST_PERIOD = 60
 """Units; more is no loop but a repeated sentence, and that is shorter."""
 
-PHRASE = 4
-"""Words that need not follow each other directly to be a loop, if said three times."""
+PHRASE, OFTEN = 4, 3
+"""So many words need not follow each other directly to be a loop, if said so often."""
 
 _WITHOUT_BLANKS = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u3040-\u30ff\u3400-\u9fff]")
 
@@ -53,40 +62,55 @@ def _units(text: str) -> list[str]:
 
 
 def _in_words(source: Sequence[str], said: Sequence[str]) -> Loop | None:
-    usual = max((times for _, _, times in _runs(source)), default=1)
+    # No word of the source is there oftener, so nothing is said oftener in a row.
+    most = 1 + len(source) - len(set(source))
+    usual = None  # which few need to know
     for start, period, times in _runs(said):
         # Three of one word are for emphasis; five words are said twice by nobody.
         enough = 4 if period == 1 else 3 if period < 5 else 2
-        if times >= enough and times > usual + (usual > 1):
+        if times < enough:
+            continue
+        if usual is None and times <= most + 1:
+            usual = max((times for _, _, times in _runs(source)), default=1)
+        if usual is None or times > usual + (usual > 1):
             return Loop(" ".join(said[start : start + period]), times)
-    phrases = Counter(_phrases(said))
-    if phrases:
-        words, times = phrases.most_common(1)[0]
-        if times >= 3 and times > max(Counter(_phrases(source)).values(), default=1):
-            return Loop(" ".join(words), times)
+    phrases = _phrases(said)
+    if len(phrases) - len(set(phrases)) < OFTEN - 1:
+        return None
+    words, times = Counter(phrases).most_common(1)[0]
+    if times >= OFTEN and times > max(Counter(_phrases(source)).values(), default=1):
+        return Loop(" ".join(words), times)
     return None
 
 
-def _runs(words: Sequence[str]) -> list[tuple[int, int, int]]:
-    """Where a period begins that is said at once again: start, period and times."""
+def _runs(words: Sequence[str], short: int = 1) -> Iterator[tuple[int, int, int]]:
+    """Where a period begins that is said at once again: start, period and times; the
+    shortest periods first. Up to `short` all are tried, before it is counted which
+    there may be: most loops are found by then."""
     if len(words) == len(set(words)):
-        return []
-    found = []
-    for period in _periods(words):
-        equal = 0
-        for at in range(len(words) - period + 1):
-            if at + period < len(words) and words[at] == words[at + period]:
-                equal += 1
-            else:
-                if equal >= period:
-                    found.append((at - equal, period, equal // period + 1))
-                equal = 0
-    return found
-
-
-def _periods(words: Sequence[str]) -> list[int]:
-    """Those that may be there: with as many words as it has said that far apart."""
+        return
     longest = min(len(words) // 2, LONGEST_PERIOD)
+    for period in range(1, min(short, longest) + 1):
+        yield from _runs_of(words, period)
+    for period in _periods(words, longest):
+        if period > short:
+            yield from _runs_of(words, period)
+
+
+def _runs_of(words: Sequence[str], period: int) -> Iterator[tuple[int, int, int]]:
+    same = list(map(eq, words, words[period:]))
+    if same.count(True) < period:
+        return
+    at = 0
+    for again, group in groupby(same):
+        equal = len(list(group))
+        if again and equal >= period:
+            yield at, period, equal // period + 1
+        at += equal
+
+
+def _periods(words: Sequence[str], longest: int) -> list[int]:
+    """Those that may be there: with as many words as it has said that far apart."""
     places: defaultdict[str, list[int]] = defaultdict(list)
     distances: Counter[int] = Counter()
     for at, word in enumerate(words):
@@ -107,7 +131,10 @@ def _in_letters(source: str, target: str) -> Loop | None:
     for word in target.split():
         if len(word) < LONG_WORD or _WITHOUT_BLANKS.search(word):
             continue
-        for start, period, times in _runs(word):
+        threes = list(zip(word, word[1:], word[2:], strict=False))
+        if len(threes) - len(set(threes)) < FEWEST_THREES:
+            continue
+        for start, period, times in _runs(word, SHORT):
             if times * period >= LONG_WORD // 2 and times >= 4 and word not in source:
                 return Loop(word[start : start + period], times)
     return None

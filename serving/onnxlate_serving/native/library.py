@@ -38,7 +38,7 @@ PROCESSOR = "ONNXLATE_PROCESSOR"
 "none" is to leave all to onnxruntime. By default the best that this processor can."""
 
 
-LAYOUT = 3
+LAYOUT = 4
 """Raised, here and in native.c, whenever what is handed over changes."""
 
 MISSING = "the model has no such token, or no such position"
@@ -147,6 +147,7 @@ class Ahead(Structure):
         ("stop", c_void_p),
         ("patience", c_int64),
         ("tokens", c_void_p),
+        ("left", c_void_p),
     ]
 
 
