@@ -53,7 +53,7 @@ def test_it_says_where_and_when_and_on_what() -> None:
 
     for fact in ("A processor, 2 cores", "2026-02-03", "news.en", "onnxruntime 1"):
         assert fact in text
-    assert "CUDA was not measured" in text
+    assert "gpu.md#beside-ctranslate2" in text
 
 
 def test_the_mean_is_of_offline_ratios_beside_ctranslate2_alone() -> None:
