@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from onnxlate import AsyncClient
+from onnxlate.answer import Sampling
 from onnxlate.bundle import MANIFEST_NAME, AlignmentInfo, AttentionHead, Bundle
 from onnxlate.errors import BundleError, InvalidRequest
 from onnxlate.messages import Hypothesis, Translation
@@ -116,29 +117,39 @@ async def test_it_chooses_among_all_that_the_beam_has_found(
     assert off == plain != best
 
 
-async def test_a_model_can_have_a_penalty_of_its_own(aligned: Bundle) -> None:
-    path = aligned.path.parent / "penalised"
-    shutil.copytree(aligned.path, path)
+def with_defaults(bundle: Bundle, path: Path, **defaults: float) -> Path:
+    shutil.copytree(bundle.path, path)
     manifest = json.loads((path / MANIFEST_NAME).read_text(encoding="utf-8"))
-    manifest["defaults"]["coverage_penalty"] = 0.2
+    manifest["defaults"] |= defaults
     (path / MANIFEST_NAME).write_text(json.dumps(manifest), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("usual", [1, BEAM])
+async def test_a_model_can_have_a_penalty_of_its_own(
+    aligned: Bundle, tmp_path: Path, usual: int
+) -> None:
+    path = with_defaults(
+        aligned, tmp_path / "penalised", coverage_penalty=0.2, beam_size=usual
+    )
     config = ServerConfig(bundles=(path,), listen=ANYWHERE)
     async with served(config) as address, AsyncClient(address) as client:
         asked = await client.translate(TEXTS, beam_size=BEAM, coverage_penalty=0.2)
         unsaid = await client.translate(TEXTS, beam_size=BEAM)
         off = await client.translate(TEXTS, beam_size=BEAM, coverage_penalty=0)
         greedy = await client.translate(TEXTS, beam_size=1)
+        drawn = await client.translate(TEXTS, sampling=Sampling())
+        [model] = await client.models()
 
     assert unsaid == asked != off
-    assert greedy[0].options["coverage_penalty"] == 0
+    for each in (greedy, drawn):
+        assert each[0].options["coverage_penalty"] == 0
+    told = 0.2 if usual > 1 else 0
+    assert model.default_options["coverage_penalty"] == pytest.approx(told)
 
 
 def test_a_penalty_needs_a_graph_that_tells(bundle: Bundle, tmp_path: Path) -> None:
-    path = tmp_path / "penalised"
-    shutil.copytree(bundle.path, path)
-    manifest = json.loads((path / MANIFEST_NAME).read_text(encoding="utf-8"))
-    manifest["defaults"]["coverage_penalty"] = 0.2
-    (path / MANIFEST_NAME).write_text(json.dumps(manifest), encoding="utf-8")
+    path = with_defaults(bundle, tmp_path / "penalised", coverage_penalty=0.2)
 
     with pytest.raises(BundleError, match="needs an attention graph"):
         Bundle.open(path)
