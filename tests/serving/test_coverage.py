@@ -155,6 +155,30 @@ def test_a_penalty_needs_a_graph_that_tells(bundle: Bundle, tmp_path: Path) -> N
         Bundle.open(path)
 
 
+@pytest.mark.parametrize("penalty", [-0.1, 11, float("inf")])
+def test_no_model_has_one_that_nobody_may_ask_for(
+    aligned: Bundle, tmp_path: Path, penalty: float
+) -> None:
+    path = with_defaults(aligned, tmp_path / "penalised", coverage_penalty=penalty)
+
+    with pytest.raises(BundleError, match="coverage_penalty"):
+        Bundle.open(path)
+
+
+def test_a_bundle_without_one_keeps_its_digest_and_its_text(
+    aligned: Bundle, tmp_path: Path
+) -> None:
+    """As it was before there were such penalties."""
+    same = with_defaults(aligned, tmp_path / "same", coverage_penalty=0)
+    other = with_defaults(aligned, tmp_path / "other", coverage_penalty=0.2)
+
+    assert Bundle.open(same).manifest.digest() == aligned.manifest.digest()
+    assert "coverage_penalty" not in Bundle.open(same).manifest.text()
+    changed = Bundle.open(other).manifest
+    assert changed.digest() != aligned.manifest.digest()
+    assert json.loads(changed.text())["defaults"]["coverage_penalty"] == 0.2
+
+
 async def test_a_stream_ends_in_the_same_hypothesis(client: AsyncClient) -> None:
     for text in TEXTS:
         [whole] = await client.translate([text], beam_size=BEAM, coverage_penalty=0.2)
