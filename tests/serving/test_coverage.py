@@ -11,10 +11,19 @@ import pytest
 from onnxlate import AsyncClient
 from onnxlate.answer import Sampling
 from onnxlate.bundle import MANIFEST_NAME, AlignmentInfo, AttentionHead, Bundle
-from onnxlate.errors import BundleError, InvalidRequest
+from onnxlate.errors import BundleError, InvalidRequest, Unavailable
 from onnxlate.messages import Hypothesis, Translation
-from onnxlate_serving.config import ServerConfig
+from onnxlate_serving.config import (
+    RequestLimits,
+    RuntimeConfig,
+    SchedulerConfig,
+    ServerConfig,
+)
 from onnxlate_serving.coverage import LEAST, covered
+from onnxlate_serving.deployment import Deployment, looking_at
+from onnxlate_serving.engines import build_engines
+from onnxlate_serving.options import TranslateOptions
+from onnxlate_serving.sessions import Sessions
 
 from .handmade import HASHED, LAYERS, write_bundle
 from .serving import ANYWHERE, served
@@ -177,6 +186,31 @@ def test_a_bundle_without_one_keeps_its_digest_and_its_text(
     changed = Bundle.open(other).manifest
     assert changed.digest() != aligned.manifest.digest()
     assert json.loads(changed.text())["defaults"]["coverage_penalty"] == 0.2
+
+
+async def test_what_is_remembered_is_in_order_already(aligned: Bundle) -> None:
+    scheduler = SchedulerConfig()
+    sessions = Sessions(aligned, RuntimeConfig(device="cpu", workers=1, threads=1))
+    eyes = looking_at(aligned, sessions, scheduler)
+    engines = build_engines(aligned, sessions, scheduler)
+    model = Deployment(aligned, engines, RequestLimits(), 9, looking=eyes)
+    await model.start(limit_s=30)
+    try:
+        some, more, others = (
+            TranslateOptions(BEAM, wanted, coverage_penalty=penalty)
+            for wanted, penalty in ((1, 0.2), (2, 0.2), (1, 0.1))
+        )
+        first = await model.translator.translate(TEXTS, some)
+        assert eyes
+        eyes.stop()
+
+        assert await model.translator.translate(TEXTS, some) == first
+        [best, _] = (await model.translator.translate(TEXTS[:1], more))[0].hypotheses
+        assert best == first[0].hypotheses[0]
+        with pytest.raises(Unavailable):
+            await model.translator.translate(TEXTS, others)
+    finally:
+        await model.stop()
 
 
 async def test_a_stream_ends_in_the_same_hypothesis(client: AsyncClient) -> None:
