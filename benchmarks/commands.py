@@ -105,12 +105,30 @@ def _command(benchmarks: Sequence[Benchmark]) -> Callable[..., None]:
             cores=Split.parse(cores),
             peers=_peers(peers),
         )
+        check_device(suite, benchmarks)
         figures = _measured(suite, benchmarks)
         console.print(figures.machine, markup=False)
         if json:
             figures.write(json)
 
     return command
+
+
+def check_device(suite: Suite, benchmarks: Sequence[Benchmark]) -> None:
+    """Raises ConfigError where one side would compute elsewhere than the other."""
+    on_gpu = suite.ours.device == "cuda"
+    for precision in suite.precisions:
+        if on_gpu != (precision == "fp16"):
+            raise ConfigError(
+                f"--device {suite.ours.device} is not for {precision}: cuda takes "
+                "--precisions fp16, and cpu the others"
+            )
+    if on_gpu and (
+        suite.peers != ("ctranslate2",) or not {offline, latency}.issuperset(benchmarks)
+    ):
+        raise ConfigError(
+            "--device cuda is for offline and latency, beside ctranslate2 alone"
+        )
 
 
 def _measured(suite: Suite, benchmarks: Sequence[Benchmark]) -> Figures:

@@ -23,7 +23,7 @@ from .sweep import (
     ctranslate2_gpu_stages,
     ctranslate2_stages,
     marian_stages,
-    our_gpu_stages,
+    our_gpu_rows,
 )
 from .worker_process import WorkerProcess
 
@@ -68,7 +68,7 @@ def best_ours(suite: Suite, case: Case, aim: Aim) -> OursSettings:
     first = suite.ours_for(case.model, case.precision)
     if first.device == "cpu" or first.max_rows:
         return first
-    return _best(suite, case, aim, first, our_gpu_stages(aim.cost))
+    return _best(suite, case, aim, first, [our_gpu_rows])
 
 
 def _best(

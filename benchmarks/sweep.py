@@ -79,10 +79,6 @@ def ctranslate2_gpu_stages(
     return [_gpu_streams, _gpu_batches, *([] if forced else [_calls])]
 
 
-def our_gpu_stages(cost: Cost) -> list[Stage[OursSettings]]:
-    return [] if cost is latency else [_gpu_rows]
-
-
 def marian_stages(cost: Cost) -> list[Stage[MarianSettings]]:
     if cost is latency:
         return [_marian_threads]
@@ -142,7 +138,9 @@ def _gpu_batches(
             )
 
 
-def _gpu_rows(settings: OursSettings, precision: Precision) -> Iterator[OursSettings]:
+def our_gpu_rows(
+    settings: OursSettings, precision: Precision
+) -> Iterator[OursSettings]:
     for rows in GPU_ROWS:
         yield settings.model_copy(update={"max_rows": rows})
 

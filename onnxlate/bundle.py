@@ -14,7 +14,6 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    NonNegativeFloat,
     NonNegativeInt,
     PositiveInt,
     ValidationError,
@@ -25,6 +24,9 @@ from .errors import BundleError
 
 FORMAT = 1
 MANIFEST_NAME = "manifest.json"
+
+MAX_COVERAGE_PENALTY = 10.0
+"""A model's own is no larger than one that may be asked for."""
 
 Precision = Literal["fp32", "fp16", "int8"]
 
@@ -91,7 +93,7 @@ class DecodeDefaults(_Record):
     max_target_ratio: float
     """Targets are cut at this many tokens per source token, plus `max_target_extra`."""
     max_target_extra: NonNegativeInt
-    coverage_penalty: NonNegativeFloat = 0.0
+    coverage_penalty: float = Field(default=0.0, ge=0, le=MAX_COVERAGE_PENALTY)
     """Of beams; without an attention graph 0."""
 
     def max_target_tokens(self, num_source_tokens: int, limits: Limits) -> int:

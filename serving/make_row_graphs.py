@@ -82,8 +82,9 @@ def main() -> None:
 
 
 def write_best(scored: bool, barred: bool) -> None:
-    """The best tokens of each row: of log-probabilities or of the bare logits, with or
-    without rows that must not end. A row's first score tells whether it has any."""
+    """The best tokens of each row by their logits, with their log-probabilities or
+    without, with or without rows that must not end. A row's first logit tells whether
+    it has any."""
     floats = [TensorProto.FLOAT, ["rows", "vocabulary"]]
     inputs = [
         helper.make_tensor_value_info("logits", *floats),
@@ -110,23 +111,30 @@ def write_best(scored: bool, barred: bool) -> None:
             helper.make_node("Where", ["not_allowed", "never", values], ["allowed"]),
         ]
         values = "allowed"
-    if scored:
-        nodes.append(helper.make_node("LogSoftmax", [values], ["log_probs"], axis=1))
-        values = "log_probs"
     constants += [
         helper.make_tensor("begin", TensorProto.INT64, [1], [0]),
         helper.make_tensor("stop", TensorProto.INT64, [1], [1]),
         helper.make_tensor("columns", TensorProto.INT64, [1], [1]),
     ]
     nodes += [
-        helper.make_node("TopK", [values, "width"], ["scores", "tokens"], axis=1),
+        helper.make_node("TopK", [values, "width"], ["highest", "tokens"], axis=1),
         helper.make_node("Slice", [values, "begin", "stop", "columns"], ["first"]),
     ]
+    best = ["rows", "width"]
     outputs = [
-        helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["rows", "width"]),
-        helper.make_tensor_value_info("tokens", TensorProto.INT64, ["rows", "width"]),
+        helper.make_tensor_value_info("tokens", TensorProto.INT64, best),
+        helper.make_tensor_value_info("highest", TensorProto.FLOAT, best),
         helper.make_tensor_value_info("first", TensorProto.FLOAT, ["rows", 1]),
     ]
+    if scored:
+        # Of two logits that are not equal the log-probabilities may be, once rounded.
+        nodes += [
+            helper.make_node("LogSoftmax", [values], ["all"], axis=1),
+            helper.make_node(
+                "GatherElements", ["all", "tokens"], ["log_probs"], axis=1
+            ),
+        ]
+        outputs.append(helper.make_tensor_value_info("log_probs", *floats[:1], best))
     name = "best" + "_scored" * scored + "_barred" * barred
     graph = helper.make_graph(nodes, name, inputs, outputs, constants)
     opset = [helper.make_opsetid("", 21)]

@@ -50,7 +50,10 @@ class Deployment:
         self.layers = Layers(sentences, bundle, limits, glossaries)
         self.translator = self.layers.top
         # Of one engine each, to warm all of them up; nobody needs them afterwards.
-        self._first = [Translator(bundle, Crew([each]), limits) for each in engines]
+        self._first = [
+            Translator(bundle, Crew([each]), limits, looking=looking)
+            for each in engines
+        ]
         self.calls = Calls()
         """Those that this version answers."""
 

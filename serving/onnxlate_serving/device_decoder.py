@@ -7,9 +7,13 @@ that a search looks at, and those alone come into main memory.
 Axes: R rows, V vocabulary, C candidates.
 """
 
+from collections.abc import Callable
+from functools import cached_property
+
 import numpy as np
 import onnxruntime as ort
 
+from onnxlate.candidates import along
 from onnxlate.search import Best, Floats, Ints, Wanted
 
 from .binding import bind_array_input
@@ -24,68 +28,65 @@ class DeviceDecoder(OrtDecoder):
     the scores are."""
 
     def __init__(
-        self, session: ort.InferenceSession, max_rows: int, device: str, end: int
+        self, session: ort.InferenceSession, max_rows: int, pick: "Pick"
     ) -> None:
         super().__init__(session, max_rows, screen=None)
-        self._device = device
         self._near = Bindings(session)
-        self._pick = Pick(device, end)
-        self._scores: ort.OrtValue | None = None
-        self._shape = max_rows, int(session.get_outputs()[0].shape[1])
+        self._pick = pick
 
     def best(self, state: DecoderState, wanted: Wanted) -> Best | None:
-        scores = self._room()
-
         def bind(binding: ort.IOBinding) -> None:
             state.bind(binding)
-            shape = state.num_rows, self._shape[1]
-            address = scores.data_ptr()
-            binding.bind_output("logits", self._device, 0, np.float32, shape, address)
+            self._pick.bind(binding.bind_output, state.num_rows)
 
         self._near.run(state.masked(), bind, state.bind_inputs)
-        return self._pick.best(scores, (state.num_rows, self._shape[1]), wanted)
-
-    def _room(self) -> ort.OrtValue:
-        """Made when it is first needed: who has rules all the time needs none."""
-        if self._scores is None:
-            self._scores = ort.OrtValue.ortvalue_from_shape_and_type(
-                self._shape, np.float32, self._device, 0
-            )
-        return self._scores
+        return self._pick.best(state.num_rows, wanted)
 
 
 class Pick:
-    """The graphs that find the best of each row, on one device."""
+    """The scores of a step on one device, and the graphs that find the best of each
+    row; one for all groups, which come and go: to open its sessions takes a while."""
 
-    def __init__(self, device: str, end: int) -> None:
+    def __init__(self, device: str, end: int, max_rows: int, vocabulary: int) -> None:
         self._device = device
         self._end = np.array([end])
+        self._shape = max_rows, vocabulary
         self._sessions: dict[str, ort.InferenceSession] = {}
 
-    def best(
-        self, scores: ort.OrtValue, shape: tuple[int, int], wanted: Wanted
-    ) -> Best:
+    @cached_property
+    def scores(self) -> ort.OrtValue:
+        """Made when first needed: who has rules all the time needs none."""
+        return ort.OrtValue.ortvalue_from_shape_and_type(
+            self._shape, np.float32, self._device, 0
+        )
+
+    def bind(self, bind: Callable[..., None], num_rows: int) -> None:
+        """Binds so many rows of `scores` as "logits"."""
+        shape, address = (num_rows, self._shape[1]), self.scores.data_ptr()
+        bind("logits", self._device, 0, np.float32, shape, address)
+
+    def best(self, num_rows: int, wanted: Wanted) -> Best:
         """Of the first R rows of `scores`; raises FloatingPointError."""
         barred = wanted.barred
         session = self._session(wanted.with_scores, barred is not None)
         binding = session.io_binding()
-        binding.bind_input(
-            "logits", self._device, 0, np.float32, shape, scores.data_ptr()
-        )
+        self.bind(binding.bind_input, num_rows)
         # One more, so that of two that are equal the smaller is known.
-        width = np.array([min(wanted.width + 1, shape[1])])
+        width = np.array([min(wanted.width + 1, self._shape[1])])
         bind_array_input(binding, "width", width)
         if barred is not None:
             bind_array_input(binding, "barred", barred[:, None])
             bind_array_input(binding, "end", self._end)
-        for name in ("scores", "tokens", "first"):
-            binding.bind_output(name, "cpu")
+        for each in session.get_outputs():
+            binding.bind_output(each.name, "cpu")
         session.run_with_iobinding(binding)
-        found, tokens, first = (each.numpy() for each in binding.get_outputs())
+        tokens, highest, first, *log_probs = (
+            each.numpy() for each in binding.get_outputs()
+        )
         if np.isnan(first).any():
             raise FloatingPointError(NO_NUMBER)
-        tokens, found = in_order(tokens, found)
-        return Best(tokens[:, : wanted.width], found[:, : wanted.width])
+        tokens, scores = in_order(tokens, highest, *log_probs)
+        return Best(tokens[:, : wanted.width], scores[:, : wanted.width])
 
     def _session(self, scored: bool, barred: bool) -> ort.InferenceSession:
         name = "best" + "_scored" * scored + "_barred" * barred
@@ -94,12 +95,13 @@ class Pick:
         return self._sessions[name]
 
 
-def in_order(tokens: Ints, scores: Floats) -> tuple[Ints, Floats]:
-    """The smaller token first where scores are equal, which no device promises: (R, C)
-    both, best first."""
-    tied = (scores[:, 1:] == scores[:, :-1]).any(axis=1)
-    if not tied.any():
+def in_order(
+    tokens: Ints, highest: Floats, log_probs: Floats | None = None
+) -> tuple[Ints, Floats]:
+    """The smaller token first where logits are equal, which no device promises, and
+    log-probabilities, or logits, in that order: (R, C) all, best first."""
+    scores = highest if log_probs is None else log_probs
+    if not (highest[:, 1:] == highest[:, :-1]).any():
         return tokens, scores
-    order = np.lexsort((tokens, -scores), axis=1)
-    rows = np.arange(len(tokens))[:, None]
-    return tokens[rows, order], scores[rows, order]
+    order = np.lexsort((tokens, -highest), axis=1)
+    return along(tokens, order), along(scores, order)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from onnxlate.answer import Format, Sampling, Term
-from onnxlate.bundle import DecodeDefaults, Limits
+from onnxlate.bundle import MAX_COVERAGE_PENALTY, DecodeDefaults, Limits
 from onnxlate.errors import InvalidRequest
 from onnxlate.required import Terms
 from onnxlate.rules import Rule
@@ -23,7 +23,6 @@ MAX_TEMPERATURE = 10.0
 """From there on, nothing but chance is left."""
 
 MAX_NGRAM = 64
-MAX_COVERAGE_PENALTY = 10.0
 
 MAX_TERMS = 256
 MAX_PHRASES = 64

@@ -18,6 +18,8 @@ class Question:
 
     source_ids: tuple[int, ...]
     options: SearchOptions
+    coverage_penalty: float = 0.0
+    """By which what the search has found is put in order."""
     _hash: int = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:

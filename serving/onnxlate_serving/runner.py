@@ -4,10 +4,14 @@ Encoder once per sentence, decoder one token per row, then the searches choose. 
 it runs in one engine's thread; session.run leaves the interpreter to the others.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
 
-from onnxlate.bundle import Bundle, ModelInfo
+from onnxlate.bundle import Bundle, Manifest, ModelInfo
 from onnxlate.candidates import LogProbs
 from onnxlate.search import Searches
 
@@ -29,6 +33,9 @@ from .piece import Piece
 from .screen import Screen
 from .sessions import Sessions
 from .step import Step
+
+if TYPE_CHECKING:
+    from .device_decoder import Pick
 
 
 class OnnxRunner:
@@ -64,6 +71,11 @@ class OnnxRunner:
             self._native.library
             if self._native
             else _log_probs(max_rows, manifest.model.target_vocabulary)
+        )
+        self._pick = (
+            _pick(self._storage.device, manifest, max_rows)
+            if self._storage.device
+            else None
         )
         self._rank = self._native.library.ranked if self._native else None
         self._screen = (
@@ -142,11 +154,10 @@ class OnnxRunner:
                 *(self._native, self._manifest, rows),
                 *(generator, sessions.generator_bias, self._team),
             )
-        if self._storage.device:
+        if self._pick:
             from .device_decoder import DeviceDecoder
 
-            end = self._ids.eos
-            return DeviceDecoder(sessions.decoder, rows, self._storage.device, end)
+            return DeviceDecoder(sessions.decoder, rows, self._pick)
         screen = self._screen if greedy else None
         return OrtDecoder(sessions.decoder, rows, screen)
 
@@ -160,6 +171,13 @@ def _storage(model: ModelInfo, dtype: npt.DTypeLike, sessions: Sessions) -> Stor
     from .device_block import DeviceStorage, RowGraphs
 
     return DeviceStorage(model, dtype, RowGraphs(sessions.device))
+
+
+def _pick(device: str, manifest: Manifest, max_rows: int) -> Pick:
+    from .device_decoder import Pick
+
+    vocabulary = manifest.model.target_vocabulary
+    return Pick(device, manifest.special_ids.eos, max_rows, vocabulary)
 
 
 def _log_probs(max_rows: int, vocabulary: int) -> LogProbs:

@@ -202,8 +202,10 @@ class Translator:
                     yield TextPiece(_further(source.plan, said, new))
                     said += new
             answers = [piece.hypotheses, *[await each.outcome() for each in outboxes]]
-        for question, answer in zip(questions, answers, strict=True):
-            self._cache.put(question, answer)
+        answers = [
+            await self._kept(question, answer)
+            for question, answer in zip(questions, answers, strict=True)
+        ]
         [result] = await self._whole([(source, answers)], wishes)
         # It begins with what was said, whichever hypothesis it is.
         already = len(source.plan.fill(said).text)
@@ -213,10 +215,11 @@ class Translator:
         self, answered: Sequence[tuple[Source, Sequence[Answer]]], wishes: Wishes
     ) -> list[Translation]:
         """Answers of one call with all that was asked for."""
-        if penalty := wishes.options.covering(self.manifest.defaults):
+        if wishes.options.covering(self.manifest.defaults):
             wanted = wishes.options.num_hypotheses or 1
             answered = [
-                await self._covered(*each, penalty, wanted) for each in answered
+                (source, [each[:wanted] for each in several])
+                for source, several in answered
             ]
         written = [self._write(source, each, wishes) for source, each in answered]
         if not (self._explainer and explained(wishes.options)):
@@ -232,19 +235,15 @@ class Translator:
             for (source, _), each, whole in zip(answered, looked, wholes, strict=True)
         ]
 
-    async def _covered(
-        self,
-        source: Source,
-        answers: Sequence[Answer],
-        penalty: float,
-        wanted: int,
-    ) -> tuple[Source, Sequence[Answer]]:
-        """With the hypotheses of a beam in the order of what they cover, too."""
-        assert self._coverage
-        ranked = [
-            await self._coverage.ranked(source.ids, each, penalty) for each in answers
-        ]
-        return source, [each[:wanted] for each in ranked]
+    async def _kept(self, question: Question, answer: Answer) -> Answer:
+        """Remembered, in the order of what hypotheses cover, too, if that is wanted."""
+        if question.coverage_penalty:
+            assert self._coverage
+            answer = await self._coverage.ranked(
+                question.source_ids, answer, question.coverage_penalty
+            )
+        self._cache.put(question, answer)
+        return answer
 
     def _relinked(
         self, plan: Plan, outcome: Sequence[Hypothesis], whole: Translation
@@ -287,10 +286,10 @@ class Translator:
         requests = [Request(each.source_ids, each.options) for each in questions]
         with self._crew.decoding(requests, caller) as outboxes:
             found = [await outbox.outcome() for outbox in outboxes]
-        answers = dict(zip(questions, found, strict=True))
-        for question, answer in answers.items():
-            self._cache.put(question, answer)
-        return answers
+        return {
+            question: await self._kept(question, answer)
+            for question, answer in zip(questions, found, strict=True)
+        }
 
     def check_room(self, texts: Sequence[str], caller: Caller) -> None:
         """Refuses before it reads anything, unless it may know the answers; raises
@@ -376,11 +375,16 @@ class Translator:
         if not source.ids:
             return []
         options, num_tokens = wishes.options, len(source.ids)
+        penalty = options.covering(self.manifest.defaults)
         if not (source.plan.found or wishes.prefix or wishes.ban or options.sampling):
-            return [Question(source.ids, self._search(options, num_tokens))]
+            return [Question(source.ids, self._search(options, num_tokens), penalty)]
         demands = self._demands(source, wishes)
         return [
-            Question(source.ids, self._search_of(options, num_tokens, demands, draw))
+            Question(
+                source.ids,
+                self._search_of(options, num_tokens, demands, draw),
+                penalty,
+            )
             for draw in range(options.num_draws)
         ]
 

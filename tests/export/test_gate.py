@@ -1,6 +1,7 @@
 """No bundle that translates otherwise than PyTorch."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -9,12 +10,13 @@ from onnx import numpy_helper
 
 from onnxlate.errors import BundleError, ExportError
 from onnxlate.text import Tokenizer
-from onnxlate_export.gate import draw_sample, pass_gate
+from onnxlate_export.gate import defaults_of, draw_sample, pass_gate
 from onnxlate_export.stepper import OrtStepper
-from onnxlate_training.checkpoint import LoadedModel
+from onnxlate_training.checkpoint import LoadedModel, RunFolder, load_model
 from onnxlate_training.recipe import DecodeConfig
 from onnxlate_training.validation import translate
 
+from .models import random_run
 from .tables import Graphs
 
 
@@ -121,3 +123,15 @@ def test_only_fp32_can_be_judged_without_references(
 def test_what_is_no_graph_does_not_load() -> None:
     with pytest.raises(BundleError, match="does not load"):
         OrtStepper(b"no graph", b"no graph")
+
+
+def test_what_a_recipe_has_by_default_a_bundle_has(tmp_path: Path) -> None:
+    run = RunFolder(random_run(tmp_path))
+    decode = {"default_beam_size": 3, "default_coverage_penalty": 0.2}
+    recipe = run.read_recipe()
+    changed = recipe.decode.model_copy(update=decode)
+    run.write_recipe(recipe.model_copy(update={"decode": changed}))
+
+    found = defaults_of(load_model(run.path))
+
+    assert (found.beam_size, found.coverage_penalty) == (3, 0.2)

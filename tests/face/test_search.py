@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onnxlate.answer import Sampling
-from onnxlate.candidates import NumpyLogProbs, likeliest
+from onnxlate.candidates import NumpyLogProbs, along, likeliest
 from onnxlate.search import (
+    Best,
     FinishReason,
     Floats,
     Hypothesis,
@@ -80,9 +81,12 @@ class Wordy:
 class Batch:
     """Searches of one beam size with what their rows were fed, as a server keeps it."""
 
-    def __init__(self, model: Model, beam_size: int) -> None:
+    def __init__(self, model: Model, beam_size: int, elsewhere: bool = False) -> None:
+        """Where `elsewhere`, somebody else picks each row's best wherever that is all
+        that a step comes down to."""
         self.model = model
         self.beam_size = beam_size
+        self.elsewhere = elsewhere
         self.searches = Searches(beam_size, EOS)
         self.names: list[int] = []
         self.prefixes: list[Prefix] = []
@@ -95,7 +99,7 @@ class Batch:
         self.prefixes += [()] * (len(names) * self.beam_size)
 
     def step(self) -> None:
-        turn = self.searches.advance(self.logits())
+        turn = self.turn(self.logits())
         self.follow(turn)
         for place, name in enumerate(self.names):
             stable = self.searches.stable_prefix(place)
@@ -106,6 +110,18 @@ class Batch:
             assert self.said[self.names[place]] == hypotheses[0].tokens
             self.found[self.names[place]] = hypotheses
         self.leave(list(turn.finished))
+
+    def turn(self, logits: Floats) -> Turn:
+        wanted = self.searches.wanted() if self.elsewhere else None
+        if wanted is None:
+            return self.searches.advance(logits)
+        if wanted.barred is not None:
+            logits[wanted.barred, EOS] = -np.inf
+        tokens = likeliest(logits, wanted.width)
+        scores = along(logits, tokens)
+        if wanted.with_scores:
+            scores = NumpyLogProbs().of(logits, tokens)
+        return self.searches.advance_by(Best(tokens, scores))
 
     def logits(self) -> Floats:
         return np.stack([self.model.next(each) for each in self.prefixes])
@@ -132,11 +148,13 @@ class Batch:
         assert len(self.names) == len(self.searches)
 
 
-def decode(model: Model, *options: SearchOptions) -> list[list[Hypothesis]]:
+def decode(
+    model: Model, *options: SearchOptions, elsewhere: bool = False
+) -> list[list[Hypothesis]]:
     """All of them as batches of one beam size, each leaving when it is done."""
     found: dict[int, list[Hypothesis]] = {}
     for beam_size in {each.beam_size for each in options}:
-        batch = Batch(model, beam_size)
+        batch = Batch(model, beam_size, elsewhere)
         alike = [i for i, each in enumerate(options) if each.beam_size == beam_size]
         batch.join(alike, [options[i] for i in alike])
         while batch.names:
@@ -533,6 +551,15 @@ def test_company_changes_no_outcome(seed: int, options: list[SearchOptions]) -> 
     together = decode(table, *options)
 
     assert together == [decode(table, each)[0] for each in options]
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 1000), options=st.lists(wishes, min_size=1, max_size=6))
+def test_whoever_picks_the_best_finds_the_same(
+    seed: int, options: list[SearchOptions]
+) -> None:
+    for model in (Table(seed), Coarse(seed, 6)):
+        assert decode(model, *options, elsewhere=True) == decode(model, *options)
 
 
 @settings(max_examples=60, deadline=None)

@@ -9,11 +9,21 @@ import numpy as np
 import pytest
 
 from onnxlate import AsyncClient
+from onnxlate.answer import Sampling
 from onnxlate.bundle import MANIFEST_NAME, AlignmentInfo, AttentionHead, Bundle
-from onnxlate.errors import BundleError, InvalidRequest
+from onnxlate.errors import BundleError, InvalidRequest, Unavailable
 from onnxlate.messages import Hypothesis, Translation
-from onnxlate_serving.config import ServerConfig
+from onnxlate_serving.config import (
+    RequestLimits,
+    RuntimeConfig,
+    SchedulerConfig,
+    ServerConfig,
+)
 from onnxlate_serving.coverage import LEAST, covered
+from onnxlate_serving.deployment import Deployment, looking_at
+from onnxlate_serving.engines import build_engines
+from onnxlate_serving.options import TranslateOptions
+from onnxlate_serving.sessions import Sessions
 
 from .handmade import HASHED, LAYERS, write_bundle
 from .serving import ANYWHERE, served
@@ -116,32 +126,91 @@ async def test_it_chooses_among_all_that_the_beam_has_found(
     assert off == plain != best
 
 
-async def test_a_model_can_have_a_penalty_of_its_own(aligned: Bundle) -> None:
-    path = aligned.path.parent / "penalised"
-    shutil.copytree(aligned.path, path)
+def with_defaults(bundle: Bundle, path: Path, **defaults: float) -> Path:
+    shutil.copytree(bundle.path, path)
     manifest = json.loads((path / MANIFEST_NAME).read_text(encoding="utf-8"))
-    manifest["defaults"]["coverage_penalty"] = 0.2
+    manifest["defaults"] |= defaults
     (path / MANIFEST_NAME).write_text(json.dumps(manifest), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("usual", [1, BEAM])
+async def test_a_model_can_have_a_penalty_of_its_own(
+    aligned: Bundle, tmp_path: Path, usual: int
+) -> None:
+    path = with_defaults(
+        aligned, tmp_path / "penalised", coverage_penalty=0.2, beam_size=usual
+    )
     config = ServerConfig(bundles=(path,), listen=ANYWHERE)
     async with served(config) as address, AsyncClient(address) as client:
         asked = await client.translate(TEXTS, beam_size=BEAM, coverage_penalty=0.2)
         unsaid = await client.translate(TEXTS, beam_size=BEAM)
         off = await client.translate(TEXTS, beam_size=BEAM, coverage_penalty=0)
         greedy = await client.translate(TEXTS, beam_size=1)
+        drawn = await client.translate(TEXTS, sampling=Sampling())
+        [model] = await client.models()
 
     assert unsaid == asked != off
-    assert greedy[0].options["coverage_penalty"] == 0
+    for each in (greedy, drawn):
+        assert each[0].options["coverage_penalty"] == 0
+    told = 0.2 if usual > 1 else 0
+    assert model.default_options["coverage_penalty"] == pytest.approx(told)
 
 
 def test_a_penalty_needs_a_graph_that_tells(bundle: Bundle, tmp_path: Path) -> None:
-    path = tmp_path / "penalised"
-    shutil.copytree(bundle.path, path)
-    manifest = json.loads((path / MANIFEST_NAME).read_text(encoding="utf-8"))
-    manifest["defaults"]["coverage_penalty"] = 0.2
-    (path / MANIFEST_NAME).write_text(json.dumps(manifest), encoding="utf-8")
+    path = with_defaults(bundle, tmp_path / "penalised", coverage_penalty=0.2)
 
     with pytest.raises(BundleError, match="needs an attention graph"):
         Bundle.open(path)
+
+
+@pytest.mark.parametrize("penalty", [-0.1, 11, float("inf")])
+def test_no_model_has_one_that_nobody_may_ask_for(
+    aligned: Bundle, tmp_path: Path, penalty: float
+) -> None:
+    path = with_defaults(aligned, tmp_path / "penalised", coverage_penalty=penalty)
+
+    with pytest.raises(BundleError, match="coverage_penalty"):
+        Bundle.open(path)
+
+
+def test_a_bundle_without_one_keeps_its_digest_and_its_text(
+    aligned: Bundle, tmp_path: Path
+) -> None:
+    """As it was before there were such penalties."""
+    same = with_defaults(aligned, tmp_path / "same", coverage_penalty=0)
+    other = with_defaults(aligned, tmp_path / "other", coverage_penalty=0.2)
+
+    assert Bundle.open(same).manifest.digest() == aligned.manifest.digest()
+    assert "coverage_penalty" not in Bundle.open(same).manifest.text()
+    changed = Bundle.open(other).manifest
+    assert changed.digest() != aligned.manifest.digest()
+    assert json.loads(changed.text())["defaults"]["coverage_penalty"] == 0.2
+
+
+async def test_what_is_remembered_is_in_order_already(aligned: Bundle) -> None:
+    scheduler = SchedulerConfig()
+    sessions = Sessions(aligned, RuntimeConfig(device="cpu", workers=1, threads=1))
+    eyes = looking_at(aligned, sessions, scheduler)
+    engines = build_engines(aligned, sessions, scheduler)
+    model = Deployment(aligned, engines, RequestLimits(), 9, looking=eyes)
+    await model.start(limit_s=30)
+    try:
+        some, more, others = (
+            TranslateOptions(BEAM, wanted, coverage_penalty=penalty)
+            for wanted, penalty in ((1, 0.2), (2, 0.2), (1, 0.1))
+        )
+        first = await model.translator.translate(TEXTS, some)
+        assert eyes
+        eyes.stop()
+
+        assert await model.translator.translate(TEXTS, some) == first
+        [best, _] = (await model.translator.translate(TEXTS[:1], more))[0].hypotheses
+        assert best == first[0].hypotheses[0]
+        with pytest.raises(Unavailable):
+            await model.translator.translate(TEXTS, others)
+    finally:
+        await model.stop()
 
 
 async def test_a_stream_ends_in_the_same_hypothesis(client: AsyncClient) -> None:

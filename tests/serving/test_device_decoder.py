@@ -1,7 +1,6 @@
 """What a device picks of its scores, on the CPU provider, against numpy."""
 
 import numpy as np
-import onnxruntime as ort
 import pytest
 
 from onnxlate.candidates import Floats, NumpyLogProbs, likeliest
@@ -18,6 +17,13 @@ def scores(vocabulary: int, step: float) -> Floats:
     return (drawn.round() * step).astype(np.float32)
 
 
+def pick(given: Floats) -> Pick:
+    """Of these scores, on the CPU."""
+    found = Pick("cpu", END, *given.shape)
+    found.scores.update_inplace(given)
+    return found
+
+
 @pytest.mark.parametrize("width", [1, 10])
 @pytest.mark.parametrize("barred", [False, True])
 @pytest.mark.parametrize("with_scores", [False, True])
@@ -26,14 +32,15 @@ def test_the_best_are_those_that_numpy_finds(
 ) -> None:
     given = scores(400, step=1e-3)
     given[4:, END] = 9  # the best by far, where it is allowed
+    given[8] = np.arange(0, -400, -1) * 1e-3
+    given[8, [7, 9]] = 1e-3, np.nextafter(np.float32(1e-3), 1)  # and rounded as likely
     rows = np.arange(9) < 6 if barred else None
     expected = given.copy()
     if rows is not None:
         expected[rows, END] = -np.inf
     tokens = likeliest(expected, width)
 
-    value = ort.OrtValue.ortvalue_from_numpy(given)
-    best = Pick("cpu", END).best(value, given.shape, Wanted(width, with_scores, rows))
+    best = pick(given).best(9, Wanted(width, with_scores, rows))
 
     assert (best.tokens == tokens).all()
     if with_scores:
@@ -43,9 +50,8 @@ def test_the_best_are_those_that_numpy_finds(
 
 def test_there_are_no_more_tokens_than_the_vocabulary_has() -> None:
     given = scores(5, step=1e-3)
-    value = ort.OrtValue.ortvalue_from_numpy(given)
 
-    best = Pick("cpu", END).best(value, (9, 5), Wanted(8, True, None))
+    best = pick(given).best(9, Wanted(8, True, None))
 
     assert (best.tokens == likeliest(given, 5)).all()
 
@@ -53,10 +59,9 @@ def test_there_are_no_more_tokens_than_the_vocabulary_has() -> None:
 def test_what_is_no_number_is_no_choice() -> None:
     given = scores(50, step=1e-3)
     given[2] = np.nan
-    value = ort.OrtValue.ortvalue_from_numpy(given)
 
     with pytest.raises(FloatingPointError, match="no number"):
-        Pick("cpu", END).best(value, (9, 50), Wanted(2, False, None))
+        pick(given).best(9, Wanted(2, False, None))
 
 
 def test_of_equal_tokens_the_smaller_comes_first_in_its_row_alone() -> None:

@@ -69,6 +69,19 @@ def mixed_requests(count: int, seed: int = 0) -> list[Request]:
     return requests
 
 
+def demanding_requests(count: int) -> list[Request]:
+    """Some have rules, some may not end soon, some have both."""
+    return [
+        asking(
+            *range(4 + i, 8 + 2 * i),
+            beam_size=1 + i % 3,
+            min_target_tokens=20 * (i % 2),
+            no_repeat_ngram_size=2 * (i % 5 == 0),
+        )
+        for i in range(count)
+    ]
+
+
 Outcomes = dict[Request, tuple[Hypothesis, ...]]
 
 
@@ -112,8 +125,9 @@ def test_an_answer_is_the_same_to_the_last_bit_alone_and_in_any_company(
 def test_caches_on_a_device_give_the_same_answers(
     runner: OnnxRunner, on_device: OnnxRunner
 ) -> None:
-    requests = mixed_requests(30, seed=2)
-    arrivals = [requests[at : at + 3] for at in range(0, 30, 3)]
+    requests = [*mixed_requests(30, seed=2), *demanding_requests(12)]
+    random.Random(3).shuffle(requests)
+    arrivals = [requests[at : at + 3] for at in range(0, 42, 3)]
 
     assert decode(on_device, arrivals) == decode(runner, arrivals)
 

@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from onnxlate.bundle import MAX_COVERAGE_PENALTY
 from onnxlate.errors import ConfigError
 
 from .model import SIZES, ModelConfig
@@ -216,7 +217,9 @@ class DecodeConfig(_Section):
     default_beam_size: PositiveInt = 5
     """Of the exported model, where a request does not say."""
     length_penalty: float = 1.0
-    default_coverage_penalty: NonNegativeFloat = 0.0
+    default_coverage_penalty: NonNegativeFloat = Field(
+        default=0.0, le=MAX_COVERAGE_PENALTY
+    )
     """Of the exported model's beams, where a request does not say; 0 is off."""
     max_sentences: PositiveInt = 2000
     """Validation sentences that are decoded; the first ones."""
