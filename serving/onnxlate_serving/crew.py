@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import cache, partial
 
 from onnxlate.errors import Overloaded
 
@@ -57,31 +58,34 @@ class Crew:
     def _shares(
         self, requests: Sequence[Request], caller: Caller
     ) -> list[list[Request]]:
-        """Each request to an engine that has a few rows at most, or to the idlest."""
+        """Each request to an engine that has a few rows at most, or to the idlest
+        of those that have room, if any has."""
         shares: list[list[Request]] = [[] for _ in self._engines]
         loads = [engine.load for engine in self._engines]
         alone = len(requests) == 1 and requests[0].num_rows == 1
         most = self._few if alone else FEW
+        # For all of a call's texts it is the same.
+        has_room = cache(partial(self._has_room, caller=caller))
+
+        def strain(at: int) -> tuple[bool, int]:
+            """One engine may be full while another, whose rows are freed sooner, is
+            not."""
+            return not has_room(at), loads[at]
+
         for request in requests:
             few = (
                 at
                 for at, load in enumerate(loads)
                 # Many that come at once wait at first, and among many engines each has
                 # a small part of what may.
-                if load < most and (load < FEW or self._has_room(at, caller))
+                if load < most and has_room(at)
             )
             chosen = next(few, None)
             if chosen is None:
-                chosen = self._idlest(loads, caller)
+                chosen = min(range(len(loads)), key=strain)
             loads[chosen] += request.num_rows
             shares[chosen].append(request)
         return shares
-
-    def _idlest(self, loads: Sequence[int], caller: Caller) -> int:
-        """Of those that have room, if any has: one may be full while another, whose
-        rows are freed sooner, is not."""
-        order = sorted(range(len(loads)), key=loads.__getitem__)
-        return next((at for at in order if self._has_room(at, caller)), order[0])
 
     def _has_room(self, at: int, caller: Caller) -> bool:
         try:

@@ -188,9 +188,9 @@ class DecoderState:
 
     def room(self, most: int) -> int:
         """Steps that there is room for, the one that `advance` prepared included, as
-        long as no target is longer than `most` tokens."""
+        long as no target is longer than `most` tokens; that one at least."""
         longest = int(self._target_lengths[: self._num_places].max())
-        return 1 + min(self._past.length, most) - longest
+        return max(1, 1 + min(self._past.length, most) - longest)
 
     def masked(self) -> Addresses:
         """Prepares the masks of a step; what `bind` would bind, as a value."""

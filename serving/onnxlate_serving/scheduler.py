@@ -105,7 +105,10 @@ class Scheduler:
             # Of searches with wide beams, a few fill most of the rows and never all.
             wide = waiting.num_rows // texts
             rows = self._max_rows - self._max_rows % wide
-            seconds = waiting.work / rows * seconds_a_token
+            free = self._max_rows - self._num_rows
+            # Whoever fits into free rows joins at the next step, and hardly waits.
+            left = max(0, waiting.num_rows - (free - free % wide)) / waiting.num_rows
+            seconds = left * waiting.work / rows * seconds_a_token
             late = LATE * seconds / config.max_waiting_seconds
             yield late, f"{seconds:.1f} s of work"
 

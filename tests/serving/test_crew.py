@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from onnxlate.errors import Overloaded
+from onnxlate.errors import Overloaded, Unavailable
 from onnxlate.search import SearchOptions
 from onnxlate_serving.config import FEW, SchedulerConfig
 from onnxlate_serving.crew import Crew
@@ -114,15 +114,24 @@ async def test_a_wide_beam_counts_for_as_many_as_it_is() -> None:
 
 async def test_a_call_that_one_engine_refuses_leaves_nothing_with_the_others() -> None:
     left, right = Gated(), Gated()
-    async with engines(left, right, waiting=1) as crew:
-        # One beam on the rows and one that waits; the left one has nothing to do.
-        beams = [request(4, beam_size=4), request(4, beam_size=3)]
-        with crew[1].decoding(beams):
-            await asyncio.sleep(0.05)
-            with pytest.raises(Overloaded):
-                await answer(Crew(crew), *(request(4) for _ in range(30)))
+    async with engines(left, right) as crew:
+        await crew[1].stop()
+        with pytest.raises(Unavailable):
+            await answer(Crew(crew), *(request(4) for _ in range(30)))
 
-            assert [engine.load for engine in crew] == [0, 7]
+        assert [engine.load for engine in crew] == [0, 0]
+        left.go(9)
+
+
+async def test_a_full_engine_with_little_to_do_is_passed_by() -> None:
+    left, right = Gated(), Gated()
+    async with engines(left, right, waiting=1) as crew:
+        # One beam on the rows and one that waits: fewer than FEW rows.
+        with crew[0].decoding([request(4, beam_size=4), request(4, beam_size=3)]):
+            while crew[0].state().waiting_texts != 1:
+                await asyncio.sleep(0.01)
+            with Crew(crew).decoding([request(4)]):
+                assert [each.load for each in crew] == [7, 1]
         left.go(9)
         right.go(9)
 

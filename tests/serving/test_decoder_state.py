@@ -78,6 +78,22 @@ def test_memory_of_very_long_sentences_is_not_kept(bundle: Bundle) -> None:
     assert peak(8) == 8
 
 
+def test_there_is_room_for_the_step_that_was_prepared_and_no_target_grows_too_long(
+    bundle: Bundle,
+) -> None:
+    model = bundle.manifest.model
+    storage = HostStorage(model, np.float32)
+    state = DecoderState(CacheBinder(model, np.float32), storage, max_rows=2)
+    state.welcome([4, 2], begin_id=2)
+    rooms = []
+    for _ in range(4):
+        state.advance()
+        rooms.append(state.room(3))
+
+    # Whoever goes on beyond the longest is refused by the model, one step at a time.
+    assert rooms == [3, 2, 1, 1]
+
+
 def test_sizes_are_rounded_up_to_multiples_of_eight() -> None:
     assert [rounded(length) for length in (1, 8, 9)] == [8, 8, 16]
 

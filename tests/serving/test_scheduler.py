@@ -6,7 +6,7 @@ from onnxlate_serving.config import SchedulerConfig
 from onnxlate_serving.request import Request
 from onnxlate_serving.scheduler import LATE, Scheduler
 from onnxlate_serving.step import Step
-from onnxlate_serving.turns import Turns
+from onnxlate_serving.turns import MEMORY, Turns
 
 
 def request(words: int = 3, beam: int = 1) -> Request:
@@ -198,6 +198,8 @@ def test_one_who_has_filled_the_queue_keeps_nobody_else_out() -> None:
 
 def test_waiting_is_bounded_in_seconds_where_that_is_asked_for() -> None:
     scheduler = Scheduler(SchedulerConfig(max_rows=2, max_waiting_seconds=3))
+    scheduler.add([request(beam=2)])
+    scheduler.schedule()
     scheduler.add([request(words=3, beam=2), request(words=5), request(words=1)])
 
     scheduler.check_room()  # nobody knows yet how long they will take
@@ -211,11 +213,25 @@ def test_waiting_is_bounded_in_seconds_where_that_is_asked_for() -> None:
 
 def test_rows_that_no_wide_beam_fits_into_count_for_nothing() -> None:
     scheduler = Scheduler(SchedulerConfig(max_rows=8, max_waiting_seconds=3))
+    scheduler.add([request(beam=5)])
+    scheduler.schedule()
     scheduler.add([request(words=2, beam=5) for _ in range(3)])
 
     scheduler.check_room(seconds_a_token=0.49 / LATE)  # one at a time
     with pytest.raises(Overloaded):
         scheduler.check_room(seconds_a_token=0.51 / LATE)
+
+
+def test_whoever_fits_into_free_rows_does_not_count_as_waiting() -> None:
+    scheduler = Scheduler(SchedulerConfig(max_rows=8, max_waiting_seconds=3))
+    scheduler.add([request(words=6) for _ in range(8)])
+    scheduler.check_room(seconds_a_token=100)
+
+    scheduler.add([request(words=6) for _ in range(4)])
+    # A third of 12 * 6 tokens, on eight rows.
+    scheduler.check_room(seconds_a_token=0.99 / LATE)
+    with pytest.raises(Overloaded):
+        scheduler.check_room(seconds_a_token=1.01 / LATE)
 
 
 def test_how_long_rows_are_kept_goes_by_the_latest_and_by_their_length() -> None:
@@ -225,9 +241,13 @@ def test_how_long_rows_are_kept_goes_by_the_latest_and_by_their_length() -> None
     turns.note(2.0, 10)
     assert (turns.seconds, turns.seconds_a_token) == (2.0, 0.2)
 
+    # The first few all count alike, though the first of all takes longest.
     turns.note(1.0, 20)
-    assert turns.seconds == pytest.approx(1.96)
-    assert turns.seconds_a_token == pytest.approx(1.96 / 10.4)
+    turns.note(1.5, 30)
+    assert turns.seconds == pytest.approx(1.5)
+    assert turns.seconds_a_token == pytest.approx(1.5 / 20)
     for _ in range(200):
         turns.note(1.0, 20)
     assert turns.seconds_a_token == pytest.approx(0.05, rel=0.01)
+    turns.note(2.0, 20)
+    assert turns.seconds == pytest.approx(1 + MEMORY, rel=0.01)
