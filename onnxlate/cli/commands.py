@@ -94,6 +94,12 @@ COMMANDS = (
         extra="train",
     ),
     Command(
+        "average",
+        "Make one model of several runs that started from the same weights.",
+        "onnxlate_training.averaging",
+        extra="train",
+    ),
+    Command(
         "curves",
         "Draw losses, scores and learning rates of training runs.",
         "onnxlate_training.curves",

@@ -111,6 +111,8 @@ class FinalNote(BaseModel):
     average: str
     updates: list[int]
     """Of the checkpoints that they are the mean of."""
+    progress: Progress | None = None
+    """Of all runs together, where they are the mean of several."""
 
 
 class RunFolder:
@@ -203,9 +205,13 @@ class RunFolder:
     def write_final(self, recipe: Recipe) -> FinalNote:
         """Averages checkpoints into the final model, and says which."""
         weights, note = self.final(recipe)
-        write_atomically(self.final_note, note.model_dump_json().encode())
-        write_atomically(self.final_model, save(weights))
+        self.write_result(weights, note)
         return note
+
+    def write_result(self, weights: Mapping[str, Tensor], note: FinalNote) -> None:
+        content = note.model_dump_json(exclude_none=True).encode()
+        write_atomically(self.final_note, content)
+        write_atomically(self.final_model, save(dict(weights)))
 
     def read_final(self) -> tuple[dict[str, Tensor], FinalNote]:
         """What `write_final` wrote; raises TrainingError for damaged files."""
@@ -320,7 +326,7 @@ def load_model(path: Path, folder: Path | None = None) -> LoadedModel:
 def _provenance(
     run: RunFolder, recipe: Recipe, note: FinalNote
 ) -> dict[str, str | int | float]:
-    newest = run.progress()
+    newest = note.progress or run.progress()
     return {
         "recipe": recipe.name,
         "seed": recipe.seed,

@@ -1,34 +1,55 @@
 #!/usr/bin/env bash
-# The default model from Tatoeba's pairs: four teachers, their translations, a student.
+# The default model from Tatoeba's pairs, in three generations.
 #
 #   bash training/recipes/tatoeba-en-de.sh FOLDER RUNS
 #
-# FOLDER has eng-deu.{train,valid,test}.{eng,deu}.gz and eng-cmn.train.eng.gz; what the
-# teachers say is put into FOLDER/distilled. A GPU does it in some ten minutes if the
-# teachers share it (run the four lines at once), two CPU cores in some days.
-set -euo pipefail
+# FOLDER has eng-deu.{train,valid,test}.{eng,deu}.gz and eng-cmn.{train,valid,test}.eng.gz;
+# what models say is put into FOLDER/said. A GPU does all but the last two runs in
+# twelve minutes if those of a generation share it (start their lines at once, and MPS
+# lets their kernels overlap), two CPU cores in some days. The last two took half an
+# hour of a core each.
+set -feuo pipefail
 folder=$(realpath "$1")
-runs=$2
+runs=$(realpath -m "$2")
 recipe=$(dirname "$0")/tatoeba-en-de.toml
-mkdir -p "$folder/distilled" "$runs"
+mkdir -p "$folder/said" "$runs"
+english=$folder/eng-deu.train.eng.gz
+german=$folder/eng-deu.train.deu.gz
 
-teacher() {
-  onnxlate train "$recipe" -o "$runs/$1" --resume --set data.folder="$folder" --set seed="${1#teacher-}" \
-    --set decode.length_penalty=1 --set 'data.train_source=["eng-deu.train.eng.gz"]' --set 'data.train_target=["eng-deu.train.deu.gz"]' "${@:2}"
+# A name, its updates and seed, and what else is different.
+run() {
+  onnxlate train "$recipe" -o "$runs/$1" --resume --set data.folder="$folder" \
+    --set train.max_updates="$2" --set seed="$3" --set decode.length_penalty=1 "${@:4}"
 }
-larger=(--set model.width=256 --set model.encoder_layers=5 --set model.decoder_layers=4)
-teacher teacher-1 "${larger[@]}" --set model.dropout=0.3 --set train.max_updates=1900
-teacher teacher-2 "${larger[@]}" --set model.dropout=0.25 --set train.max_updates=1800 \
-  --set train.consistency=3 --set train.consistency_after=1000
-teacher teacher-3 --set model.dropout=0.2 --set train.max_updates=2160
-teacher teacher-4 --set model.width=320 --set model.feed_forward=1280 --set model.decoder_layers=4 \
-  --set model.dropout=0.35 --set model.attention_dropout=0.1 --set train.max_updates=1400
+# Texts of both sides, as the recipe writes them.
+pairs() {
+  echo --set data.train_source="[$1]" --set data.train_target="[$2]"
+}
+shape() {
+  echo --set model.width="$1" --set model.encoder_layers="$2" --set model.decoder_layers="$3" \
+    --set model.feed_forward="$4" --set model.dropout="$5" --set model.attention_dropout="${6:-0}"
+}
+de='"eng-deu.train.deu.gz"'
+en='"eng-deu.train.eng.gz"'
+
+# First: models that learn from people, to German and to English.
+to_german=$(pairs "$en" "$de")
+to_english="$(pairs "$de" "$en") --set data.source_language=de --set data.target_language=en
+  --set data.valid_source=eng-deu.valid.deu.gz --set data.valid_target=eng-deu.valid.eng.gz
+  --set augment.conjunctions=[[\"\u0020und\u0020\",\"\u0020and\u0020\"],[\",\u0020aber\u0020\",\",\u0020but\u0020\"]]"
+run teacher-1 1443 1 $to_german $(shape 256 5 4 1024 0.3)
+run teacher-2 1430 2 $to_german $(shape 320 4 4 1280 0.35 0.1)
+run teacher-3 1610 3 $to_german $(shape 256 6 3 1024 0.25)
+run teacher-4 1560 4 $to_german $(shape 384 4 3 1536 0.4 0.1)
+run back-1 1507 5 $to_english $(shape 256 5 4 1024 0.3)
+run back-2 1611 6 $to_english $(shape 320 4 3 1280 0.35 0.1)
 
 # English that stands in another pair of languages, and in no part of this one.
 python - "$folder" <<'P'
 import gzip, pathlib, sys
 
 folder = pathlib.Path(sys.argv[1])
+PARTS = "train", "valid", "test"
 
 
 def lines(name):
@@ -40,15 +61,41 @@ def letters(text):
     return "".join(filter(str.isalnum, text.lower()))
 
 
-seen = {letters(text) for part in ("train", "valid", "test") for text in lines(f"eng-deu.{part}.eng.gz")}
-more = {letters(text): text for text in reversed(lines("eng-cmn.train.eng.gz"))}
+seen = {letters(text) for part in PARTS for text in lines(f"eng-deu.{part}.eng.gz")}
+others = [text for part in PARTS for text in lines(f"eng-cmn.{part}.eng.gz")]
+more = {letters(text): text for text in reversed(others)}
 new = [text for key, text in reversed(more.items()) if key and key not in seen]
-(folder / "distilled/more.eng").write_text("".join(f"{text}\n" for text in new), encoding="utf-8")
+(folder / "said/more.eng").write_text("".join(f"{text}\n" for text in new), encoding="utf-8")
 P
 
-teachers=("$runs"/teacher-{1,2,3,4})
-onnxlate distill "${teachers[@]}" --source "$folder/eng-deu.train.eng.gz" -o "$folder/distilled/best.deu" \
-  --reference "$folder/eng-deu.train.deu.gz" --nearest "$folder/distilled/nearest.deu"
-onnxlate distill "${teachers[@]}" --source "$folder/distilled/more.eng" -o "$folder/distilled/more.deu"
+# What models say: prefix, then the models. Best, and nearest to what people said.
+said() {
+  local models=("${@:2}")
+  onnxlate distill "${models[@]/#/$runs/}" --source "$english" -o "$folder/said/$1-best.deu" \
+    --reference "$german" --nearest "$folder/said/$1-near.deu"
+  onnxlate distill "${models[@]/#/$runs/}" --source "$folder/said/more.eng" -o "$folder/said/$1-more.deu"
+}
+said first teacher-{1,2,3,4}
+onnxlate distill "$runs"/back-{1,2} --source "$german" -o "$folder/said/back-best.eng" \
+  --reference "$english" --nearest "$folder/said/back-near.eng"
 
-onnxlate train "$recipe" -o "$runs/tatoeba-en-de" --resume --set data.folder="$folder"
+# Second: the model and larger ones learn from people and the first generation.
+run second-1 3627 1
+run second-2 3583 2
+run larger-1 2943 3 $(shape 320 5 4 1280 0.25)
+run larger-2 3099 4 $(shape 256 6 4 1024 0.2)
+said second second-{1,2} larger-{1,2}
+
+# Third: it goes on with what those say together,
+going_on="--set schedule.warmup_updates=50 --set train.start_from"
+run third 1007 12 $going_on="$runs/second-2" --set schedule.peak=0.0015 \
+  $(pairs "$en,$en,$en,\"said/more.eng\",\"said/back-near.eng\"" \
+    "$de,\"said/second-best.deu\",\"said/second-near.deu\",\"said/second-more.deu\",$de")
+# and in the end with German that people wrote alone: models say things shorter. The
+# mean of two such runs is better than both.
+last="--set schedule.peak=0.0008 --set batch.max_tokens=4608 --set train.precision=bf16
+  --set decode.length_penalty=1.5 $going_on=$runs/third"
+run last-1 2000 21 $last $(pairs "$en,\"said/back-near.eng\"" "$de,$de")
+run last-2 1400 23 $last --set model.dropout=0.15 \
+  $(pairs "$en,\"said/back-near.eng\",\"said/back-best.eng\"" "$de,$de,$de")
+onnxlate average "$runs"/last-1 "$runs"/last-2 -o "$runs/tatoeba-en-de"

@@ -1,0 +1,92 @@
+"""One model of several that went on from the same weights."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from onnxlate.cli import app
+from onnxlate.errors import ConfigError
+from onnxlate_training.averaging import average_runs
+from onnxlate_training.checkpoint import RunFolder, load_model
+from onnxlate_training.cli import train_run
+from onnxlate_training.recipe import load_recipe
+
+from .runs import write_corpus
+
+
+def train_here(recipe: Path, name: str, *changes: str) -> Path:
+    folder = f"data.folder={json.dumps(str(recipe.parent))}"
+    path = recipe.parent / name
+    train_run(load_recipe(recipe, [folder, *changes]), path, resume=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_corpus(tmp_path_factory.mktemp("corpus"))
+
+
+@pytest.fixture(scope="module")
+def start(recipe: Path) -> Path:
+    return train_here(recipe, "start", "train.max_updates=4")
+
+
+@pytest.fixture(scope="module")
+def went_on(recipe: Path, start: Path) -> list[Path]:
+    begun = f"train.start_from={json.dumps(str(start))}"
+    return [
+        train_here(
+            recipe, f"on-{seed}", begun, f"seed={seed}", f"train.max_updates={n}"
+        )
+        for seed, n in ((7, 4), (8, 6))
+    ]
+
+
+def test_its_weights_are_the_mean_of_theirs(
+    went_on: list[Path], tmp_path: Path
+) -> None:
+    made = tmp_path / "made"
+    result = CliRunner().invoke(
+        app, ["average", *map(str, went_on), "-o", str(made), "--json"]
+    )
+
+    assert json.loads(result.stdout) == {"run": str(made), "updates": [4, 6]}
+    one, other = (RunFolder(path).result()[0] for path in went_on)
+    mean = RunFolder(made).result()[0]
+    assert set(mean) == set(one)
+    for name, weight in mean.items():
+        torch.testing.assert_close(weight, (one[name] + other[name]) / 2)
+    assert any(not torch.equal(one[name], other[name]) for name in one)
+
+
+def test_it_can_be_loaded_and_says_what_it_is_of(
+    went_on: list[Path], tmp_path: Path
+) -> None:
+    average_runs(went_on, tmp_path / "made")
+
+    loaded, first = load_model(tmp_path / "made"), load_model(went_on[0])
+    seen = [load_model(path).provenance["target_tokens_seen"] for path in went_on]
+    assert loaded.name == first.name
+    assert loaded.provenance["average"] == "2 runs of [4, 6]"
+    assert loaded.provenance["updates"] == 10
+    assert loaded.provenance["target_tokens_seen"] == sum(map(int, seen))
+
+
+def test_runs_that_began_apart_have_no_mean(
+    recipe: Path, start: Path, went_on: list[Path], tmp_path: Path
+) -> None:
+    made = tmp_path / "made"
+    with pytest.raises(ConfigError, match=r"started from chance and .*start"):
+        average_runs([start, went_on[0]], made)
+    with pytest.raises(ConfigError, match=r"started from chance and .* from chance"):
+        average_runs([start, start], made)
+    with pytest.raises(ConfigError, match="alone has no mean"):
+        average_runs(went_on[:1], made)
+    with pytest.raises(ConfigError, match="is there already"):
+        average_runs(went_on, recipe.parent)
+    with pytest.raises(ConfigError, match="not a training run"):
+        average_runs([went_on[0], tmp_path], made)
+    assert not made.exists()

@@ -1,0 +1,95 @@
+"""`onnxlate average`: one model of several that went on from the same weights.
+
+Runs that begin with one run's weights and differ in their seed or their text end near
+enough to each other for the mean of their weights to be a model, mostly a better one
+than each: model soups, Wortsman et al. 2022. Of runs that began apart it is noise.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from onnxlate.errors import ConfigError
+
+from .checkpoint import FinalNote, Progress, RunFolder
+from .recipe import Recipe, changed_keys
+from .storage import write_atomically
+from .weights import average as mean_of
+
+
+def average_runs(paths: Sequence[Path], output: Path) -> FinalNote:
+    """Writes a run whose final weights are the mean of theirs, with the first's recipe.
+
+    Raises ConfigError if there is only one, if they did not start from one run or
+    differ in shape or vocabulary, or if `output` holds something; TrainingError.
+    """
+    if len(paths) < 2:
+        raise ConfigError(f"{paths[0]} alone has no mean; name two runs or more")
+    if output.exists():
+        raise ConfigError(f"{output} is there already; choose another --output")
+    runs = [RunFolder(path) for path in paths]
+    recipes = [run.read_recipe() for run in runs]
+    for run, recipe in zip(runs[1:], recipes[1:], strict=True):
+        _require_alike(runs[0], recipes[0], run, recipe)
+    results = [run.result() for run in runs]
+    stood = [run.progress() for run in runs]
+    note = FinalNote(
+        average=f"{len(runs)} runs",
+        updates=[each.update for each in stood],
+        progress=Progress(
+            update=sum(each.update for each in stood),
+            num_target_tokens=sum(each.num_target_tokens for each in stood),
+            seconds=sum(each.seconds for each in stood),
+        ),
+    )
+    made = RunFolder(output)
+    made.open_for(recipes[0])
+    kind = recipes[0].tokenizer.kind
+    for old, new in zip(runs[0].tokenizers(kind), made.tokenizers(kind), strict=True):
+        write_atomically(new, old.read_bytes())
+    made.write_result(mean_of([weights for weights, _ in results]), note)
+    return note
+
+
+def average(
+    runs: Annotated[list[Path], typer.Argument(help="Two training runs or more.")],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="A new folder, which can be exported."),
+    ],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One line of JSON on stdout.")
+    ] = False,
+) -> None:
+    """Make one model of several runs that started from the same run's weights."""
+    note = average_runs(runs, output)
+    if as_json:
+        print(json.dumps({"run": str(output), "updates": note.updates}))
+    else:
+        typer.echo(f"{output}: the mean of {note.average}", err=True)
+
+
+def _require_alike(
+    first: RunFolder, its_recipe: Recipe, run: RunFolder, recipe: Recipe
+) -> None:
+    start, other = its_recipe.train.start_from, recipe.train.start_from
+    if start is None or start != other:
+        raise ConfigError(
+            f"{first.path} started from {start or 'chance'} and {run.path} from "
+            f"{other or 'chance'}; a mean is a model only where all started from one "
+            "run (train.start_from)"
+        )
+    keys = [
+        key
+        for key in changed_keys(its_recipe, recipe)
+        if key.startswith("model.") and not key.endswith("dropout")
+    ]
+    if keys:
+        raise ConfigError(f"{first.path} and {run.path} have another {keys[0]}")
+    kind = recipe.tokenizer.kind
+    for one, another in zip(first.tokenizers(kind), run.tokenizers(kind), strict=True):
+        if one.read_bytes() != another.read_bytes():
+            raise ConfigError(f"{one} and {another} differ; runs need one vocabulary")
