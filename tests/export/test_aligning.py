@@ -40,16 +40,25 @@ def sentence(layer: int, head: int, step: str) -> Read:
 
 @pytest.mark.parametrize("step", ["scored", "fed"])
 def test_the_head_and_the_step_that_look_at_the_copy_are_chosen(step: str) -> None:
-    right = [sentence(1, 2, step)] * FEWEST
-    wrong = [sentence(0, 1, step)] * 3
-
-    chosen = choose_heads([*wrong, *right])
+    chosen = choose_heads([sentence(1, 2, step)] * FEWEST)
 
     assert chosen.heads == (AttentionHead(layer=1, head=2),)
     assert chosen.step == step
-    assert chosen.copied_words == 2 * (FEWEST + 3)
-    # Who looks everywhere alike is right about the source's first word of two tokens.
-    assert chosen.copied_linked == 2 * FEWEST
+    assert chosen.copied_words == chosen.copied_linked == 2 * FEWEST
+
+
+def test_heads_that_know_more_together_are_chosen_together() -> None:
+    most = [sentence(1, 2, "scored")] * FEWEST
+    some = [sentence(0, 1, "scored")] * 3
+
+    chosen = choose_heads([*some, *most])
+
+    # The others look everywhere alike, and add nothing to the mean of these two.
+    assert chosen.heads == (
+        AttentionHead(layer=1, head=2),
+        AttentionHead(layer=0, head=1),
+    )
+    assert chosen.copied_linked == chosen.copied_words == 2 * (FEWEST + 3)
 
 
 def test_too_few_copies_choose_nothing() -> None:
