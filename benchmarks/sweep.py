@@ -131,11 +131,7 @@ def _gpu_streams(
 def _gpu_batches(
     settings: CTranslate2Settings, precision: Precision
 ) -> Iterator[CTranslate2Settings]:
-    for batch_type, sizes in (("examples", GPU_EXAMPLES), ("tokens", GPU_TOKENS)):
-        for size in sizes:
-            yield settings.model_copy(
-                update={"batch_type": batch_type, "max_batch_size": size}
-            )
+    return _of_sizes(settings, GPU_EXAMPLES, GPU_TOKENS)
 
 
 def our_gpu_rows(
@@ -148,7 +144,13 @@ def our_gpu_rows(
 def _batches(
     settings: CTranslate2Settings, precision: Precision
 ) -> Iterator[CTranslate2Settings]:
-    for batch_type, sizes in (("examples", EXAMPLES), ("tokens", TOKENS)):
+    return _of_sizes(settings, EXAMPLES, TOKENS)
+
+
+def _of_sizes(
+    settings: CTranslate2Settings, examples: Sequence[int], tokens: Sequence[int]
+) -> Iterator[CTranslate2Settings]:
+    for batch_type, sizes in (("examples", examples), ("tokens", tokens)):
         for size in sizes:
             yield settings.model_copy(
                 update={"batch_type": batch_type, "max_batch_size": size}
