@@ -10,7 +10,7 @@ import pytest
 
 from onnxlate.errors import ConfigError
 from onnxlate_training.recipe import load_recipe
-from onnxlate_training.workers import joined
+from onnxlate_training.workers import CAPACITY, KERNELS, joined
 
 from .runs import (
     errors,
@@ -226,3 +226,16 @@ def test_processes_that_cannot_meet_say_so(
         joined(load_recipe(recipe, ["batch.accumulate=2"])),
     ):
         pass
+
+
+@pytest.mark.parametrize("wanted", [None, "7"])
+def test_onednn_keeps_few_kernels_unless_somebody_wants_it_otherwise(
+    recipe: Path, monkeypatch: pytest.MonkeyPatch, wanted: str | None
+) -> None:
+    if wanted is None:
+        monkeypatch.delenv(CAPACITY, raising=False)
+    else:
+        monkeypatch.setenv(CAPACITY, wanted)
+
+    with joined(load_recipe(recipe)):
+        assert os.environ[CAPACITY] == (wanted or str(KERNELS))

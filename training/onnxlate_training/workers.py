@@ -19,6 +19,13 @@ from .recipe import Recipe
 MISTAKE = 2
 """Exit status of a process that leaves the telling to another."""
 
+CAPACITY = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
+"""Environment variable: how many kernels oneDNN keeps."""
+
+KERNELS = 64
+"""A few times as many as a batch needs. Hardly a batch has the shape of another, and of
+oneDNN's own 1,024 each holds some two megabytes."""
+
 PATIENCE = timedelta(hours=12)
 """How long the others wait while the leader prepares a corpus or validates. Nobody
 waits for a process that has ended: its closed connection is noticed at once."""
@@ -55,6 +62,8 @@ def joined(recipe: Recipe) -> Iterator[Worker]:
     device = find_device(recipe.train.device, "train.device")
     if recipe.train.threads:
         torch.set_num_threads(recipe.train.threads)
+    # Read at oneDNN's first product.
+    os.environ.setdefault(CAPACITY, str(KERNELS))
     if world > recipe.batch.accumulate:
         raise ConfigError(
             f"batch.accumulate is {recipe.batch.accumulate}: an update has no batch "
