@@ -145,9 +145,26 @@ class RunFolder:
         """Makes the folder, or tidies up what an earlier, killed process left."""
         with translated(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-            for folder in (self.path, self.path / "checkpoints"):
-                sweep(folder)
+            if self.recipe.is_file():
+                for folder in (self.path, self.path / "checkpoints"):
+                    sweep(folder)
         self.write_recipe(recipe)
+
+    def stranger(self) -> Path | None:
+        """What a run here would replace, though it is no run's."""
+        if self.recipe.is_file():
+            return None
+        ours = [self.corpus, self.corpus_report, self.history]
+        ours += [self.final_model, self.final_note, *self.path.glob("*.spm")]
+        return next((each for each in ours if each.exists()), None)
+
+    def records(self) -> list[dict[str, Any]]:
+        """Lines of the history, but for what a crash left half written or blank."""
+        try:
+            lines = self.history.read_bytes().splitlines(keepends=True)
+        except FileNotFoundError:
+            return []
+        return [found for line in lines if (found := _record(line))]
 
     def tokenizers(self, kind: str) -> tuple[Path, Path]:
         """Where the source's and the target's SentencePiece models are."""
@@ -250,6 +267,15 @@ class RunFolder:
                 return best[: recipe.train.keep_best] or newest[-1:]
             case "none":
                 return best[:1] or newest[-1:]
+
+
+def _record(line: bytes) -> dict[str, Any] | None:
+    try:
+        found = json.loads(line) if line.endswith(b"\n") else None
+    except ValueError:
+        return None
+    whole = isinstance(found, dict) and {"update", "kind"} <= found.keys()
+    return found if whole else None
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from onnxlate.errors import ConfigError, TrainingError
+from onnxlate.errors import TrainingError
 
 from .batches import Batch, BatchPlan, Members, Window
 from .checkpoint import Progress, RunFolder
@@ -23,6 +23,7 @@ from .gradients import Gradients, made_alike
 from .loss import consistent_loss, smoothed_loss
 from .model import Transformer
 from .optimizer import build_optimizers, load_moments, moments_of
+from .precision import training_precision
 from .recipe import Recipe, TrainConfig
 from .reporting import Reporter
 from .texts import Texts
@@ -121,7 +122,7 @@ class Trainer:
             recipe.decode,
         )
         self._optimizers = build_optimizers(self._model, recipe.optimizer)
-        self._precision = _precision(recipe, worker)
+        self._precision = training_precision(recipe, worker.device)
         self._scaler = torch.amp.GradScaler(
             worker.device.type, enabled=self._precision is torch.float16
         )
@@ -375,26 +376,3 @@ def batch_seed(seed: int, update: int, index: int) -> int:
     """
     mixed = np.random.SeedSequence((seed, update, index))
     return int(mixed.generate_state(1, np.uint64)[0])
-
-
-def _precision(recipe: Recipe, worker: Worker) -> torch.dtype | None:
-    """What training multiplies in; None is float32.
-
-    Raises ConfigError where the CPU has no arithmetic of that kind.
-    """
-    wanted = recipe.train.precision
-    if worker.device.type == "cpu":
-        if wanted in ("auto", "fp32"):
-            return None
-        able = torch.cpu.get_capabilities()
-        if wanted == "fp16" or not (able.get("avx512_bf16") or able.get("amx_bf16")):
-            raise ConfigError(
-                f'train.precision is "{wanted}", which this CPU does not multiply; '
-                "--set train.precision=fp32"
-            )
-        return torch.bfloat16
-    if wanted == "fp32":
-        return None
-    if wanted == "auto":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-    return torch.bfloat16 if wanted == "bf16" else torch.float16
