@@ -200,6 +200,15 @@ def test_evaluate_refuses_files_without_text(tmp_path: Path) -> None:
     assert done.stderr.decode() == f"error: {empty} has no text\n"
 
 
+def test_models_are_listed_for_programs(server: str) -> None:
+    done = onnxlate("models", "--server", server, "--json")
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    [line] = done.stdout.splitlines()
+    options = json.loads(line)["default_options"]
+    assert options == {"beam_size": 4, "length_penalty": 1.0, "format": "sentence"}
+
+
 def test_no_input_is_no_output(server: str) -> None:
     done = onnxlate("translate", "--server", server, text=b"")
 
