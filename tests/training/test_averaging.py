@@ -1,6 +1,7 @@
 """One model of several that went on from the same weights."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -89,4 +90,12 @@ def test_runs_that_began_apart_have_no_mean(
         average_runs(went_on, recipe.parent)
     with pytest.raises(ConfigError, match="not a training run"):
         average_runs([went_on[0], tmp_path], made)
+    lost = tmp_path / "lost"
+    shutil.copytree(went_on[1], lost)
+    (lost / "joint.spm").unlink()
+    with pytest.raises(ConfigError, match=r"cannot read .*lost/joint\.spm"):
+        average_runs([went_on[0], lost], made)
+    (lost / "joint.spm").write_bytes(b"another")
+    with pytest.raises(ConfigError, match=r"joint\.spm differ; runs that are averaged"):
+        average_runs([went_on[0], lost], made)
     assert not made.exists()

@@ -17,6 +17,7 @@ from onnxlate.errors import ConfigError
 from .checkpoint import FinalNote, Progress, RunFolder
 from .recipe import Recipe, changed_keys
 from .storage import write_atomically
+from .vocabularies import require_one_vocabulary
 from .weights import average as mean_of
 
 
@@ -89,7 +90,8 @@ def _require_alike(
     ]
     if keys:
         raise ConfigError(f"{first.path} and {run.path} have another {keys[0]}")
-    kind = recipe.tokenizer.kind
-    for one, another in zip(first.tokenizers(kind), run.tokenizers(kind), strict=True):
-        if one.read_bytes() != another.read_bytes():
-            raise ConfigError(f"{one} and {another} differ; runs need one vocabulary")
+    require_one_vocabulary(
+        first.tokenizers(its_recipe.tokenizer.kind),
+        run.tokenizers(recipe.tokenizer.kind),
+        "runs that are averaged",
+    )
