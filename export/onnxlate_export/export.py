@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -42,7 +43,6 @@ from .gate import (
     Progress,
     Sample,
     Verdict,
-    defaults_of,
     draw_sample,
     limits_of,
     pass_gate,
@@ -75,9 +75,11 @@ def export_bundle(
     the model comes from, and what it is then compared with; `standard` graphs have no
     operators of onnxruntime's own, which those of fp16 never have. A bundle that is
     there already is replaced. Raises ExportError if something else is, if the gate
-    refuses, or if the disk does; ConfigError if there is no card.
+    refuses, or if the disk does; ConfigError if there is no card, or a version that
+    nobody could ask for.
     """
     require_free(path)
+    _require_sayable(version)
     if standard and precision == "int8":
         raise ConfigError("graphs of standard operators are fp32 or fp16, not int8")
     standard = standard or precision == "fp16"
@@ -107,6 +109,15 @@ def export_bundle(
         manifest = _manifest(loaded, built, reports, precision, version, folder)
         (folder / MANIFEST_NAME).write_text(manifest.text(), encoding="utf-8")
     return Bundle.open(path)
+
+
+def _require_sayable(version: str) -> None:
+    """A model is asked for as NAME@VERSION, in addresses of pages too."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]*", version):
+        raise ConfigError(
+            f"--version {version!r} must be letters, digits and . _ + -, and begin "
+            "with one of the first two, as 1.2"
+        )
 
 
 def _gate(
@@ -283,7 +294,7 @@ def _manifest(
         ),
         special_ids=SpecialIds(pad=PAD_ID, unk=UNK_ID, bos=BOS_ID, eos=EOS_ID),
         limits=limits_of(loaded),
-        defaults=defaults_of(loaded),
+        defaults=loaded.defaults,
         source_tokenizer=loaded.source_tokenizer.name,
         target_tokenizer=loaded.target_tokenizer.name,
         encoder=graph_info(ENCODER, built[ENCODER]),

@@ -72,3 +72,21 @@ def test_pictures_are_of_runs_and_tables_of_bundles(tmp_path: Path) -> None:
     )
     assert "manifest.json" in str(mistake("inspect", tmp_path))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_that_says_nothing_is_asked_for_words(tmp_path: Path) -> None:
+    run, folder = random_run(tmp_path), tmp_path / "pictures"
+
+    found = mistake("inspect", run, "--pictures", folder, "--source", " ")
+
+    assert "translates ' ' to nothing; give its translation with --target" in str(found)
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("version", ["", "1 2", "a/b", "1@2", ".1"])
+def test_a_version_must_be_one_that_can_be_asked_for(
+    loaded: LoadedModel, tmp_path: Path, version: str
+) -> None:
+    with pytest.raises(ConfigError, match="must be letters, digits"):
+        export_bundle(loaded, tmp_path / "bundle", version=version)
+    assert list(tmp_path.iterdir()) == []

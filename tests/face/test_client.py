@@ -179,7 +179,7 @@ def test_what_is_no_text_is_refused_with_its_place(
             with pytest.raises(InvalidRequest, match=rf"texts\[1\] .*{words}"):
                 client.start(["a", text])
         with pytest.raises(InvalidRequest, match="model 3 cannot be meant"):
-            client.start(["a"], model=3)  # type: ignore[typeddict-item]
+            client.start(["a"], model=3)  # type: ignore[arg-type]
 
     assert parrot.requests == []
 

@@ -127,7 +127,7 @@ def test_every_line_is_translated_in_its_place(
         source.read_text(encoding="utf-8").splitlines(),
         Tokenizer(loaded.source_tokenizer),
         Tokenizer(loaded.target_tokenizer),
-        DecodeConfig(),
+        DecodeConfig().defaults,
         beam_size=1,
     )
     found = one.read_text(encoding="utf-8").splitlines()

@@ -30,6 +30,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from onnxlate import __version__
+from onnxlate.bundle import DecodeDefaults
 from onnxlate.errors import ConfigError, CorpusError, TrainingError
 from onnxlate.text import Tokenizer
 
@@ -292,8 +293,8 @@ class LoadedModel:
     target_language: str
     max_source_tokens: int
     max_target_tokens: int
-    beam_size: int
-    length_penalty: float
+    defaults: DecodeDefaults
+    """Of decoding, where a request does not say."""
     provenance: dict[str, str | int | float]
     validation_source: list[str]
     """Real sentences; empty if the corpus is not at hand."""
@@ -303,8 +304,6 @@ class LoadedModel:
     """Ids that stand before every source, such as the target language's."""
     target_prefix: tuple[int, ...] = ()
     """Ids that every target begins with."""
-    coverage_penalty: float = 0.0
-    """Of beams that are served, where a request does not say; 0 is off."""
 
     def read_tokenizers(self) -> tuple[Tokenizer, Tokenizer]:
         """The source's and the target's."""
@@ -340,9 +339,7 @@ def load_model(path: Path, folder: Path | None = None) -> LoadedModel:
         target_language=recipe.data.target_language,
         max_source_tokens=recipe.model.max_positions,
         max_target_tokens=recipe.model.max_positions,
-        beam_size=recipe.decode.default_beam_size,
-        length_penalty=recipe.decode.length_penalty,
-        coverage_penalty=recipe.decode.default_coverage_penalty,
+        defaults=recipe.decode.defaults,
         provenance=_provenance(run, recipe, note),
         validation_source=[source for source, _ in pairs],
         validation_reference=[target for _, target in pairs],

@@ -28,7 +28,6 @@ from onnxlate.text import Tokenizer
 
 from .checkpoint import LoadedModel, load_model
 from .decode import EnsembleStepper, decode
-from .recipe import DecodeConfig
 from .validation import search_options
 from .vocabularies import require_one_vocabulary
 from .workers import find_device
@@ -63,7 +62,7 @@ class Teachers:
         self._target = Tokenizer(first.target_tokenizer)
         self._stepper = EnsembleStepper([each.model.to(device) for each in members])
         self._max_tokens = min(each.max_source_tokens for each in members)
-        self._config = DecodeConfig(length_penalty=first.length_penalty)
+        self._defaults = first.defaults
         self._batch_tokens = batch_tokens or TOKENS_PER_BATCH[device.type]
 
     def translate(
@@ -83,7 +82,7 @@ class Teachers:
         ids = [each if len(each) <= self._max_tokens else [] for each in ids]
         options = [
             search_options(
-                len(each), self._max_tokens, self._config, beam_size, num_hypotheses
+                len(each), self._max_tokens, self._defaults, beam_size, num_hypotheses
             )
             for each in ids
         ]

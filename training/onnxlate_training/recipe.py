@@ -18,11 +18,16 @@ from pydantic import (
     model_validator,
 )
 
-from onnxlate.bundle import MAX_COVERAGE_PENALTY, MAX_LENGTH_PENALTY
+from onnxlate.bundle import MAX_COVERAGE_PENALTY, MAX_LENGTH_PENALTY, DecodeDefaults
 from onnxlate.errors import ConfigError
 
 from .model import SIZES, ModelConfig
 from .schedule import ScheduleConfig
+
+# Long enough for any language pair, short enough that a model that never ends a
+# sentence, as all do at first, is soon done.
+MAX_TARGET_RATIO = 2.0
+MAX_TARGET_EXTRA = 20
 
 
 class _Section(BaseModel):
@@ -224,6 +229,25 @@ class DecodeConfig(_Section):
     """Of the exported model's beams, where a request does not say; 0 is off."""
     max_sentences: PositiveInt = 2000
     """Validation sentences that are decoded; the first ones."""
+
+    @property
+    def defaults(self) -> DecodeDefaults:
+        """What the exported model does where a request does not say."""
+        return decode_defaults(
+            self.default_beam_size, self.length_penalty, self.default_coverage_penalty
+        )
+
+
+def decode_defaults(
+    beam_size: int, length_penalty: float, coverage_penalty: float = 0.0
+) -> DecodeDefaults:
+    return DecodeDefaults(
+        beam_size=beam_size,
+        length_penalty=length_penalty,
+        coverage_penalty=coverage_penalty,
+        max_target_ratio=MAX_TARGET_RATIO,
+        max_target_extra=MAX_TARGET_EXTRA,
+    )
 
 
 class Recipe(_Section):
