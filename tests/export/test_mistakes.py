@@ -90,3 +90,11 @@ def test_a_version_must_be_one_that_can_be_asked_for(
     with pytest.raises(ConfigError, match="must be letters, digits"):
         export_bundle(loaded, tmp_path / "bundle", version=version)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_version_is_no_version(tmp_path: Path) -> None:
+    run = random_run(tmp_path)
+
+    found = mistake("export", run, "-o", tmp_path / "bundle", "--version", "")
+
+    assert "--version '' must be letters" in str(found)

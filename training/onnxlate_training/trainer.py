@@ -9,7 +9,6 @@ interrupted or not.
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -17,77 +16,20 @@ from torch import Tensor, nn
 
 from onnxlate.errors import TrainingError
 
+from .batch_loss import BatchLoss
 from .batches import Batch, BatchPlan, Members, Window
 from .checkpoint import Progress, RunFolder
 from .gradients import Gradients, made_alike
-from .loss import consistent_loss, smoothed_loss
 from .model import Transformer
 from .optimizer import build_optimizers, load_moments, moments_of
 from .precision import training_precision
-from .recipe import Recipe, TrainConfig
+from .recipe import Recipe
 from .reporting import Reporter
+from .tally import Tally
 from .texts import Texts
 from .validation import Validation
 from .weights import load_weights, weights_of
 from .workers import Worker, agreed, together, total
-
-
-class BatchLoss(nn.Module):
-    """A batch's loss."""
-
-    def __init__(self, model: Transformer, config: TrainConfig) -> None:
-        super().__init__()
-        self.model = model
-        self.smoothing = config.label_smoothing
-        self.consistency = config.consistency
-        self.consistency_after = config.consistency_after
-
-    def forward(self, batch: Batch, update: int) -> Tensor:
-        """Sum over the batch's real target tokens, in nats."""
-        consistent = self.consistency and update > self.consistency_after
-        twice = batch.twice() if consistent else batch
-        vectors = self.model(twice.source_ids, twice.source_visible, twice.target_ids)
-        # Padding is dropped before the vocabulary, the dearest layer, sees it.
-        vectors = vectors[twice.target_visible]
-        targets = batch.next_ids[batch.target_visible]
-        weight = self.model.generator.weight
-        if consistent:
-            return consistent_loss(
-                vectors, weight, targets, self.smoothing, self.consistency
-            )
-        return smoothed_loss(vectors, weight, targets, self.smoothing)
-
-
-@dataclass
-class Tally:
-    """What the next line of the log is about."""
-
-    loss: float = 0.0
-    tokens: int = 0
-    seconds: float = 0.0
-    cpu_seconds: float = 0.0
-    gradient_norms: list[float] = field(default_factory=list)
-
-    @property
-    def mean_loss(self) -> float:
-        return self.loss / self.tokens
-
-    @property
-    def speed(self) -> float:
-        """Real target tokens per second."""
-        return self.tokens / self.seconds
-
-    def figures(self, rate: float, epoch: int) -> dict[str, float]:
-        # fp16 meets infinite gradients while it looks for its scale.
-        finite = filter(math.isfinite, self.gradient_norms)
-        return {
-            "loss": self.mean_loss,
-            "learning_rate": rate,
-            "tokens_per_second": self.speed,
-            "cpu_share": self.cpu_seconds / self.seconds,
-            "gradient_norm": max(finite, default=0.0),
-            "epoch": epoch,
-        }
 
 
 class _ToldToStop(Exception):
