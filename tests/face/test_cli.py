@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from onnxlate.cli.progress import Counter
 from onnxlate.v1 import translation_pb2 as pb
 
 from .parrot import Parrot, serving
@@ -102,11 +103,21 @@ def test_a_cut_is_warned_of_with_its_line(server: str) -> None:
 
     cut = onnxlate("translate", "--server", server, "--truncate", text=text)
     refused = onnxlate("translate", "--server", server, text=text)
+    streamed = onnxlate("translate", "--server", server, "--stream", text=text)
 
+    assert streamed.returncode == 2
+    assert streamed.stderr.startswith(b"error: line 2: text has 12 tokens")
     assert cut.returncode == 0
     assert b"line 2: the last 2 tokens of the source were not read" in cut.stderr
     assert refused.returncode == 2
     assert refused.stderr.count(b"\n") == 1
+
+
+def test_a_warning_is_one_line_in_a_log(capsys: pytest.CaptureFixture[str]) -> None:
+    with Counter(None, visible=False) as counter:
+        counter.warn("word " * 40)
+
+    assert capsys.readouterr().err.splitlines() == ["warning: " + "word " * 40]
 
 
 def test_a_file_is_written_whole_or_not_at_all(server: str, tmp_path: Path) -> None:
