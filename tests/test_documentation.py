@@ -39,6 +39,15 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert not heading or heading in headings(there), link
 
 
+@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
+def test_both_readmes_name_every_page(readme: str) -> None:
+    [named] = re.findall(r"^docs/ +(.*?)^Makefile", (ROOT / readme).read_text("utf-8"),
+                         re.DOTALL | re.MULTILINE)  # fmt: skip
+
+    pages = {page.name for page in (ROOT / "docs").glob("*.md")}
+    assert set(re.findall(r"[\w-]+\.md", named)) == pages
+
+
 def test_commands_have_the_flags_that_they_are_shown_with() -> None:
     flags = {each.name: flags_of(each) for each in COMMANDS}
     for page in PAGES:
