@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import sacrebleu
 
+from onnxlate import evaluation
 from onnxlate.bundle import GateReport, Limits, Precision
 from onnxlate.errors import ExportError
 from onnxlate.search import Floats, Hypothesis, Ints, SearchOptions
@@ -238,15 +238,13 @@ def _require_equal(
 def score(
     loaded: LoadedModel, targets: Sequence[Sequence[int]], references: list[str]
 ) -> dict[str, float]:
-    """Cased, detokenised, as sacrebleu has it; {} without references."""
+    """Cased, detokenised, as `onnxlate evaluate` has it; {} without references."""
     if not references:
         return {}
     _, tokenizer = loaded.read_tokenizers()
     texts = [tokenizer.decode(each) for each in targets]
-    return {
-        "BLEU": round(sacrebleu.corpus_bleu(texts, [references]).score, 4),
-        "chrF": round(sacrebleu.corpus_chrf(texts, [references]).score, 4),
-    }
+    found = evaluation.score(texts, references, target_language=loaded.target_language)
+    return {"BLEU": round(found.bleu, 4), "chrF": round(found.chrf, 4)}
 
 
 def require_quality(

@@ -71,7 +71,7 @@ TargetLanguage = Annotated[
     str | None,
     typer.Option(
         metavar="BCP47",
-        help="Whose words moses-bleu splits.",
+        help="Where words end, for bleu and moses-bleu.",
         show_default="the model's",
     ),
 ]

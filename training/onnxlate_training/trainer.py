@@ -62,6 +62,7 @@ class Trainer:
             texts.source_tokenizer,
             texts.target_tokenizer,
             recipe.decode,
+            recipe.data.target_language,
         )
         self._optimizers = build_optimizers(self._model, recipe.optimizer)
         self._precision = training_precision(recipe, worker.device)

@@ -41,11 +41,13 @@ class Validation:
         source: Tokenizer,
         target: Tokenizer,
         config: DecodeConfig,
+        target_language: str,
     ) -> None:
         self._pairs = pairs[: config.max_sentences]
         self._source = source
         self._target = target
         self._config = config
+        self._target_language = target_language
 
     def scores(
         self,
@@ -67,9 +69,12 @@ class Validation:
             self._config.beam_size,
             on_progress,
         )
-        bleu, chrf = score(translations, self._pairs)
+        references = [target for _, target in self._pairs]
+        scored = evaluation.score(
+            translations, references, target_language=self._target_language
+        )
         loss = mean_loss(model, self._batches(model.config.max_positions), device)
-        return Scores(loss=loss, bleu=bleu, chrf=chrf)
+        return Scores(loss=loss, bleu=scored.bleu, chrf=scored.chrf)
 
     def _batches(self, max_tokens: int) -> list[Batch]:
         """Longer sides are cut where the model ends, which decoding does as well."""
@@ -144,9 +149,3 @@ def search_options(
         num_hypotheses=num_hypotheses,
         length_penalty=defaults.length_penalty,
     )
-
-
-def score(translations: Sequence[str], pairs: Sequence[Pair]) -> tuple[float, float]:
-    """Cased, detokenised BLEU and chrF against the pairs' targets."""
-    scores = evaluation.score(translations, [target for _, target in pairs])
-    return scores.bleu, scores.chrf
