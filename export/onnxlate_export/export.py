@@ -326,7 +326,15 @@ def _is_special(graph: onnx.ModelProto) -> bool:
 
 
 def require_free(path: Path) -> None:
-    """Raises ExportError if something other than a bundle is in the way."""
+    """Raises ExportError if something other than a bundle is in the way, or if no
+    folder can be made there; both are better known before the gate than after."""
+    if path.name in ("", ".."):
+        raise ExportError(f"--output {path} names no new folder; give it a name")
+    above = next(each for each in path.absolute().parents if each.exists())
+    if not (above.is_dir() and os.access(above, os.W_OK)):
+        raise ExportError(
+            f"{path} cannot be written: {above} is no folder that may be written"
+        )
     if path.is_dir() and not any(path.iterdir()):
         return
     if path.is_symlink() or path.exists():

@@ -92,6 +92,21 @@ def test_a_version_must_be_one_that_can_be_asked_for(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_place_where_no_folder_can_be_made_is_told_before_the_gate(
+    loaded: LoadedModel, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    told: list[str] = []
+    for place, words in (
+        (tmp_path / "file" / "bundle", "file is no folder that may be written"),
+        (Path("."), "names no new folder"),
+        (Path(".."), "names no new folder"),
+    ):
+        with pytest.raises(ExportError, match=words):
+            export_bundle(loaded, place, on_progress=lambda what, *_: told.append(what))
+    assert told == []
+
+
 def test_an_empty_version_is_no_version(tmp_path: Path) -> None:
     run = random_run(tmp_path)
 
