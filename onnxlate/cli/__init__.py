@@ -4,6 +4,7 @@ Nothing is imported before it is needed: `onnxlate --help` and `onnxlate transla
 start in a fraction of the second that torch alone would take.
 """
 
+import os
 import sys
 from collections.abc import Callable
 from typing import Annotated
@@ -58,6 +59,8 @@ def main(*command: str) -> None:
     `command` goes before the arguments: main("serve") is what `onnxlate serve` runs.
     Ctrl-C (130) and a pipe that nobody reads any more (1, silently) are typer's.
     """
+    # gRPC would tell of each handshake that failed, where our error tells once.
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     _told(lambda: app([*command, *sys.argv[1:]], prog_name="onnxlate"))
 
 

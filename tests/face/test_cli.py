@@ -154,6 +154,14 @@ def test_a_mistake_is_one_line_and_exit_status_two(
     assert words in line
 
 
+def test_a_server_without_tls_is_one_line(server: str) -> None:
+    done = onnxlate("translate", "a", "--server", server, "--tls", "--timeout", "1")
+
+    assert done.returncode == 2
+    [line] = done.stderr.splitlines()
+    assert line.startswith(f"error: the server at {server}".encode())
+
+
 def test_a_reader_that_goes_away_is_no_error(server: str) -> None:
     command = f"{sys.executable} -m onnxlate translate --server {server} | head -1"
     lines = "\n".join(["x" * 1000] * 3000).encode()
