@@ -13,6 +13,7 @@ from onnxlate_export.elsewhere.ctranslate2_model import write_model
 from onnxlate_export.export import export_bundle
 from onnxlate_training.checkpoint import LoadedModel
 from onnxlate_training.model import SIZES, ModelConfig, Transformer
+from onnxlate_training.recipe import decode_defaults
 
 from .padded_subwords import train_padded_subwords
 from .timing_models import MAX_TOKENS, Notice, Precision, TimingModel
@@ -74,8 +75,7 @@ def loaded_random(
         target_language="de",
         max_source_tokens=MAX_TOKENS,
         max_target_tokens=MAX_TOKENS,
-        beam_size=1,
-        length_penalty=1.0,
+        defaults=decode_defaults(beam_size=1, length_penalty=1.0),
         provenance={"weights": "random"},
         validation_source=shortest,
         validation_reference=shortest,

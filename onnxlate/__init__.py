@@ -3,6 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .answer import Format as Format
+    from .answer import Sampling as Sampling
+    from .answer import Term as Term
     from .async_client import AsyncClient as AsyncClient
     from .async_client import AsyncTranslationStream as AsyncTranslationStream
     from .client import Client as Client
@@ -17,6 +20,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Format": "answer",
+    "Sampling": "answer",
+    "Term": "answer",
     "AsyncClient": "async_client",
     "AsyncTranslationStream": "async_client",
     "Client": "client",

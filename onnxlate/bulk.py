@@ -6,7 +6,7 @@ import grpc
 
 from .errors import OnnxlateError
 from .messages import CallOptions, Translation, batch_request, effective, translation
-from .statuses import error_of
+from .statuses import error_of, renumbered
 from .v1 import translation_pb2 as pb
 
 Outcome = Translation | OnnxlateError
@@ -61,5 +61,7 @@ def outcome(response: pb.TranslateBatchResponse, target: str) -> Outcome:
     if response.HasField("failure"):
         failure = response.failure
         code = _CODES.get(failure.code, grpc.StatusCode.UNKNOWN)
-        return error_of(code, failure.message, target)
+        # To the server each is the only one; the caller knows it by its number.
+        message = renumbered(failure.message, lambda _: f"text {response.id}")
+        return error_of(code, message, target)
     return translation(response.result, response, effective(response.options))

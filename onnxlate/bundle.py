@@ -25,7 +25,7 @@ from .errors import BundleError
 FORMAT = 1
 MANIFEST_NAME = "manifest.json"
 
-MAX_COVERAGE_PENALTY = 10.0
+MAX_LENGTH_PENALTY, MAX_COVERAGE_PENALTY = 10.0, 10.0
 """A model's own is no larger than one that may be asked for."""
 
 Precision = Literal["fp32", "fp16", "int8"]

@@ -98,9 +98,15 @@ class ServerProcess:
         except Empty:
             address = None
         if address is None:
-            words = " / ".join(self._last_lines) or "it said nothing"
-            raise ServerFailure(f"the server did not start: {words}")
+            raise ServerFailure(f"the server did not start: {self._last_words()}")
         return address
+
+    def _last_words(self) -> str:
+        """Its own error, or all it said at last."""
+        for line in reversed(self._last_lines):
+            if line.startswith("error: "):
+                return line.removeprefix("error: ")
+        return " / ".join(self._last_lines) or "it said nothing"
 
     def _read(self) -> None:
         assert self._process.stdout is not None

@@ -39,6 +39,12 @@ MAX_CALLS = 4
 a long list leaves its waiting line to others too."""
 
 
+LONGEST_S = 1e9
+"""What gRPC would take for the past, such as infinity, is this: thirty years."""
+
+_ONE_STRING = "texts is one string; a list of texts is wanted"
+
+
 class CallOptions(TypedDict, total=False):
     """How to translate; what is absent or None, the server's defaults say."""
 
@@ -179,7 +185,7 @@ class ServedModel:
 def batches(texts: Iterable[str]) -> Iterator[list[str]]:
     """The texts in order, as many to a call as a call should carry."""
     if isinstance(texts, str):
-        raise InvalidRequest("texts is one string; a list of texts is wanted")
+        raise InvalidRequest(_ONE_STRING)
     batch: list[str] = []
     num_bytes = 0
     for index, text in enumerate(texts):
@@ -194,9 +200,19 @@ def batches(texts: Iterable[str]) -> Iterator[list[str]]:
 
 
 def translate_request(texts: list[str], options: CallOptions) -> pb.TranslateRequest:
-    return pb.TranslateRequest(
-        texts=texts, model=options.get("model"), options=_search_options(options)
-    )
+    if isinstance(texts, str):  # whose letters would each be one
+        raise InvalidRequest(_ONE_STRING)
+    search = _search_options(options)
+    try:
+        return pb.TranslateRequest(
+            texts=texts, model=options.get("model"), options=search
+        )
+    except (TypeError, ValueError) as cause:
+        for index, text in enumerate(texts):
+            _utf8_size(text, index)
+        raise InvalidRequest(
+            f"model {options.get('model')!r} cannot be meant: {cause}"
+        ) from cause
 
 
 def stream_request(text: str, options: CallOptions) -> pb.TranslateStreamRequest:
@@ -230,7 +246,7 @@ def time_limit(options: CallOptions, default_s: float) -> float:
 def checked_timeout(timeout_s: float) -> float:
     if not timeout_s > 0:
         raise InvalidRequest(f"timeout_s is {timeout_s}; it must be above 0")
-    return timeout_s
+    return min(timeout_s, LONGEST_S)
 
 
 def translations(response: pb.TranslateResponse, num_texts: int) -> list[Translation]:
@@ -317,6 +333,10 @@ def _search_options(options: CallOptions) -> pb.TranslateOptions:
 
 
 def _utf8_size(text: str, index: int) -> int:
+    if not isinstance(text, str):
+        raise InvalidRequest(
+            f"texts[{index}] is of type {type(text).__name__}; a str is wanted"
+        )
     try:
         size = len(text.encode())
     except UnicodeEncodeError as cause:

@@ -26,7 +26,10 @@ def read_lines(path: Path) -> Iterator[str]:
                     codec = "utf-8-sig" if number == 1 else "utf-8"
                     text = line.decode(codec)
                 except UnicodeDecodeError as cause:
-                    raise CorpusError(f"{path}:{number} is not UTF-8") from cause
+                    raise CorpusError(
+                        f"{path}:{number} is not UTF-8; convert the file, as with "
+                        "iconv -f ENCODING -t UTF-8"
+                    ) from cause
                 yield text.removesuffix("\n").removesuffix("\r")
     except FileNotFoundError as cause:
         raise CorpusError(f"there is no {path}") from cause

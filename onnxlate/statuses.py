@@ -57,7 +57,12 @@ def error_of(code: grpc.StatusCode, details: str, target: str) -> OnnxlateError:
         case kind if kind is DeadlineExceeded:
             return DeadlineExceeded(
                 f"the server at {target} did not answer in time; "
-                "allow more time, or send less at once"
+                "see that it runs, allow more time, or send less at once"
+            )
+        case kind if code is grpc.StatusCode.UNIMPLEMENTED:
+            return kind(
+                f"the server at {target} does not do that ({details}); it is older "
+                "than this client, or does not let its models be changed (--admin)"
             )
         case kind if kind is ServerFailure:
             return ServerFailure(f"the server at {target} failed: {details}")

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,110 +12,31 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from onnxlate.bundle import MANIFEST_NAME, Bundle
 from onnxlate.errors import ConfigError
 
+from . import options as own
+from .options import Destination, PrecisionName
+
 if TYPE_CHECKING:
     from .origins import Origin
 
 
-class PrecisionName(StrEnum):
-    fp32 = "fp32"
-    fp16 = "fp16"
-    int8 = "int8"
-
-
-class Destination(StrEnum):
-    bundle = "bundle"
-    onnx = "onnx"
-    ctranslate2 = "ctranslate2"
-
-
-IMPORT = "Import"
-
-
 def export(
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="The bundle, a new directory.")
-    ],
-    run: Annotated[Path | None, typer.Argument(help="A training run's folder.")] = None,
-    precision: Annotated[
-        PrecisionName,
-        typer.Option(help="fp32 is exact; int8 is small; fp16 is for GPUs."),
-    ] = PrecisionName.fp32,
-    version: Annotated[
-        str | None,
-        typer.Option(help="Of the model, for whoever serves it.", show_default="1"),
-    ] = None,
-    data: Annotated[
-        Path | None,
-        typer.Option(help="Where the run's corpus is now, if it has moved."),
-    ] = None,
-    card: Annotated[
-        Path | None,
-        typer.Option(help="A text about the model: README.md in the bundle."),
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="The gate's figures as one line of JSON.")
-    ] = False,
-    to: Annotated[
-        Destination,
-        typer.Option(
-            help="bundle is for our server; onnx is one of standard operators only; "
-            "ctranslate2 is a directory for CTranslate2."
-        ),
-    ] = Destination.bundle,
-    from_hf: Annotated[
-        str | None,
-        typer.Option(
-            "--from-hf",
-            help="A Hugging Face model in a run's place: its folder, or OWNER/NAME.",
-            rich_help_panel=IMPORT,
-        ),
-    ] = None,
-    text: Annotated[
-        Path | None,
-        typer.Option(
-            help="Sentences of the source language, for the gate; without, it makes "
-            "some up.",
-            rich_help_panel=IMPORT,
-        ),
-    ] = None,
-    references: Annotated[
-        Path | None,
-        typer.Option(
-            help="Translations of --text; int8 and fp16 are judged by them.",
-            rich_help_panel=IMPORT,
-        ),
-    ] = None,
-    sentences: Annotated[
-        int | None,
-        typer.Option(
-            help="At most so many for the gate; by default 256 of a run's, 64 of an "
-            "import's.",
-            min=1,
-        ),
-    ] = None,
-    source_language: Annotated[
-        str | None, typer.Option(help="BCP 47, as en.", rich_help_panel=IMPORT)
-    ] = None,
-    target_language: Annotated[
-        str | None, typer.Option(help="BCP 47, as zh.", rich_help_panel=IMPORT)
-    ] = None,
-    source_token: Annotated[
-        str | None,
-        typer.Option(
-            help="What a model of many languages calls the source's, as eng_Latn.",
-            rich_help_panel=IMPORT,
-        ),
-    ] = None,
-    target_token: Annotated[
-        str | None,
-        typer.Option(
-            help="What a model of several targets calls it, as cmn_Hans.",
-            rich_help_panel=IMPORT,
-        ),
-    ] = None,
-    name: Annotated[
-        str | None, typer.Option(help="Of the model.", rich_help_panel=IMPORT)
-    ] = None,
+    output: own.Output,
+    run: own.Run = None,
+    precision: own.Precision = PrecisionName.fp32,
+    version: own.Version = None,
+    data: own.Data = None,
+    card: own.Card = None,
+    as_json: own.AsJson = False,
+    to: own.To = Destination.bundle,
+    from_hf: own.FromHf = None,
+    text: own.Text = None,
+    references: own.References = None,
+    sentences: own.Sentences = None,
+    source_language: own.SourceLanguage = None,
+    target_language: own.TargetLanguage = None,
+    source_token: own.SourceToken = None,
+    target_token: own.TargetToken = None,
+    name: own.Name = None,
 ) -> None:
     """Turn a trained run, or somebody else's model, into a bundle, if onnxruntime
     decodes it alike."""
@@ -150,34 +70,36 @@ def export(
             origin.loaded,
             output,
             precision.value,
-            version or "1",
+            "1" if version is None else version,
             progress.tell,
             max_sentences=most,
             card=card,
             outside=origin.outside,
             standard=to is Destination.onnx,
         )
-    gate = bundle.manifest.gate
     original = "PyTorch" if from_hf is None else "transformers' generate"
-    size = sum(info.bytes for info in bundle.manifest.files.values())
+    _say(bundle, original, console, as_json)
+
+
+def _say(bundle: Bundle, original: str, console: Console, as_json: bool) -> None:
+    """What was written, and how like `original` it decodes."""
+    manifest, gate = bundle.manifest, bundle.manifest.gate
+    size = sum(info.bytes for info in manifest.files.values())
     console.print(
-        f"{output}: {precision.value}, {size / 1e6:.1f} MB, digest "
-        f"{bundle.manifest.digest()}; as {original}: {gate.greedy_equal} of "
+        f"{bundle.path}: {manifest.precision}, {size / 1e6:.1f} MB, digest "
+        f"{manifest.digest()}; as {original}: {gate.greedy_equal} of "
         f"{gate.sentences} sentences greedy, {gate.beam_equal} with beam "
         f"{gate.beam_size}, logits within {gate.max_logit_difference:.1g}",
         markup=False,
     )
     if as_json:
-        print(
-            json.dumps(
-                {
-                    "bundle": str(output),
-                    "digest": bundle.manifest.digest(),
-                    "bytes": size,
-                    "gate": gate.model_dump(mode="json"),
-                }
-            )
-        )
+        record = {
+            "bundle": str(bundle.path),
+            "digest": manifest.digest(),
+            "bytes": size,
+            "gate": gate.model_dump(mode="json"),
+        }
+        print(json.dumps(record))
 
 
 def inspect(

@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -42,7 +43,6 @@ from .gate import (
     Progress,
     Sample,
     Verdict,
-    defaults_of,
     draw_sample,
     limits_of,
     pass_gate,
@@ -75,9 +75,11 @@ def export_bundle(
     the model comes from, and what it is then compared with; `standard` graphs have no
     operators of onnxruntime's own, which those of fp16 never have. A bundle that is
     there already is replaced. Raises ExportError if something else is, if the gate
-    refuses, or if the disk does; ConfigError if there is no card.
+    refuses, or if the disk does; ConfigError if there is no card, or a version that
+    nobody could ask for.
     """
     require_free(path)
+    _require_sayable(version)
     if standard and precision == "int8":
         raise ConfigError("graphs of standard operators are fp32 or fp16, not int8")
     standard = standard or precision == "fp16"
@@ -107,6 +109,15 @@ def export_bundle(
         manifest = _manifest(loaded, built, reports, precision, version, folder)
         (folder / MANIFEST_NAME).write_text(manifest.text(), encoding="utf-8")
     return Bundle.open(path)
+
+
+def _require_sayable(version: str) -> None:
+    """A model is asked for as NAME@VERSION, in addresses of pages too."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]*", version):
+        raise ConfigError(
+            f"--version {version!r} must be letters, digits and . _ + -, and begin "
+            "with one of the first two, as 1.2"
+        )
 
 
 def _gate(
@@ -283,7 +294,7 @@ def _manifest(
         ),
         special_ids=SpecialIds(pad=PAD_ID, unk=UNK_ID, bos=BOS_ID, eos=EOS_ID),
         limits=limits_of(loaded),
-        defaults=defaults_of(loaded),
+        defaults=loaded.defaults,
         source_tokenizer=loaded.source_tokenizer.name,
         target_tokenizer=loaded.target_tokenizer.name,
         encoder=graph_info(ENCODER, built[ENCODER]),
@@ -315,7 +326,15 @@ def _is_special(graph: onnx.ModelProto) -> bool:
 
 
 def require_free(path: Path) -> None:
-    """Raises ExportError if something other than a bundle is in the way."""
+    """Raises ExportError if something other than a bundle is in the way, or if no
+    folder can be made there; both are better known before the gate than after."""
+    if path.name in ("", ".."):
+        raise ExportError(f"--output {path} names no new folder; give it a name")
+    above = next(each for each in path.absolute().parents if each.exists())
+    if not (above.is_dir() and os.access(above, os.W_OK)):
+        raise ExportError(
+            f"{path} cannot be written: {above} is no folder that may be written"
+        )
     if path.is_dir() and not any(path.iterdir()):
         return
     if path.is_symlink() or path.exists():

@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import sacrebleu
 
-from onnxlate.bundle import DecodeDefaults, GateReport, Limits, Precision
+from onnxlate import evaluation
+from onnxlate.bundle import GateReport, Limits, Precision
 from onnxlate.errors import ExportError
 from onnxlate.search import Floats, Hypothesis, Ints, SearchOptions
 from onnxlate_training.checkpoint import LoadedModel
@@ -23,7 +23,6 @@ from onnxlate_training.decode import (
     decode_batch,
 )
 from onnxlate_training.model import NEVER
-from onnxlate_training.validation import MAX_TARGET_EXTRA, MAX_TARGET_RATIO
 
 from .stepper import OrtStepper
 
@@ -57,16 +56,6 @@ class Verdict:
     """What they made of the sample, with a beam."""
 
 
-def defaults_of(loaded: LoadedModel) -> DecodeDefaults:
-    return DecodeDefaults(
-        beam_size=loaded.beam_size,
-        length_penalty=loaded.length_penalty,
-        coverage_penalty=loaded.coverage_penalty,
-        max_target_ratio=MAX_TARGET_RATIO,
-        max_target_extra=MAX_TARGET_EXTRA,
-    )
-
-
 def limits_of(loaded: LoadedModel) -> Limits:
     return Limits(
         max_source_tokens=loaded.max_source_tokens,
@@ -86,7 +75,7 @@ def pass_gate(
     Raises ExportError if they translate otherwise than `loaded.model` does.
     """
     torch = TorchStepper(loaded.model)
-    beam_size = max(loaded.beam_size, 4)
+    beam_size = max(loaded.defaults.beam_size, 4)
     lockstep = Lockstep(torch, onnx)
 
     def decode(stepper: Stepper, what: str, beam: int) -> list[Hypothesis]:
@@ -159,12 +148,12 @@ def draw_sample(
 def _options(
     loaded: LoadedModel, sample: Sample, beam_size: int
 ) -> list[SearchOptions]:
-    defaults, limits = defaults_of(loaded), limits_of(loaded)
+    defaults, limits = loaded.defaults, limits_of(loaded)
     return [
         SearchOptions(
             max_target_tokens=defaults.max_target_tokens(len(source), limits),
             beam_size=beam_size,
-            length_penalty=loaded.length_penalty,
+            length_penalty=defaults.length_penalty,
             begin=loaded.target_prefix,
             with_scores=True,  # to tell a near tie from a mistake
         )
@@ -249,15 +238,13 @@ def _require_equal(
 def score(
     loaded: LoadedModel, targets: Sequence[Sequence[int]], references: list[str]
 ) -> dict[str, float]:
-    """Cased, detokenised, as sacrebleu has it; {} without references."""
+    """Cased, detokenised, as `onnxlate evaluate` has it; {} without references."""
     if not references:
         return {}
     _, tokenizer = loaded.read_tokenizers()
     texts = [tokenizer.decode(each) for each in targets]
-    return {
-        "BLEU": round(sacrebleu.corpus_bleu(texts, [references]).score, 4),
-        "chrF": round(sacrebleu.corpus_chrf(texts, [references]).score, 4),
-    }
+    found = evaluation.score(texts, references, target_language=loaded.target_language)
+    return {"BLEU": round(found.bleu, 4), "chrF": round(found.chrf, 4)}
 
 
 def require_quality(

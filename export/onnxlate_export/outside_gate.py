@@ -66,7 +66,7 @@ def outside_gate(
     The judge gives the figures of a pair of graphs that may become a bundle, and raises
     ExportError if they translate otherwise than `outside` does.
     """
-    beam_size = max(loaded.beam_size, 4)
+    beam_size = max(loaded.defaults.beam_size, 4)
     with side_by_side() as pool:
         batches = _Batches(loaded, sample, pool)
         # The dearest first, so that all cores have something to do until the end.
@@ -119,7 +119,7 @@ def _verdict(
     both: Both,
     max_logit_difference: float,
 ) -> Verdict:
-    beam_size = max(loaded.beam_size, 4)
+    beam_size = max(loaded.defaults.beam_size, 4)
     if precision == "fp32":
         _require_equal(outside, both.greedy, both.greedy_outside, "greedy")
         _require_equal(outside, both.beam, both.beam_outside, f"beam {beam_size}")
@@ -179,7 +179,7 @@ class _Batches:
                 max_target_tokens=longest,
                 beam_size=beam_size,
                 num_hypotheses=beam_size,
-                length_penalty=self._loaded.length_penalty,
+                length_penalty=self._loaded.defaults.length_penalty,
                 begin=self._loaded.target_prefix,
                 with_scores=True,
             )

@@ -17,8 +17,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from onnxlate.cli import run
 from onnxlate.client import Client
-from onnxlate.errors import OnnxlateError, ServerFailure
+from onnxlate.errors import ServerFailure
 from onnxlate.evaluation import Scores, read_test_set, score
 from onnxlate.local_server import LocalServer
 from onnxlate_training.generated import write_corpus
@@ -42,24 +43,20 @@ def main(
     as_json: Annotated[bool, typer.Option("--json", help="Figures as JSON.")] = False,
 ) -> None:
     """Train, export, serve, translate, score: the whole product, end to end."""
-    corpus, run, bundle = folder / "corpus", folder / "run", folder / "bundle"
-    try:
-        console.rule("1 · corpus")
-        write_corpus(corpus)
-        console.print(f"English and German numbers, times and dates in {corpus}")
-        console.rule("2 · train")
-        data = f"data.folder={json.dumps(str(corpus))}"
-        seconds = call(
-            *("onnxlate_training", recipe, "--set", data),
-            *("--output", run, "--resume"),
-        )
-        console.rule("3 · export")
-        call("onnxlate_export", run, "-o", bundle, "--precision", precision)
-        console.rule("4 · serve, translate, score")
-        figures = served(bundle, corpus)
-    except OnnxlateError as error:
-        console.print(f"error: {error}", markup=False)
-        raise typer.Exit(2) from error
+    corpus, trained, bundle = (folder / each for each in ("corpus", "run", "bundle"))
+    console.rule("1 · corpus")
+    write_corpus(corpus)
+    console.print(f"English and German numbers, times and dates in {corpus}")
+    console.rule("2 · train")
+    data = f"data.folder={json.dumps(str(corpus))}"
+    seconds = call(
+        *("onnxlate_training", recipe, "--set", data),
+        *("--output", trained, "--resume"),
+    )
+    console.rule("3 · export")
+    call("onnxlate_export", trained, "-o", bundle, "--precision", precision)
+    console.rule("4 · serve, translate, score")
+    figures = served(bundle, corpus)
     figures["training_seconds"] = round(seconds, 1)
     if as_json:
         print(json.dumps(figures))
@@ -119,4 +116,4 @@ def show(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

@@ -4,7 +4,9 @@ Nothing is imported before it is needed: `onnxlate --help` and `onnxlate transla
 start in a fraction of the second that torch alone would take.
 """
 
+import os
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -57,8 +59,21 @@ def main(*command: str) -> None:
     `command` goes before the arguments: main("serve") is what `onnxlate serve` runs.
     Ctrl-C (130) and a pipe that nobody reads any more (1, silently) are typer's.
     """
+    # gRPC would tell of each handshake that failed, where our error tells once.
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    _told(lambda: app([*command, *sys.argv[1:]], prog_name="onnxlate"))
+
+
+def run(command: Callable[..., None]) -> None:
+    """The same for a function that `python -m` runs, and is no command of ours."""
+    own = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    own.command()(command)
+    _told(own)
+
+
+def _told(call: Callable[[], object]) -> None:
     try:
-        app([*command, *sys.argv[1:]], prog_name="onnxlate")
+        call()
     except OnnxlateError as error:
         complain(error)
         sys.exit(MISTAKE)

@@ -18,7 +18,7 @@ from . import evaluate_options as own
 from . import options as shared
 from .credentials import with_credentials
 from .evaluation_text import show
-from .files import output_file, output_folder
+from .files import output_file, output_folder, require_different
 from .systems import from_files, translate, translating
 
 
@@ -63,6 +63,8 @@ def evaluate(
     systems = _ordered(named, baseline)
     edges = _edges(lengths)
     # What is missing or wrong is better found before translating than after.
+    require_different({"--output": output, "--html": html, "--json-file": json_file})
+    keep = _Keep(output, len(models) * len(test_sets))
     metric(MetricName.CHRF)
     if html:
         from onnxlate.evaluation.page import page
@@ -76,7 +78,6 @@ def evaluate(
     with ExitStack() as stack:
         json_out = json_file and stack.enter_context(output_file(json_file))
         html_out = html and stack.enter_context(output_file(html))
-        keep = _Keep(output, several=len(models) * len(test_sets) > 1)
         for each in models:
             outputs[each.name] = translate(each, test_sets, beam_size, timeout_s)
             keep(outputs[each.name], test_sets)
@@ -102,11 +103,20 @@ def evaluate(
 class _Keep:
     """Writes translations as soon as they are there; making them takes long."""
 
-    def __init__(self, output: Path | None, several: bool) -> None:
+    def __init__(self, output: Path | None, num_outputs: int) -> None:
         self._output = output
-        self._several = several
-        if output and several:
+        self._several = num_outputs > 1 or bool(output and output.is_dir())
+        if output is None:
+            return
+        if not num_outputs:
+            raise ConfigError(
+                f"--output {output} keeps what is translated here, and there are only "
+                "--hypotheses; leave it out, or give a BUNDLE or --server HOST:PORT"
+            )
+        if self._several:
             output_folder(output)
+        elif not output.parent.is_dir():
+            raise ConfigError(f"cannot write {output}: there is no {output.parent}")
 
     def __call__(
         self, outputs: Sequence[SystemOutput], test_sets: Sequence[TestSet]

@@ -71,7 +71,7 @@ TargetLanguage = Annotated[
     str | None,
     typer.Option(
         metavar="BCP47",
-        help="Whose words moses-bleu splits.",
+        help="Where words end, for bleu and moses-bleu.",
         show_default="the model's",
     ),
 ]
@@ -128,7 +128,7 @@ Output = Annotated[
     typer.Option(
         "--output",
         "-o",
-        help="File for the translations, a line each; of several systems or test "
-        "sets a folder with files TEST_SET.SYSTEM.",
+        help="File for the translations made, a line each; of several systems or test "
+        "sets, or if it is one, a folder with files TEST_SET.SYSTEM.",
     ),
 ]

@@ -4,7 +4,7 @@ import gzip
 import os
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from io import BufferedIOBase, RawIOBase
 from pathlib import Path
@@ -55,6 +55,17 @@ def output_file(path: Path | None) -> Iterator[BinaryIO]:
     finally:
         if replaced:
             written.unlink(missing_ok=True)
+
+
+def require_different(outputs: Mapping[str, Path | None]) -> None:
+    """Raises ConfigError if two options name one file, of which one would be lost."""
+    named: dict[Path, str] = {}
+    for option, path in outputs.items():
+        if path is None:
+            continue
+        if first := named.get(path.resolve()):
+            raise ConfigError(f"{first} and {option} are both {path}; name two files")
+        named[path.resolve()] = option
 
 
 def output_folder(path: Path) -> None:

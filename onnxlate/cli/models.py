@@ -1,7 +1,6 @@
 """`onnxlate models`: what a server can translate."""
 
 import json
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -14,6 +13,7 @@ from onnxlate.messages import ServedModel
 
 from . import options as shared
 from .credentials import with_credentials
+from .format import plain_data
 
 
 @with_credentials
@@ -55,7 +55,7 @@ def models(
         served = client.models()
     for model in served:
         if as_json:
-            print(json.dumps(asdict(model)))
+            print(json.dumps(plain_data(model)))
         else:
             Console().print(_table(model))
 

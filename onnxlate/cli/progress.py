@@ -44,7 +44,10 @@ class Counter:
 
     def warn(self, text: str) -> None:
         """A line above the bar."""
-        self._console.print(f"warning: {text}", markup=False, highlight=False)
+        # One line, however long, for whoever looks for it.
+        self._console.print(
+            f"warning: {text}", markup=False, highlight=False, soft_wrap=True
+        )
 
     def __enter__(self) -> Self:
         self._progress.start()

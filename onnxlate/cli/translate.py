@@ -13,7 +13,7 @@ from onnxlate.answer import Format, WarningKind
 from onnxlate.client import Client
 from onnxlate.credentials import Credentials
 from onnxlate.documents import Settings
-from onnxlate.errors import ConfigError
+from onnxlate.errors import ConfigError, InvalidRequest
 from onnxlate.messages import CallOptions, Translation
 from onnxlate.parallel_text import one_line
 
@@ -235,7 +235,7 @@ def _stream(
     texts = (text for group in groups for text in group)
     for number, text in enumerate(texts, 1):
         with client.stream(text, **options) as pieces:
-            for piece in pieces:
+            for piece in _of_line(number, pieces):
                 record = json.dumps({"piece": piece}, ensure_ascii=False) + "\n"
                 plain = piece if options.get("format") else one_line(piece)
                 out.write((record if as_json else plain).encode())
@@ -245,6 +245,13 @@ def _stream(
         out.flush()
         for warning in _warnings(pieces.result, number, bool(options.get("format"))):
             print(f"warning: {warning}", file=sys.stderr)
+
+
+def _of_line(number: int, pieces: Iterator[str]) -> Iterator[str]:
+    try:
+        yield from pieces
+    except InvalidRequest as error:
+        raise type(error)(f"line {number}: {error}") from error
 
 
 def _warnings(translation: Translation, number: int, whole: bool) -> Iterator[str]:

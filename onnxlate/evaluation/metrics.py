@@ -11,7 +11,8 @@ from onnxlate.errors import ConfigError
 
 class MetricName(StrEnum):
     BLEU = "bleu"
-    """Papineni et al. 2002 as Post 2018 (sacrebleu) computes it, tokenizer 13a."""
+    """Papineni et al. 2002 as Post 2018 (sacrebleu) computes it, tokenizer 13a; of
+    languages that are written without spaces another one."""
     CHRF = "chrf"
     """Popović 2015, chrF2 with character 6-grams."""
     MOSES_BLEU = "moses-bleu"
@@ -28,6 +29,15 @@ _LABELS = {
     MetricName.CHRF: "chrF2",
     MetricName.MOSES_BLEU: "BLEU, Moses, lc",
 }
+
+
+_UNSPACED = {
+    **dict.fromkeys(("zh", "cmn", "yue"), "zh"),
+    **dict.fromkeys(("ja", "jpn", "th", "tha", "lo", "km", "my"), "char"),
+}
+"""What sacrebleu splits them with: to 13a a clause is one word, and one wrong
+character makes all of it wrong. Its tokenizer of Japanese needs a dictionary that is
+not installed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +68,9 @@ def metric(
 ) -> Metric:
     """Case counts unless `lowercase`, or the metric itself lowers it.
 
-    `target_language` is BCP 47 and says which rules of Moses' apply. Raises
-    ConfigError where it is needed and absent, or a library is missing.
+    `target_language` is BCP 47 and says what words are; where nothing says it, BLEU's
+    end at spaces. Raises ConfigError where Moses' rules need it and it is absent, or
+    a library is missing.
     """
     try:
         from sacrebleu.metrics.bleu import BLEU
@@ -68,7 +79,8 @@ def metric(
         if name is MetricName.CHRF:
             return Metric(name, CHRF(lowercase=lowercase))
         if name is MetricName.BLEU:
-            return Metric(name, BLEU(lowercase=lowercase))
+            tokenizer = _UNSPACED.get(_primary(target_language or ""), "13a")
+            return Metric(name, BLEU(lowercase=lowercase, tokenize=tokenizer))
         if target_language is None:
             raise ConfigError(
                 f"{name} tokenises as the language does, which nothing tells here; "
@@ -94,7 +106,7 @@ def _moses(language: str) -> tuple[Callable[[str], str], str]:
     """
     import sacremoses
 
-    language = language.split("-")[0].lower()  # de of de-AT
+    language = _primary(language)
     normalizer = sacremoses.MosesPunctNormalizer(language, perl_parity=True)
     tokenizer = sacremoses.MosesTokenizer(language)
 
@@ -105,3 +117,8 @@ def _moses(language: str) -> tuple[Callable[[str], str], str]:
         return str(tokenizer.tokenize(text, return_str=True, escape=False))
 
     return tokenized, f"sacremoses-{sacremoses.__version__}-{language}"
+
+
+def _primary(language: str) -> str:
+    """de of de-AT."""
+    return language.split("-")[0].lower()

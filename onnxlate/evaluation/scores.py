@@ -16,13 +16,18 @@ class Scores:
 
 
 def score(
-    hypotheses: Sequence[str], references: Sequence[str], lowercase: bool = False
+    hypotheses: Sequence[str],
+    references: Sequence[str],
+    lowercase: bool = False,
+    target_language: str | None = None,
 ) -> Scores:
     """Corpus scores, one reference each; case counts unless `lowercase`.
 
-    Raises ConfigError if sacrebleu is not installed.
+    `target_language`, BCP 47, says where words end. Raises ConfigError if sacrebleu is
+    not installed.
     """
-    bleu, chrf = metric(MetricName.BLEU, lowercase), metric(MetricName.CHRF, lowercase)
+    bleu = metric(MetricName.BLEU, lowercase, target_language)
+    chrf = metric(MetricName.CHRF, lowercase)
     return Scores(
         bleu=bleu.corpus_score(hypotheses, references),
         bleu_signature=bleu.signature(),

@@ -22,6 +22,7 @@ from onnxlate_training.checkpoint import LoadedModel
 from onnxlate_training.decode import Bools, Rows, Stepper, decode_batch, pad
 from onnxlate_training.loss import smoothed_loss
 from onnxlate_training.model import ModelConfig, Transformer
+from onnxlate_training.recipe import decode_defaults
 
 BUNDLE = Path(__file__).with_name("v1")
 WORDS = [
@@ -174,8 +175,7 @@ def main() -> None:
         target_language="en",
         max_source_tokens=64,
         max_target_tokens=64,
-        beam_size=4,
-        length_penalty=1.0,
+        defaults=decode_defaults(beam_size=4, length_penalty=1.0),
         provenance={"made_by": "tests/bundles/make_v1.py", "updates": UPDATES},
         validation_source=[one for one, _ in sentences],
         validation_reference=[other for _, other in sentences],

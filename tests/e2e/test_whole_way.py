@@ -37,7 +37,7 @@ def in_pytorch(run: Path, sources: list[str], beam_size: int) -> list[str]:
         sources,
         Tokenizer(loaded.source_tokenizer),
         Tokenizer(loaded.target_tokenizer),
-        DecodeConfig(),
+        DecodeConfig().defaults,
         beam_size,
     )
 

@@ -84,10 +84,6 @@ def test_the_examples_of_the_masks_page_give_what_it_says() -> None:
     assert results.failed == 0
 
 
-def test_every_picture_and_page_that_the_docs_name_is_there_and_small() -> None:
-    for page in ("masks.md", "bundle.md"):
-        text = (ROOT / "docs" / page).read_text(encoding="utf-8")
-        for name in re.findall(r"\]\(((?!http)[^)#]+)\)", text):
-            assert (ROOT / "docs" / name).is_file(), name
+def test_pictures_are_small() -> None:
     for picture in (ROOT / "docs" / "pictures").iterdir():
         assert picture.stat().st_size < 150_000

@@ -10,10 +10,11 @@ from onnx import numpy_helper
 
 from onnxlate.errors import BundleError, ExportError
 from onnxlate.text import Tokenizer
-from onnxlate_export.gate import defaults_of, draw_sample, pass_gate
+from onnxlate_export.gate import draw_sample, pass_gate, score
 from onnxlate_export.stepper import OrtStepper
 from onnxlate_training.checkpoint import LoadedModel, RunFolder, load_model
-from onnxlate_training.recipe import DecodeConfig
+from onnxlate_training.recipe import TokenizerConfig
+from onnxlate_training.subwords import train_subwords
 from onnxlate_training.validation import translate
 
 from .models import random_run
@@ -89,8 +90,8 @@ def own_translations(loaded: LoadedModel, num_sentences: int) -> list[str]:
         loaded.validation_source[:num_sentences],
         Tokenizer(loaded.source_tokenizer),
         Tokenizer(loaded.target_tokenizer),
-        DecodeConfig(length_penalty=loaded.length_penalty),
-        beam_size=loaded.beam_size,
+        loaded.defaults,
+        beam_size=loaded.defaults.beam_size,
     )
 
 
@@ -132,6 +133,18 @@ def test_what_a_recipe_has_by_default_a_bundle_has(tmp_path: Path) -> None:
     changed = recipe.decode.model_copy(update=decode)
     run.write_recipe(recipe.model_copy(update={"decode": changed}))
 
-    found = defaults_of(load_model(run.path))
+    found = load_model(run.path).defaults
 
     assert (found.beam_size, found.coverage_penalty) == (3, 0.2)
+
+
+def test_chinese_is_judged_by_its_characters(
+    loaded: LoadedModel, tmp_path: Path
+) -> None:
+    spelling = tmp_path / "bytes.spm"
+    train_subwords([], spelling, TokenizerConfig(algorithm="bytes"), seed=1)
+    chinese = replace(loaded, target_tokenizer=spelling, target_language="zh")
+    reference = "我不太相信将来的一天世界上大多数人都会讲世界语。"
+    ids = Tokenizer(spelling).encode(f"{reference[:-2]}x{reference[-1]}")
+
+    assert 80 < score(chinese, [ids], [reference])["BLEU"] < 100

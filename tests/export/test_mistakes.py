@@ -72,3 +72,44 @@ def test_pictures_are_of_runs_and_tables_of_bundles(tmp_path: Path) -> None:
     )
     assert "manifest.json" in str(mistake("inspect", tmp_path))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_that_says_nothing_is_asked_for_words(tmp_path: Path) -> None:
+    run, folder = random_run(tmp_path), tmp_path / "pictures"
+
+    found = mistake("inspect", run, "--pictures", folder, "--source", " ")
+
+    assert "translates ' ' to nothing; give its translation with --target" in str(found)
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("version", ["", "1 2", "a/b", "1@2", ".1"])
+def test_a_version_must_be_one_that_can_be_asked_for(
+    loaded: LoadedModel, tmp_path: Path, version: str
+) -> None:
+    with pytest.raises(ConfigError, match="must be letters, digits"):
+        export_bundle(loaded, tmp_path / "bundle", version=version)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_where_no_folder_can_be_made_is_told_before_the_gate(
+    loaded: LoadedModel, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    told: list[str] = []
+    for place, words in (
+        (tmp_path / "file" / "bundle", "file is no folder that may be written"),
+        (Path("."), "names no new folder"),
+        (Path(".."), "names no new folder"),
+    ):
+        with pytest.raises(ExportError, match=words):
+            export_bundle(loaded, place, on_progress=lambda what, *_: told.append(what))
+    assert told == []
+
+
+def test_an_empty_version_is_no_version(tmp_path: Path) -> None:
+    run = random_run(tmp_path)
+
+    found = mistake("export", run, "-o", tmp_path / "bundle", "--version", "")
+
+    assert "--version '' must be letters" in str(found)

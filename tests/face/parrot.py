@@ -20,7 +20,9 @@ MODEL = pb.Model(
     digest="0123456789abcdef",
     max_source_tokens=10,
     max_target_tokens=20,
-    default_options=pb.TranslateOptions(beam_size=4, length_penalty=1.0),
+    default_options=pb.TranslateOptions(
+        beam_size=4, length_penalty=1.0, format=pb.FORMAT_SENTENCE
+    ),
     is_default=True,
 )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from onnxlate.cli.progress import Counter
 from onnxlate.v1 import translation_pb2 as pb
 
 from .parrot import Parrot, serving
@@ -102,11 +103,21 @@ def test_a_cut_is_warned_of_with_its_line(server: str) -> None:
 
     cut = onnxlate("translate", "--server", server, "--truncate", text=text)
     refused = onnxlate("translate", "--server", server, text=text)
+    streamed = onnxlate("translate", "--server", server, "--stream", text=text)
 
+    assert streamed.returncode == 2
+    assert streamed.stderr.startswith(b"error: line 2: text has 12 tokens")
     assert cut.returncode == 0
     assert b"line 2: the last 2 tokens of the source were not read" in cut.stderr
     assert refused.returncode == 2
     assert refused.stderr.count(b"\n") == 1
+
+
+def test_a_warning_is_one_line_in_a_log(capsys: pytest.CaptureFixture[str]) -> None:
+    with Counter(None, visible=False) as counter:
+        counter.warn("word " * 40)
+
+    assert capsys.readouterr().err.splitlines() == ["warning: " + "word " * 40]
 
 
 def test_a_file_is_written_whole_or_not_at_all(server: str, tmp_path: Path) -> None:
@@ -141,6 +152,14 @@ def test_a_mistake_is_one_line_and_exit_status_two(
     [line] = done.stderr.decode().splitlines()
     assert line.startswith("error: ")
     assert words in line
+
+
+def test_a_server_without_tls_is_one_line(server: str) -> None:
+    done = onnxlate("translate", "a", "--server", server, "--tls", "--timeout", "1")
+
+    assert done.returncode == 2
+    [line] = done.stderr.splitlines()
+    assert line.startswith(f"error: the server at {server}".encode())
 
 
 def test_a_reader_that_goes_away_is_no_error(server: str) -> None:
@@ -198,6 +217,15 @@ def test_evaluate_refuses_files_without_text(tmp_path: Path) -> None:
 
     assert done.returncode == 2
     assert done.stderr.decode() == f"error: {empty} has no text\n"
+
+
+def test_models_are_listed_for_programs(server: str) -> None:
+    done = onnxlate("models", "--server", server, "--json")
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    [line] = done.stdout.splitlines()
+    options = json.loads(line)["default_options"]
+    assert options == {"beam_size": 4, "length_penalty": 1.0, "format": "sentence"}
 
 
 def test_no_input_is_no_output(server: str) -> None:

@@ -1,6 +1,8 @@
+import math
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import grpc
 import pytest
@@ -152,8 +154,45 @@ def test_models_are_described(server: str) -> None:
 
 
 def test_one_string_is_not_a_list_of_texts(server: str) -> None:
-    with Client(server) as client, pytest.raises(InvalidRequest, match="one string"):
-        client.translate("a text")
+    with Client(server) as client:
+        with pytest.raises(InvalidRequest, match="one string"):
+            client.translate("a text")
+        with pytest.raises(InvalidRequest, match="one string"):
+            client.start("a text")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "of type NoneType; a str"),
+        (b"a", "of type bytes; a str"),
+        ("\ud800", "half a surrogate"),
+    ],
+)
+def test_what_is_no_text_is_refused_with_its_place(
+    parrot: Parrot, server: str, text: Any, words: str
+) -> None:
+    with Client(server) as client:
+        with pytest.raises(InvalidRequest, match=rf"texts\[1\] .*{words}"):
+            client.translate(["a", text])
+        if not isinstance(text, bytes):  # which protobuf takes for its UTF-8
+            with pytest.raises(InvalidRequest, match=rf"texts\[1\] .*{words}"):
+                client.start(["a", text])
+        with pytest.raises(InvalidRequest, match="model 3 cannot be meant"):
+            client.start(["a"], model=3)  # type: ignore[arg-type]
+
+    assert parrot.requests == []
+
+
+def test_as_long_as_it_takes_may_be_said(server: str) -> None:
+    with Client(server, timeout_s=math.inf) as client:
+        assert client.translate(["a"], timeout_s=1e12)[0].text == "A"
+        assert client.model().name == "parrot"
+
+
+def test_changes_that_a_server_does_not_allow_are_told(server: str) -> None:
+    with Client(server) as client, pytest.raises(ServerFailure, match="--admin"):
+        client.load_model("new")
 
 
 async def test_the_asynchronous_client_is_the_same_with_await(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from onnxlate.errors import ConfigError, CorpusError
-from onnxlate.evaluation import TestSet
+from onnxlate.evaluation import TestSet, score
 from onnxlate.evaluation.comparison import compare
 from onnxlate.evaluation.lengths import Bucket, buckets, even_edges, words
 from onnxlate.evaluation.metrics import MetricName, metric
@@ -107,6 +107,25 @@ def test_randomization_looks_at_both_sides() -> None:
     # sacrebleu counts what is larger than the difference, not what is as large.
     assert found.systems["other"].p_value == pytest.approx(uneven, abs=0.01)
     assert "ar:10000" in found.signature
+
+
+@pytest.mark.parametrize(
+    ("language", "reference", "tokenizer"),
+    [
+        ("zh-CN", "我不太相信将来的一天世界上大多数人都会讲世界语。", "zh"),
+        ("ja", "私は猫が好きですが、犬はあまり好きではありません。", "char"),
+    ],
+)
+def test_bleu_counts_characters_where_no_spaces_are_written(
+    language: str, reference: str, tokenizer: str
+) -> None:
+    one_wrong = f"{reference[:-2]}x{reference[-1]}"
+    bleu = metric(MetricName.BLEU, target_language=language)
+
+    assert 80 < bleu.corpus_score([one_wrong], [reference]) < 100
+    assert f"|tok:{tokenizer}|" in bleu.signature()
+    found = score([one_wrong], [reference], target_language=language)
+    assert found.bleu_signature == bleu.signature()
 
 
 def test_moses_bleu_lowers_normalises_and_tokenises_as_multi30k_does() -> None:

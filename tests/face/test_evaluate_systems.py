@@ -113,6 +113,10 @@ def test_bundles_are_called_like_their_folders(
         (("--server", "h:1", "--lengths", "9,5"), "--lengths 9,5 must be ascending"),
         (("--hypotheses", "a=b"), "a has 1 files of hypotheses and there are 2 test"),
         (("/nowhere/bundle",), "/nowhere/bundle is not a directory"),
+        (
+            ("--server", "h:1", "--html", "x", "--json-file", "./x"),
+            "--html and --json-file are both x",
+        ),
     ],
 )
 def test_a_mistake_is_told_before_anything_is_translated(
@@ -120,6 +124,29 @@ def test_a_mistake_is_told_before_anything_is_translated(
 ) -> None:
     with pytest.raises(OnnxlateError, match=words):
         run("evaluate", *tests, *arguments)
+
+
+def test_where_translations_cannot_be_kept_is_told_before_they_are_made(
+    tests: list[str | Path], tmp_path: Path
+) -> None:
+    one = ("evaluate", *tests[:4])
+    with pytest.raises(ConfigError, match=r"there is no .*nowhere"):
+        run(*one, "--server", "h:1", "-o", tmp_path / "nowhere" / "said")
+    with pytest.raises(ConfigError, match="there are only --hypotheses"):
+        run(*one, "--hypotheses", tests[3], "-o", tmp_path / "said")
+
+
+def test_translations_of_one_system_go_into_a_folder_that_is_there(
+    server: str, tests: list[str | Path], tmp_path: Path
+) -> None:
+    folder = tmp_path / "said"
+    folder.mkdir()
+
+    run("evaluate", *tests[:4], "--server", f"p={server}", "-o", folder, "--json")
+
+    [kept] = folder.iterdir()
+    assert kept.name == "long.p"
+    assert kept.read_text().startswith("A DOG RUNS IN THE PARK A\n")
 
 
 def test_a_source_must_have_its_reference(tests: list[str | Path]) -> None:

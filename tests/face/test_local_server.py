@@ -10,7 +10,7 @@ import pytest
 from onnxlate import Client
 from onnxlate.errors import ServerFailure, Unavailable
 from onnxlate.health import check
-from onnxlate.local_server import LocalServer
+from onnxlate.local_server import LocalServer, ServerProcess
 
 from .parrot import Parrot, serving
 
@@ -42,8 +42,20 @@ def test_settings_of_other_servers_are_not_its_own(
 
 def test_its_last_words_tell_why_it_did_not_start(tmp_path: Path) -> None:
     with (
-        pytest.raises(ServerFailure, match=f"{tmp_path} has no readable manifest"),
+        pytest.raises(
+            ServerFailure,
+            match=f"^the server did not start: {tmp_path} has no readable manifest",
+        ),
         LocalServer(tmp_path),
+    ):
+        pass
+
+
+def test_its_error_is_told_without_its_log(tmp_path: Path) -> None:
+    script = "print('INFO loading'); print('error: no room'); print('INFO bye')"
+    with (
+        pytest.raises(ServerFailure, match=r"^the server did not start: no room$"),
+        ServerProcess([sys.executable, "-c", script]),
     ):
         pass
 

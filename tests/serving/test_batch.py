@@ -119,6 +119,10 @@ async def test_a_failure_of_the_callers_iterator_is_the_callers(address: str) ->
         with pytest.raises(ModelNotFound) as refused:
             [each async for each in client.translate_many([(1, "x")], model="none")]
         assert refused.value.__cause__ is not refused.value
+        wrong = client.translate_many([(7, "w " * 500)])
+        [(number, error)] = [each async for each in wrong]
+        assert number == 7
+        assert str(error).startswith("text 7 has")
         assert [each async for each in client.translate_many([])] == []
 
 

@@ -1,6 +1,8 @@
 """One model of several that went on from the same weights."""
 
 import json
+import resource
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,7 @@ import torch
 from typer.testing import CliRunner
 
 from onnxlate.cli import app
-from onnxlate.errors import ConfigError
+from onnxlate.errors import ConfigError, TrainingError
 from onnxlate_training.averaging import average_runs
 from onnxlate_training.checkpoint import RunFolder, load_model
 from onnxlate_training.cli import train_run
@@ -75,6 +77,25 @@ def test_it_can_be_loaded_and_says_what_it_is_of(
     assert loaded.provenance["target_tokens_seen"] == sum(map(int, seen))
 
 
+def test_a_full_disk_leaves_nothing_in_the_way(
+    went_on: list[Path], tmp_path: Path
+) -> None:
+    made = tmp_path / "made"
+    # A limit on the size of a file stands in for the end of the disk.
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    room = (went_on[0] / "model.safetensors").stat().st_size // 2
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+    try:
+        with pytest.raises(TrainingError, match="free some room"):
+            average_runs(went_on, made)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    assert not made.exists()
+    average_runs(went_on, made)
+
+
 def test_runs_that_began_apart_have_no_mean(
     recipe: Path, start: Path, went_on: list[Path], tmp_path: Path
 ) -> None:
@@ -89,4 +110,12 @@ def test_runs_that_began_apart_have_no_mean(
         average_runs(went_on, recipe.parent)
     with pytest.raises(ConfigError, match="not a training run"):
         average_runs([went_on[0], tmp_path], made)
+    lost = tmp_path / "lost"
+    shutil.copytree(went_on[1], lost)
+    (lost / "joint.spm").unlink()
+    with pytest.raises(ConfigError, match=r"cannot read .*lost/joint\.spm"):
+        average_runs([went_on[0], lost], made)
+    (lost / "joint.spm").write_bytes(b"another")
+    with pytest.raises(ConfigError, match=r"joint\.spm differ; runs that are averaged"):
+        average_runs([went_on[0], lost], made)
     assert not made.exists()

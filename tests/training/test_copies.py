@@ -1,7 +1,11 @@
 """The corpus that a copying model learns from."""
 
+import subprocess
+import sys
 from itertools import islice
 from pathlib import Path
+
+import pytest
 
 from onnxlate_training.copies import LONGEST, SIZES, lines, main
 from onnxlate_training.recipe import load_recipe
@@ -34,3 +38,29 @@ def test_the_recipe_finds_the_same_text_on_both_sides(tmp_path: Path) -> None:
     target = (tmp_path / recipe.data.train_target[0]).read_text(encoding="utf-8")
     assert source == target
     assert source.count("\n") == SIZES["train"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["generated", "file"], "file cannot be written: File exists"),
+        (["copies", "file"], "file cannot be written: File exists"),
+        (["copies", "new", "nothing"], "there is no nothing"),
+    ],
+)
+def test_a_mistake_is_one_line(
+    tmp_path: Path, arguments: list[str], words: str
+) -> None:
+    (tmp_path / "file").touch()
+    module, *rest = arguments
+
+    done = subprocess.run(
+        [sys.executable, "-m", f"onnxlate_training.{module}", *rest],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"error: {words}\n"
+    assert not (tmp_path / "new").exists()

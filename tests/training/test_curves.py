@@ -34,6 +34,13 @@ def test_a_history_is_read_while_it_is_written(run: Path) -> None:
     assert history.series("valid", "learning_rate") == ([], [])
 
 
+def test_lines_that_a_power_cut_left_are_passed_over(run: Path) -> None:
+    whole = (run / "history.jsonl").read_text()
+    (run / "history.jsonl").write_text(f"{whole}\0\0\n{LINES[:66]}")
+
+    assert read_history(run).series("train", "loss") == ([5, 10, 5], [3.5, 2.5, 3.5])
+
+
 def test_curves_are_drawn_and_equal_runs_give_equal_pictures(run: Path) -> None:
     history = read_history(run)
     for suffix in ("png", "svg"):

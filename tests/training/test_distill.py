@@ -127,7 +127,7 @@ def test_every_line_is_translated_in_its_place(
         source.read_text(encoding="utf-8").splitlines(),
         Tokenizer(loaded.source_tokenizer),
         Tokenizer(loaded.target_tokenizer),
-        DecodeConfig(),
+        DecodeConfig().defaults,
         beam_size=1,
     )
     found = one.read_text(encoding="utf-8").splitlines()
@@ -186,6 +186,7 @@ def test_teachers_of_two_vocabularies_are_refused(
     [
         (["--reference", "valid.de"], "--reference and --nearest go together"),
         (["--reference", "train.de", "--nearest", "x"], "has 10 lines and"),
+        (["--reference", "valid.de", "--nearest", "out"], "--nearest are both .*out"),
         (["--device", "cuda"], '--device is "cuda", but torch finds no GPU'),
     ],
 )
@@ -194,9 +195,11 @@ def test_mistakes_are_named(
 ) -> None:
     if "cuda" in options and torch.cuda.is_available():
         pytest.skip("there is a GPU")
-    options = [
-        str(recipe.parent / each) if each.endswith(".de") else each for each in options
-    ]
+    places = {
+        **{name: recipe.parent / name for name in ("valid.de", "train.de")},
+        "out": tmp_path / "out",
+    }
+    options = [str(places.get(each, each)) for each in options]
     with pytest.raises(Exception, match=said) as caught:
         source = recipe.parent / "valid.en"
         distill(runs[0], "--source", source, "-o", tmp_path / "out", *options)

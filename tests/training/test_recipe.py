@@ -52,6 +52,9 @@ def test_changes_on_the_command_line_have_the_types_of_toml(tmp_path: Path) -> N
         ("[train]\nmax_updates = 0\n", "train.max_updates.*greater than 0"),
         ("[model]\nwidth = 10\nheads = 4\n", "multiple of heads"),
         ('[model]\nsize = "huge"\n', "there is tiny, small, base, big"),
+        ('[model]\nsize = ["tiny"]\n', "there is tiny, small, base, big"),
+        ("[decode]\nlength_penalty = -1\n", "decode.length_penalty.*equal to 0"),
+        ("[decode]\nlength_penalty = 11\n", "decode.length_penalty.*equal to 10"),
         ('[tokenizer]\nkind = "split"\n', "tying.*joint"),
         ("[batch]\nmax_tokens = 100\n", "does not fit a batch of 100"),
         ("[model]\nmax_positions = 50\n", "50 positions"),
@@ -79,6 +82,30 @@ def test_files_that_do_not_pair_up_and_missing_recipes_are_named(
         load_recipe(tmp_path / "nowhere.toml")
     with pytest.raises(ConfigError, match=r"section\.key=value"):
         load_recipe(recipe_file(tmp_path), ["seed"])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("data.train_source=a.txt", r"a list is wanted, as .* \(is 'a.txt'\)"),
+        ("model=tiny", "model: a section is wanted"),
+        ("name=3", r"name: text in quotes is wanted \(is 3\)"),
+        ("data.folder=3", r"data.folder: a path in quotes is wanted \(is 3\)"),
+    ],
+)
+def test_what_should_stand_there_is_said_in_words_of_toml(
+    tmp_path: Path, change: str, words: str
+) -> None:
+    with pytest.raises(ConfigError, match=words):
+        load_recipe(recipe_file(tmp_path), [change])
+
+
+def test_a_recipe_may_come_from_an_editor_on_windows(tmp_path: Path) -> None:
+    path = recipe_file(tmp_path)
+    content = b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n")
+    path.write_bytes(content)
+
+    assert load_recipe(path).data.source_language
 
 
 def test_differences_between_recipes_have_names(tmp_path: Path) -> None:

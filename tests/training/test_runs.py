@@ -283,6 +283,59 @@ def test_a_full_disk_loses_nothing(recipe: Path, whole: Path, tmp_path: Path) ->
     assert not list(run.rglob(".update-*"))
 
 
+def test_a_folder_with_somebody_elses_files_is_left_alone(tmp_path: Path) -> None:
+    recipe = write_corpus(tmp_path)
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    (corpus / "mine").write_text("years of work")
+    before = {path: path.stat() for path in tmp_path.rglob("*")}
+
+    with pytest.raises(ConfigError, match=r"corpus is there, and not of a training"):
+        train_here(recipe, tmp_path)
+
+    assert {path: path.stat() for path in tmp_path.rglob("*")} == before
+    corpus.rename(tmp_path / "elsewhere")
+    (tmp_path / "old.spm").write_text("mine")
+    with pytest.raises(ConfigError, match=r"old\.spm is there"):
+        train_here(recipe, tmp_path)
+
+
+def test_a_model_without_checkpoints_is_not_replaced(
+    recipe: Path, whole: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    shutil.rmtree(run / "checkpoints")
+
+    for resume in (False, True):
+        with pytest.raises(ConfigError, match="holds a model and no checkpoint"):
+            train_here(recipe, run, resume=resume)
+
+    model = "model.safetensors"
+    assert (run / model).read_bytes() == (whole / model).read_bytes()
+
+
+def test_what_the_machine_cannot_multiply_is_told_before_the_text_is_read(
+    recipe: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    with pytest.raises(ConfigError, match="does not multiply"):
+        train_here(recipe, run, "train.precision=fp16", "train.device=cpu")
+    assert not (run / "corpus").exists()
+
+
+def test_a_run_says_where_its_weights_are_from(
+    recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    prepare(recipe, run)
+    assert f"{run}: 400 of 402 pairs kept" in capsys.readouterr().err
+
+    train_here(recipe, run, "train.max_updates=6")
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == f"{run}: the final weights, of updates 5, 6"
+
+
 def test_training_stops_when_validation_gets_no_better(
     recipe: Path, tmp_path: Path
 ) -> None:

@@ -12,11 +12,12 @@ from typing import Annotated
 
 import typer
 
-from onnxlate.errors import ConfigError
+from onnxlate.errors import ConfigError, TrainingError
 
 from .checkpoint import FinalNote, Progress, RunFolder
 from .recipe import Recipe, changed_keys
-from .storage import write_atomically
+from .storage import remove_folder, write_atomically
+from .vocabularies import require_one_vocabulary
 from .weights import average as mean_of
 
 
@@ -46,11 +47,16 @@ def average_runs(paths: Sequence[Path], output: Path) -> FinalNote:
         ),
     )
     made = RunFolder(output)
-    made.open_for(recipes[0])
     kind = recipes[0].tokenizer.kind
-    for old, new in zip(runs[0].tokenizers(kind), made.tokenizers(kind), strict=True):
-        write_atomically(new, old.read_bytes())
-    made.write_result(mean_of([weights for weights, _ in results]), note)
+    pairs = zip(runs[0].tokenizers(kind), made.tokenizers(kind), strict=True)
+    try:
+        made.open_for(recipes[0])
+        for old, new in pairs:
+            write_atomically(new, old.read_bytes())
+        made.write_result(mean_of([weights for weights, _ in results]), note)
+    except TrainingError:
+        remove_folder(output)  # or it would be in the way of the next try
+        raise
     return note
 
 
@@ -89,7 +95,8 @@ def _require_alike(
     ]
     if keys:
         raise ConfigError(f"{first.path} and {run.path} have another {keys[0]}")
-    kind = recipe.tokenizer.kind
-    for one, another in zip(first.tokenizers(kind), run.tokenizers(kind), strict=True):
-        if one.read_bytes() != another.read_bytes():
-            raise ConfigError(f"{one} and {another} differ; runs need one vocabulary")
+    require_one_vocabulary(
+        first.tokenizers(its_recipe.tokenizer.kind),
+        run.tokenizers(recipe.tokenizer.kind),
+        "runs that are averaged",
+    )

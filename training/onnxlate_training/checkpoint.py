@@ -30,6 +30,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from onnxlate import __version__
+from onnxlate.bundle import DecodeDefaults
 from onnxlate.errors import ConfigError, CorpusError, TrainingError
 from onnxlate.text import Tokenizer
 
@@ -145,9 +146,26 @@ class RunFolder:
         """Makes the folder, or tidies up what an earlier, killed process left."""
         with translated(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-            for folder in (self.path, self.path / "checkpoints"):
-                sweep(folder)
+            if self.recipe.is_file():
+                for folder in (self.path, self.path / "checkpoints"):
+                    sweep(folder)
         self.write_recipe(recipe)
+
+    def stranger(self) -> Path | None:
+        """What a run here would replace, though it is no run's."""
+        if self.recipe.is_file():
+            return None
+        ours = [self.corpus, self.corpus_report, self.history]
+        ours += [self.final_model, self.final_note, *self.path.glob("*.spm")]
+        return next((each for each in ours if each.exists()), None)
+
+    def records(self) -> list[dict[str, Any]]:
+        """Lines of the history, but for what a crash left half written or blank."""
+        try:
+            lines = self.history.read_bytes().splitlines(keepends=True)
+        except FileNotFoundError:
+            return []
+        return [found for line in lines if (found := _record(line))]
 
     def tokenizers(self, kind: str) -> tuple[Path, Path]:
         """Where the source's and the target's SentencePiece models are."""
@@ -252,6 +270,15 @@ class RunFolder:
                 return best[:1] or newest[-1:]
 
 
+def _record(line: bytes) -> dict[str, Any] | None:
+    try:
+        found = json.loads(line) if line.endswith(b"\n") else None
+    except ValueError:
+        return None
+    whole = isinstance(found, dict) and {"update", "kind"} <= found.keys()
+    return found if whole else None
+
+
 @dataclass(frozen=True)
 class LoadedModel:
     """A trained model and what is to be known of it."""
@@ -266,8 +293,8 @@ class LoadedModel:
     target_language: str
     max_source_tokens: int
     max_target_tokens: int
-    beam_size: int
-    length_penalty: float
+    defaults: DecodeDefaults
+    """Of decoding, where a request does not say."""
     provenance: dict[str, str | int | float]
     validation_source: list[str]
     """Real sentences; empty if the corpus is not at hand."""
@@ -277,8 +304,6 @@ class LoadedModel:
     """Ids that stand before every source, such as the target language's."""
     target_prefix: tuple[int, ...] = ()
     """Ids that every target begins with."""
-    coverage_penalty: float = 0.0
-    """Of beams that are served, where a request does not say; 0 is off."""
 
     def read_tokenizers(self) -> tuple[Tokenizer, Tokenizer]:
         """The source's and the target's."""
@@ -314,9 +339,7 @@ def load_model(path: Path, folder: Path | None = None) -> LoadedModel:
         target_language=recipe.data.target_language,
         max_source_tokens=recipe.model.max_positions,
         max_target_tokens=recipe.model.max_positions,
-        beam_size=recipe.decode.default_beam_size,
-        length_penalty=recipe.decode.length_penalty,
-        coverage_penalty=recipe.decode.default_coverage_penalty,
+        defaults=recipe.decode.defaults,
         provenance=_provenance(run, recipe, note),
         validation_source=[source for source, _ in pairs],
         validation_reference=[target for _, target in pairs],

@@ -14,6 +14,7 @@ from onnxlate.errors import ConfigError
 
 from .checkpoint import Progress, RunFolder
 from .meeting import keeps_out_latecomers
+from .precision import training_precision
 from .recipe import Recipe, changed_keys, load_recipe
 from .reporting import Reporter, reporting
 from .texts import prepare
@@ -94,12 +95,16 @@ def train_run(
         _open_folder(run, recipe, resume, worker)
         if prepare_only:
             _, report = prepare(recipe, run, worker)
-            said: dict[str, object] = {"run": str(path), "corpus": asdict(report)}
-            return said if worker.leads else None
+            if not worker.leads:
+                return None
+            typer.echo(f"{path}: {report}", err=True)
+            return {"run": str(path), "corpus": asdict(report)}
         progress = _train(run, recipe, worker)
         if not worker.leads:
             return None
         note = run.write_final(recipe)
+        updates = ", ".join(map(str, note.updates))
+        typer.echo(f"{path}: the final weights, of updates {updates}", err=True)
         return {
             "run": str(path),
             "updates": progress.update,
@@ -111,6 +116,9 @@ def train_run(
 
 
 def _train(run: RunFolder, recipe: Recipe, worker: Worker) -> Progress:
+    with together(worker):
+        # Refused before the text is read, which may take hours.
+        training_precision(recipe, worker.device)
     texts, report = prepare(recipe, run, worker)
     # The same weights in every process, whatever was drawn before.
     torch.manual_seed(recipe.seed)
@@ -170,7 +178,17 @@ def _open_folder(run: RunFolder, recipe: Recipe, resume: bool, worker: Worker) -
 
 
 def _check_folder(run: RunFolder, recipe: Recipe, resume: bool) -> None:
+    if stranger := run.stranger():
+        raise ConfigError(
+            f"{stranger} is there, and not of a training run, which would replace it; "
+            "choose another folder with --output"
+        )
     if not run.checkpoints():
+        if run.final_model.is_file():
+            raise ConfigError(
+                f"{run.path} holds a model and no checkpoint to go on from; choose "
+                "another folder with --output (train.start_from goes on from a model)"
+            )
         return
     if not resume:
         raise ConfigError(

@@ -17,7 +17,10 @@ from typing import Annotated
 
 import typer
 
-from .storage import write_atomically
+from onnxlate.cli import run
+from onnxlate.parallel_text import read_lines
+
+from .storage import translated, write_atomically
 
 LONGEST = 44
 """Tokens of a line: of ASCII one each, of others as many as they have bytes."""
@@ -122,8 +125,9 @@ def main(
     seed: Annotated[int, typer.Option(help="Another seed, other lines.")] = 1,
 ) -> None:
     """Write a corpus whose target is its source."""
-    folder.mkdir(parents=True, exist_ok=True)
-    read = [each.read_text(encoding="utf-8") for each in texts or ()]
+    read = ["\n".join(read_lines(each)) for each in texts or ()]
+    with translated(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     known = [line for text in read for line in text.splitlines()]
     made = lines(seed, [each for each in known if each.strip()])
     for name, size in SIZES.items():
@@ -133,4 +137,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

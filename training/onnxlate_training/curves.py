@@ -1,6 +1,5 @@
 """`onnxlate curves`: what runs went through, side by side, as a picture."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,16 +58,11 @@ def read_history(run: Path) -> History:
     """Raises ConfigError for what is no run, or one that has not begun."""
     folder = RunFolder(run)
     folder.read_recipe()
-    try:
-        text = folder.history.read_text(encoding="utf-8")
-    except OSError:
-        text = ""
-    # A run that goes on may have written half of its last line.
-    whole = [line for line in text.splitlines(keepends=True) if line.endswith("\n")]
-    if not whole:
+    records = folder.records()
+    if not records:
         raise ConfigError(f"{run} has no line of history yet (train.log_every)")
     # A run is called like its folder; `.` has a name only when resolved.
-    return History(run.resolve().name, [json.loads(line) for line in whole])
+    return History(run.resolve().name, records)
 
 
 def draw_curves(histories: Sequence[History], path: Path) -> Path:

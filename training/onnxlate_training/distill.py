@@ -19,7 +19,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from onnxlate.cli.files import output_file
+from onnxlate.cli.files import output_file, require_different
 from onnxlate.errors import ConfigError, TrainingError
 from onnxlate.evaluation.metrics import Metric, MetricName, metric
 from onnxlate.finish import FinishReason
@@ -28,8 +28,8 @@ from onnxlate.text import Tokenizer
 
 from .checkpoint import LoadedModel, load_model
 from .decode import EnsembleStepper, decode
-from .recipe import DecodeConfig
 from .validation import search_options
+from .vocabularies import require_one_vocabulary
 from .workers import find_device
 
 TOKENS_PER_BATCH = {"cpu": 4096, "cuda": 32768}
@@ -62,7 +62,7 @@ class Teachers:
         self._target = Tokenizer(first.target_tokenizer)
         self._stepper = EnsembleStepper([each.model.to(device) for each in members])
         self._max_tokens = min(each.max_source_tokens for each in members)
-        self._config = DecodeConfig(length_penalty=first.length_penalty)
+        self._defaults = first.defaults
         self._batch_tokens = batch_tokens or TOKENS_PER_BATCH[device.type]
 
     def translate(
@@ -82,7 +82,7 @@ class Teachers:
         ids = [each if len(each) <= self._max_tokens else [] for each in ids]
         options = [
             search_options(
-                len(each), self._max_tokens, self._config, beam_size, num_hypotheses
+                len(each), self._max_tokens, self._defaults, beam_size, num_hypotheses
             )
             for each in ids
         ]
@@ -164,6 +164,7 @@ def distill(
     """
     if (reference is None) != (nearest_output is None):
         raise ConfigError("--reference and --nearest go together")
+    require_different({"--output": output, "--nearest": nearest_output})
     references: list[str] = []
     if reference:
         texts, references = read_parallel(source, reference)
@@ -231,12 +232,8 @@ def _require_alike(one: LoadedModel, other: LoadedModel) -> None:
     )
     if mine != theirs:
         raise ConfigError(f"teachers that work together differ: {mine} and {theirs}")
-    for path, another in (
-        (one.source_tokenizer, other.source_tokenizer),
-        (one.target_tokenizer, other.target_tokenizer),
-    ):
-        if path.read_bytes() != another.read_bytes():
-            raise ConfigError(
-                f"{path} and {another} differ; teachers that choose tokens together "
-                "need one vocabulary: the same text and [tokenizer]"
-            )
+    require_one_vocabulary(
+        (one.source_tokenizer, one.target_tokenizer),
+        (other.source_tokenizer, other.target_tokenizer),
+        "teachers that choose tokens together",
+    )

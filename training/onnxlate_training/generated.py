@@ -17,8 +17,10 @@ from typing import Annotated
 import typer
 from num2words import num2words
 
+from onnxlate.cli import run
+
 from .corpus import Pair
-from .storage import write_atomically
+from .storage import translated, write_atomically
 
 _MONTHS = (
     ("January", "Januar"),
@@ -175,8 +177,12 @@ SPLITS = (Split("valid", 300), Split("test", 1_000), Split("train", 30_000))
 
 
 def write_corpus(folder: Path, seed: int = 1) -> None:
-    """Writes train, valid and test .en and .de; no item stands in two of them."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Writes train, valid and test .en and .de; no item stands in two of them.
+
+    Raises TrainingError if the folder cannot be written.
+    """
+    with translated(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     everything = list(islice(pairs(seed), sum(split.size for split in SPLITS)))
     # Short items come early, since there are few of them; every split gets its share.
     random.Random(seed).shuffle(everything)
@@ -197,4 +203,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

@@ -18,11 +18,16 @@ from pydantic import (
     model_validator,
 )
 
-from onnxlate.bundle import MAX_COVERAGE_PENALTY
+from onnxlate.bundle import MAX_COVERAGE_PENALTY, MAX_LENGTH_PENALTY, DecodeDefaults
 from onnxlate.errors import ConfigError
 
 from .model import SIZES, ModelConfig
 from .schedule import ScheduleConfig
+
+# Long enough for any language pair, short enough that a model that never ends a
+# sentence, as all do at first, is soon done.
+MAX_TARGET_RATIO = 2.0
+MAX_TARGET_EXTRA = 20
 
 
 class _Section(BaseModel):
@@ -216,13 +221,33 @@ class DecodeConfig(_Section):
     """In validations during training."""
     default_beam_size: PositiveInt = 5
     """Of the exported model, where a request does not say."""
-    length_penalty: float = 1.0
+    length_penalty: NonNegativeFloat = Field(default=1.0, le=MAX_LENGTH_PENALTY)
+    """Exponent of the length that log-probabilities are divided by."""
     default_coverage_penalty: NonNegativeFloat = Field(
         default=0.0, le=MAX_COVERAGE_PENALTY
     )
     """Of the exported model's beams, where a request does not say; 0 is off."""
     max_sentences: PositiveInt = 2000
     """Validation sentences that are decoded; the first ones."""
+
+    @property
+    def defaults(self) -> DecodeDefaults:
+        """What the exported model does where a request does not say."""
+        return decode_defaults(
+            self.default_beam_size, self.length_penalty, self.default_coverage_penalty
+        )
+
+
+def decode_defaults(
+    beam_size: int, length_penalty: float, coverage_penalty: float = 0.0
+) -> DecodeDefaults:
+    return DecodeDefaults(
+        beam_size=beam_size,
+        length_penalty=length_penalty,
+        coverage_penalty=coverage_penalty,
+        max_target_ratio=MAX_TARGET_RATIO,
+        max_target_extra=MAX_TARGET_EXTRA,
+    )
 
 
 class Recipe(_Section):
@@ -247,7 +272,8 @@ class Recipe(_Section):
         if isinstance(data, dict) and isinstance(data.get("model"), dict):
             model = dict(data["model"])
             size = model.pop("size", None)
-            if size is not None and size not in SIZES:
+            # Whatever TOML has, lists too.
+            if size is not None and size not in tuple(SIZES):
                 raise ValueError(f"model.size is {size!r}; there is {', '.join(SIZES)}")
             if size is not None:
                 data = {**data, "model": SIZES[size].model_dump() | model}
@@ -281,7 +307,8 @@ def load_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
     names the one that was probably meant) and a value that cannot be.
     """
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        # Some editors put a byte-order mark before the first line.
+        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as cause:
         raise ConfigError(f"there is no recipe {path}") from cause
     except (OSError, ValueError) as cause:
@@ -332,12 +359,25 @@ def _apply(data: dict[str, Any], change: str) -> None:
     data[last] = value
 
 
+_LIST = 'a list is wanted, as ["a", "b"]'
+
+# What pydantic would say in Python's words.
+_WANTED = {
+    "model_type": "a section is wanted, as section.key",
+    "tuple_type": _LIST,
+    "list_type": _LIST,
+    "string_type": "text in quotes is wanted",
+    "path_type": "a path in quotes is wanted",
+}
+
+
 def _explain(where: str, error: Any) -> str:
     if error["type"] == "missing":
         return f"{where} is missing"
     if error["type"] != "extra_forbidden":
         given = "" if isinstance(error["input"], dict) else f" (is {error['input']!r})"
         message = error["msg"].removeprefix("Value error, ")
+        message = _WANTED.get(error["type"], message)
         return f"{where}: {message}{given}" if where else message
     *sections, last = where.split(".")
     fields = _fields(sections)

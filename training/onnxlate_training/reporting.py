@@ -4,7 +4,6 @@ import contextlib
 import json
 import time
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Protocol, TextIO
 
 from rich.console import Console
@@ -53,7 +52,7 @@ def reporting(run: RunFolder, recipe: Recipe, worker: Worker) -> Iterator[Report
         yield Silent()
         return
     progress = run.progress()
-    _forget_after(run.history, progress)
+    _forget_after(run, progress)
     with (
         translated(run.path),
         # Flushed line by line, so that a killed run loses none.
@@ -118,15 +117,12 @@ def _bar(start: int, max_updates: int) -> ProgressBar:
     return bar
 
 
-def _forget_after(history: Path, progress: Progress) -> None:
+def _forget_after(run: RunFolder, progress: Progress) -> None:
     """Drops lines about what a resumed run will do again."""
-    if not history.is_file():
+    if not run.history.is_file():
         return
-    lines = history.read_text(encoding="utf-8").splitlines(keepends=True)
-    # A killed run may leave half a line.
-    whole = [line for line in lines if line.endswith("\n")]
-    kept = [line for line in whole if _stays(json.loads(line), progress)]
-    write_atomically(history, "".join(kept).encode())
+    kept = [json.dumps(each) for each in run.records() if _stays(each, progress)]
+    write_atomically(run.history, "".join(f"{line}\n" for line in kept).encode())
 
 
 def _stays(record: Mapping[str, object], progress: Progress) -> bool:

@@ -9,84 +9,27 @@ interrupted or not.
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from onnxlate.errors import ConfigError, TrainingError
+from onnxlate.errors import TrainingError
 
+from .batch_loss import BatchLoss
 from .batches import Batch, BatchPlan, Members, Window
 from .checkpoint import Progress, RunFolder
 from .gradients import Gradients, made_alike
-from .loss import consistent_loss, smoothed_loss
 from .model import Transformer
 from .optimizer import build_optimizers, load_moments, moments_of
-from .recipe import Recipe, TrainConfig
+from .precision import training_precision
+from .recipe import Recipe
 from .reporting import Reporter
+from .tally import Tally
 from .texts import Texts
 from .validation import Validation
 from .weights import load_weights, weights_of
 from .workers import Worker, agreed, together, total
-
-
-class BatchLoss(nn.Module):
-    """A batch's loss."""
-
-    def __init__(self, model: Transformer, config: TrainConfig) -> None:
-        super().__init__()
-        self.model = model
-        self.smoothing = config.label_smoothing
-        self.consistency = config.consistency
-        self.consistency_after = config.consistency_after
-
-    def forward(self, batch: Batch, update: int) -> Tensor:
-        """Sum over the batch's real target tokens, in nats."""
-        consistent = self.consistency and update > self.consistency_after
-        twice = batch.twice() if consistent else batch
-        vectors = self.model(twice.source_ids, twice.source_visible, twice.target_ids)
-        # Padding is dropped before the vocabulary, the dearest layer, sees it.
-        vectors = vectors[twice.target_visible]
-        targets = batch.next_ids[batch.target_visible]
-        weight = self.model.generator.weight
-        if consistent:
-            return consistent_loss(
-                vectors, weight, targets, self.smoothing, self.consistency
-            )
-        return smoothed_loss(vectors, weight, targets, self.smoothing)
-
-
-@dataclass
-class Tally:
-    """What the next line of the log is about."""
-
-    loss: float = 0.0
-    tokens: int = 0
-    seconds: float = 0.0
-    cpu_seconds: float = 0.0
-    gradient_norms: list[float] = field(default_factory=list)
-
-    @property
-    def mean_loss(self) -> float:
-        return self.loss / self.tokens
-
-    @property
-    def speed(self) -> float:
-        """Real target tokens per second."""
-        return self.tokens / self.seconds
-
-    def figures(self, rate: float, epoch: int) -> dict[str, float]:
-        # fp16 meets infinite gradients while it looks for its scale.
-        finite = filter(math.isfinite, self.gradient_norms)
-        return {
-            "loss": self.mean_loss,
-            "learning_rate": rate,
-            "tokens_per_second": self.speed,
-            "cpu_share": self.cpu_seconds / self.seconds,
-            "gradient_norm": max(finite, default=0.0),
-            "epoch": epoch,
-        }
 
 
 class _ToldToStop(Exception):
@@ -119,9 +62,10 @@ class Trainer:
             texts.source_tokenizer,
             texts.target_tokenizer,
             recipe.decode,
+            recipe.data.target_language,
         )
         self._optimizers = build_optimizers(self._model, recipe.optimizer)
-        self._precision = _precision(recipe, worker)
+        self._precision = training_precision(recipe, worker.device)
         self._scaler = torch.amp.GradScaler(
             worker.device.type, enabled=self._precision is torch.float16
         )
@@ -375,26 +319,3 @@ def batch_seed(seed: int, update: int, index: int) -> int:
     """
     mixed = np.random.SeedSequence((seed, update, index))
     return int(mixed.generate_state(1, np.uint64)[0])
-
-
-def _precision(recipe: Recipe, worker: Worker) -> torch.dtype | None:
-    """What training multiplies in; None is float32.
-
-    Raises ConfigError where the CPU has no arithmetic of that kind.
-    """
-    wanted = recipe.train.precision
-    if worker.device.type == "cpu":
-        if wanted in ("auto", "fp32"):
-            return None
-        able = torch.cpu.get_capabilities()
-        if wanted == "fp16" or not (able.get("avx512_bf16") or able.get("amx_bf16")):
-            raise ConfigError(
-                f'train.precision is "{wanted}", which this CPU does not multiply; '
-                "--set train.precision=fp32"
-            )
-        return torch.bfloat16
-    if wanted == "fp32":
-        return None
-    if wanted == "auto":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-    return torch.bfloat16 if wanted == "bf16" else torch.float16

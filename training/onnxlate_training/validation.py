@@ -19,11 +19,6 @@ from .loss import smoothed_loss
 from .model import Transformer
 from .recipe import DecodeConfig
 
-# Long enough for any language pair, short enough that a model that never ends a
-# sentence, as all do at first, is soon done.
-MAX_TARGET_RATIO = 2.0
-MAX_TARGET_EXTRA = 20
-
 
 @dataclass(frozen=True, slots=True)
 class Scores:
@@ -46,11 +41,13 @@ class Validation:
         source: Tokenizer,
         target: Tokenizer,
         config: DecodeConfig,
+        target_language: str,
     ) -> None:
         self._pairs = pairs[: config.max_sentences]
         self._source = source
         self._target = target
         self._config = config
+        self._target_language = target_language
 
     def scores(
         self,
@@ -68,13 +65,16 @@ class Validation:
             [source for source, _ in self._pairs],
             self._source,
             self._target,
-            self._config,
+            self._config.defaults,
             self._config.beam_size,
             on_progress,
         )
-        bleu, chrf = score(translations, self._pairs)
+        references = [target for _, target in self._pairs]
+        scored = evaluation.score(
+            translations, references, target_language=self._target_language
+        )
         loss = mean_loss(model, self._batches(model.config.max_positions), device)
-        return Scores(loss=loss, bleu=bleu, chrf=chrf)
+        return Scores(loss=loss, bleu=scored.bleu, chrf=scored.chrf)
 
     def _batches(self, max_tokens: int) -> list[Batch]:
         """Longer sides are cut where the model ends, which decoding does as well."""
@@ -92,15 +92,6 @@ class Validation:
         ]
         examples.sort(key=lambda example: len(example.target))
         return [collate(examples[i : i + 64]) for i in range(0, len(examples), 64)]
-
-
-def decode_defaults(config: DecodeConfig) -> DecodeDefaults:
-    return DecodeDefaults(
-        beam_size=config.default_beam_size,
-        length_penalty=config.length_penalty,
-        max_target_ratio=MAX_TARGET_RATIO,
-        max_target_extra=MAX_TARGET_EXTRA,
-    )
 
 
 @torch.inference_mode()
@@ -128,7 +119,7 @@ def translate(
     texts: Sequence[str],
     source: Tokenizer,
     target: Tokenizer,
-    config: DecodeConfig,
+    defaults: DecodeDefaults,
     beam_size: int,
     on_progress: Callable[[int], None] | None = None,
 ) -> list[str]:
@@ -138,7 +129,7 @@ def translate(
     """
     size = model.config.max_positions
     ids = [source.encode(text)[:size] for text in texts]
-    options = [search_options(len(each), size, config, beam_size) for each in ids]
+    options = [search_options(len(each), size, defaults, beam_size) for each in ids]
     hypotheses = decode(TorchStepper(model), ids, options, on_progress=on_progress)
     return [target.decode(best[0].tokens) for best in hypotheses]
 
@@ -146,23 +137,15 @@ def translate(
 def search_options(
     num_source_tokens: int,
     max_positions: int,
-    config: DecodeConfig,
+    defaults: DecodeDefaults,
     beam_size: int,
     num_hypotheses: int = 1,
 ) -> SearchOptions:
     """As the exported model decodes by default, but for the beam."""
     limits = Limits(max_source_tokens=max_positions, max_target_tokens=max_positions)
     return SearchOptions(
-        max_target_tokens=decode_defaults(config).max_target_tokens(
-            num_source_tokens, limits
-        ),
+        max_target_tokens=defaults.max_target_tokens(num_source_tokens, limits),
         beam_size=beam_size,
         num_hypotheses=num_hypotheses,
-        length_penalty=config.length_penalty,
+        length_penalty=defaults.length_penalty,
     )
-
-
-def score(translations: Sequence[str], pairs: Sequence[Pair]) -> tuple[float, float]:
-    """Cased, detokenised BLEU and chrF against the pairs' targets."""
-    scores = evaluation.score(translations, [target for _, target in pairs])
-    return scores.bleu, scores.chrf

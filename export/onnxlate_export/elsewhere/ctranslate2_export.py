@@ -21,7 +21,7 @@ from onnxlate_training.checkpoint import LoadedModel
 from onnxlate_training.decode import TorchStepper, decode, pad
 
 from ..export import new_folder
-from ..gate import MAX_SENTENCES, Progress, Sample, defaults_of, draw_sample, limits_of
+from ..gate import MAX_SENTENCES, Progress, Sample, draw_sample, limits_of
 from .ctranslate2_model import write_model
 
 NOTE = "onnxlate.json"
@@ -98,7 +98,7 @@ def _checked(
     on_progress: Progress,
 ) -> Elsewhere:
     longest = [
-        defaults_of(loaded).max_target_tokens(len(source), limits_of(loaded))
+        loaded.defaults.max_target_tokens(len(source), limits_of(loaded))
         for source in sample.sources
     ]
     on_progress("PyTorch and CTranslate2, greedy", 0, len(longest))

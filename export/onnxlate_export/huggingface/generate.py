@@ -67,7 +67,7 @@ class Generate:
         self._source = torch.tensor(imported.source.theirs)
         self._target = imported.target.ours
         self._end = imported.target.theirs[EOS_ID]
-        self._length_penalty = imported.loaded.length_penalty
+        self._length_penalty = imported.loaded.defaults.length_penalty
 
     def translate(
         self, sources: Sequence[Sequence[int]], beam_size: int, longest: int

@@ -9,6 +9,7 @@ import torch
 from onnxlate.parallel_text import read_parallel, read_text
 from onnxlate.text import EOS_ID, Tokenizer
 from onnxlate_training.checkpoint import LoadedModel
+from onnxlate_training.recipe import decode_defaults
 
 from .config import MARIAN, read_config, read_generation
 from .files import SAFETENSORS, find, read_json, read_weights
@@ -95,8 +96,7 @@ def load_imported(path_or_id: str, work: Path, wishes: Wishes) -> Imported:
         target_language=languages.target,
         max_source_tokens=config.max_position_embeddings,
         max_target_tokens=config.max_position_embeddings,
-        beam_size=generation.num_beams,
-        length_penalty=generation.length_penalty,
+        defaults=decode_defaults(generation.num_beams, generation.length_penalty),
         provenance=_provenance(name, config.model_type, sides),
         validation_source=texts[0],
         validation_reference=texts[1],

@@ -130,7 +130,7 @@ def test_it_says_what_the_same_weights_say_by_way_of_hugging_face(
     found = loaded(native, tmp_path / "work", text)
 
     assert (found.source, found.target) == (imported.source, imported.target)
-    defaults = found.loaded
+    defaults = found.loaded.defaults
     assert (defaults.beam_size, defaults.length_penalty) == (4, 0.6)
     made = export_bundle(
         found.loaded, tmp_path / "bundle", outside=Generate(found), max_sentences=12
