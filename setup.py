@@ -8,7 +8,10 @@ setup(
     ext_modules=[
         Extension(
             "onnxlate_serving.native._native",
-            sources=[f"{KERNELS}/{name}" for name in ("native.c", "beam.c", "team.c")],
+            sources=[
+                f"{KERNELS}/{name}"
+                for name in ("native.c", "beam.c", "team.c", "loops.c")
+            ],
             depends=[
                 f"{KERNELS}/{name}"
                 for name in ("program.h", "program.inc", "processor.h", "team.h")

@@ -11,6 +11,7 @@ positions.
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -143,7 +144,12 @@ class Searches:
 
         In its first step, all rows of a sentence are fed the begin token.
         """
-        new = np.array([self._row(each) for each in options], self._state.dtype)
+        rows = [
+            _begun(each, self._k) if each.ruled else _known(each, self._k)
+            for each in options
+        ]
+        packed = bytearray(b"".join(row for row, _ in rows))
+        new = np.frombuffer(packed, self._state.dtype)
         history = np.zeros((len(options), *self._history.shape[1:]), np.int32)
         if self._sentences:
             self._state = np.concatenate([self._state, new])
@@ -153,21 +159,9 @@ class Searches:
         if self._trace is not None:
             self._trace = np.concatenate([self._trace, history.astype(np.float64)])
         self._sentences += [Sentence(each) for each in options]
-        self._count()
+        if any(rare for _, rare in rows):
+            self._count()
         self._rows = np.arange(len(self) * self._k)
-
-    def _row(self, options: SearchOptions) -> tuple[object, ...]:
-        """What is kept of a sentence that begins, in the order of beam_dtype: of all,
-        since to write fields one by one takes four times as long."""
-        scored = options.with_scores or options.with_tokens or self._k > 1
-        # All rows say the same at first, so only one of them counts.
-        log_probs = (0.0, *[-np.inf] * (self._k - 1)) if scored else (np.nan,)
-        return (
-            *(0, options.min_target_tokens, options.max_target_tokens),
-            *(0, options.num_hypotheses, 0, options.length_penalty),
-            *(log_probs, (-np.inf,) * self._k),
-            *(len(options.begin), scored, options.ruled, options.with_tokens),
-        )
 
     def remove(self, places: Collection[int]) -> list[tuple[int, int]]:
         """Takes sentences out, done or not, and fills their places from the end.
@@ -176,6 +170,9 @@ class Searches:
         """
         gone = set(places)
         left = len(self) - len(gone)
+        if not left:
+            self._clear()
+            return []
         gaps = sorted(place for place in gone if place < left)
         movers = [place for place in range(left, len(self)) if place not in gone]
         if movers:
@@ -192,6 +189,12 @@ class Searches:
         self._rows = self._rows[: left * self._k]
         self._count()
         return list(zip(movers, gaps, strict=True))
+
+    def _clear(self) -> None:
+        self._sentences.clear()
+        self._state, self._history = self._state[:0], self._history[:0]
+        self._rows, self._trace = self._rows[:0], None
+        self._num_begun = self._num_patient = self._num_scored = self._num_ruled = 0
 
     def _count(self) -> None:
         self._num_begun = int(np.count_nonzero(self._state["begin_length"]))
@@ -219,10 +222,10 @@ class Searches:
 
     def _held(self) -> bool:
         """Whether somebody may not end yet, or is still being given what to say."""
+        if not self._num_patient:
+            return self._begins()
         state, longer = self._state, self._state["length"] + 1
-        return self._begins() or bool(
-            self._num_patient and (longer < state["min_length"]).any()
-        )
+        return self._begins() or bool((longer < state["min_length"]).any())
 
     def _begins(self) -> bool:
         """Whether somebody is still being given what to say."""
@@ -252,16 +255,25 @@ class Searches:
         What follows a sentence's end, or the token with which it is cut, means
         nothing."""
         state, num_steps = self._state, len(tokens)
-        first = state["length"].copy()
-        self._make_room(int(first.max()) + num_steps)
-        at = self._rows * self._history.shape[2] + first
-        self._history.reshape(-1)[at + np.arange(num_steps)[:, None]] = tokens
-        ends = tokens == self._eos_id
-        left = state["max_length"] - first
-        lengths = np.where(ends.any(axis=0), ends.argmax(axis=0) + 1, num_steps + 1)
-        ended = lengths <= np.minimum(left, num_steps)
-        state["length"] += np.minimum(np.minimum(lengths, left), num_steps)
-        return self._finished_greedy(ended)
+        first, most = state["length"].tolist(), state["max_length"].tolist()
+        lengths, finished = [], {}
+        for place, said in enumerate(tokens.T.tolist()):
+            del said[most[place] - first[place] :]
+            ended = self._eos_id in said
+            if ended:
+                del said[said.index(self._eos_id) :]
+            length = first[place] + len(said) + ended
+            if ended or length >= most[place]:
+                if first[place]:
+                    said = self._history[place, 0, : first[place]].tolist() + said
+                finished[place] = self._close(place, said, ended, np.nan)
+            lengths.append(length)
+        if len(finished) < len(lengths):
+            self._make_room(max(first) + num_steps)
+            at = self._rows * self._history.shape[2] + state["length"]
+            self._history.reshape(-1)[at + np.arange(num_steps)[:, None]] = tokens
+        state["length"] = lengths
+        return finished
 
     def advance(self, logits: Floats, likeliest_of: LikeliestOf = highest) -> Turn:
         """One step of everyone: the logits (R, V) after each row's newest token.
@@ -382,10 +394,21 @@ class Searches:
         self, place: int, ended: bool, length: int, log_prob: float
     ) -> list[Hypothesis]:
         tokens = self._history[place, 0, : length - ended].tolist()
-        reason = FinishReason.EOS if ended else FinishReason.LENGTH
-        sentence = self._sentences[place]
         each = self._token_log_probs(place, 0, length - 1, log_prob)
-        sentence.end(tokens, log_prob, length, reason, each)
+        return self._close(place, tokens, ended, log_prob, each)
+
+    def _close(
+        self,
+        place: int,
+        tokens: list[int],
+        ended: bool,
+        log_prob: float,
+        token_log_probs: tuple[float, ...] = (),
+    ) -> list[Hypothesis]:
+        """Of greedy search, which has one outcome; `tokens` are without an end."""
+        reason = FinishReason.EOS if ended else FinishReason.LENGTH
+        length, sentence = len(tokens) + ended, self._sentences[place]
+        sentence.end(tokens, log_prob, length, reason, token_log_probs)
         return sentence.finish()
 
     def _step_beams(self, logits: Floats) -> Turn:
@@ -511,6 +534,28 @@ class Searches:
             self._history = np.pad(self._history, more)
             if self._trace is not None:
                 self._trace = np.pad(self._trace, more)
+
+
+def _begun(options: SearchOptions, beam_size: int) -> tuple[bytes, bool]:
+    """What is kept of a sentence that begins, a row of beam_dtype; and whether there is
+    anything in it that is counted."""
+    scored = options.with_scores or options.with_tokens or beam_size > 1
+    # All rows say the same at first, so only one of them counts.
+    log_probs = (0.0, *[-np.inf] * (beam_size - 1)) if scored else (np.nan,)
+    counted = (len(options.begin), scored, options.ruled, options.with_tokens)
+    row = (
+        *(0, options.min_target_tokens, options.max_target_tokens),
+        *(0, options.num_hypotheses, 0, options.length_penalty),
+        *(log_probs, (-np.inf,) * beam_size),
+        *counted,
+    )
+    new = np.array([row], beam_dtype(beam_size))
+    return new.tobytes(), any(counted) or options.min_target_tokens > 0
+
+
+# To make a row takes numpy as long as all else, and most are the same again. Those with
+# rules may hold on to a lot.
+_known = lru_cache(256)(_begun)
 
 
 def _common(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:

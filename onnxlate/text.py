@@ -15,6 +15,7 @@ from sentencepiece import sentencepiece_pb2
 
 from .answer import Span
 from .errors import BundleError
+from .spelling import Spelling
 
 PAD_ID, UNK_ID, BOS_ID, EOS_ID = 0, 1, 2, 3
 
@@ -40,6 +41,7 @@ class Tokenizer:
             raise BundleError(
                 f"{path} is not a readable SentencePiece model"
             ) from cause
+        self._spelling = Spelling(self._model)
 
     def without_prefix(self) -> "Tokenizer":
         """The same model, which has megabytes, once more."""
@@ -57,7 +59,9 @@ class Tokenizer:
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of the ids; special ids are silent, unknown ones become U+2047."""
-        return str(self._model.decode(_words(ids)))
+        words = _words(ids)
+        text = self._spelling.text(words)
+        return str(self._model.decode(words)) if text is None else text
 
     def encode_with_spans(self, text: str) -> tuple[list[int], list[Span]]:
         """`encode`, and which part of the text each id stands for; the end's is empty.
@@ -180,6 +184,8 @@ def _words(ids: Sequence[int]) -> list[int]:
 
 
 def _clean(text: str) -> str:
+    if text.isascii():
+        return text
     # A lone surrogate cannot be encoded; it reads as "not a character".
     return text.encode("utf-8", "replace").decode("utf-8")
 

@@ -145,7 +145,7 @@ const void *onnxlate_processor(const char *name)
 }
 
 /* What library.py asks for; the number is raised whenever what is handed over changes. */
-const int onnxlate_layout_4 = 1;
+const int onnxlate_layout_5 = 1;
 
 const char *onnxlate_name(const void *processor)
 {
@@ -194,8 +194,9 @@ Pace onnxlate_pace(void)
     return (Pace){.began = now()};
 }
 
-/* Whether a step was the last one: `most` are done, or with one more there would be news for
-   longer than anybody minds: that a sentence is over, or that somebody waits. */
+/* Whether a step was the last one: `most` are done, or there is news, that a sentence is over or
+   that somebody waits, and with one more it would have waited longer than anybody minds. News
+   that comes late in a stretch of steps waits for its end at most. */
 int onnxlate_enough(Pace *pace, const Ahead *ahead, int over)
 {
     if (++pace->steps == ahead->most)
@@ -204,7 +205,9 @@ int onnxlate_enough(Pace *pace, const Ahead *ahead, int over)
     pace->began = done;
     if (!pace->news && (over || *ahead->stop))
         pace->news = done;
-    return pace->news && done + took - pace->news > ahead->patience;
+    if (!pace->news)
+        return 0;
+    return pace->steps % ahead->stretch == 0 || done + took - pace->news > ahead->patience;
 }
 
 /* Rows that end with these tokens, or are cut after this step. */

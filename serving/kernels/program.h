@@ -77,6 +77,7 @@ typedef struct {
 /* A search by itself. */
 typedef struct {
     int64_t most;                  /* steps */
+    int64_t stretch;               /* steps after which news is told, if there is any */
     int64_t end;                   /* the token that ends a sentence */
     int64_t *ids;                  /* (R,) of the batch; the newest tokens afterwards */
     int64_t *target_lengths;       /* (P,) of the batch; grow, but for the last step */

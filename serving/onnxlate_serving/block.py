@@ -98,6 +98,16 @@ class HostBlock:
         # Zeroed by the system page by page when first touched: rows that are never
         # used cost nothing.
         self._memory: Cache = np.zeros(0, dtype)
+        self._address = int(self._memory.ctypes.data)  # which takes numpy 2 µs to say
+        self._shape: tuple[int, ...] = ()
+        self._array: Cache | None = None
+
+    @property
+    def array(self) -> Cache:
+        """(K, R, H, L, E), made when somebody looks: programs know addresses alone."""
+        if self._array is None:
+            self._array = self._memory[: self._size].reshape(self._shape)
+        return self._array
 
     @property
     def length(self) -> int:
@@ -108,7 +118,7 @@ class HostBlock:
         return len(self._memory) * self._length // max(1, self._size)
 
     def release(self) -> None:
-        self._memory = np.zeros(0, self._memory.dtype)
+        self._memory, self._array = np.zeros(0, self._memory.dtype), None
 
     def pointer(self, index: int) -> int:
         return self._address + index * self._stride
@@ -116,18 +126,17 @@ class HostBlock:
     def lay_out(self, num_rows: int, length: int) -> None:
         model = self._model
         entries = 2 * model.decoder_layers
-        shape = (entries, num_rows, model.heads, length, model.head_width)
-        size = prod(shape)
-        if size > len(self._memory):
-            self._memory = np.zeros(size, self._memory.dtype)
-        self.array = self._memory[:size].reshape(shape)  # (K, R, H, L, E)
-        self._length, self._size = length, size
-        self._address = int(self.array.ctypes.data)  # which takes numpy 2 µs to say
-        self._stride = self.array.strides[0]
+        self._shape = (entries, num_rows, model.heads, length, model.head_width)
+        self._length, self._size = length, prod(self._shape)
+        if self._size > len(self._memory):
+            self._memory = np.zeros(self._size, self._memory.dtype)
+            self._address = int(self._memory.ctypes.data)
+        self._array = None
+        self._stride = self._size // entries * self._memory.itemsize
 
     def reserve(self, num_rows: int) -> None:
-        if num_rows > self.array.shape[1]:
-            raise IndexError(f"{num_rows} rows in a block of {self.array.shape[1]}")
+        if num_rows > self._shape[1]:
+            raise IndexError(f"{num_rows} rows in a block of {self._shape[1]}")
 
     def put(self, first_row: int, newcomers: "HostBlock", times: int) -> None:
         new = newcomers.array
@@ -148,7 +157,7 @@ class HostBlock:
 
     def resize(self, length: int, num_rows: int) -> None:
         old = self.array
-        self._memory = np.zeros(0, old.dtype)  # the old stays until it is read
+        self.release()  # the old stays until it is read
         self.lay_out(old.shape[1], length)
         both = min(length, old.shape[3])
         for index in range(len(old)):

@@ -189,8 +189,8 @@ class ServerConfig(_Settings):
 
     hang_seconds: PositiveFloat = 30.0
     """How long one step of a model may take before its engine counts as dead and the
-    server ends; a step is one token of every row, or sixteen where nobody comes or
-    goes, and takes milliseconds."""
+    server ends; a step is one token of every row, or some dozens where nobody comes
+    or goes, and takes milliseconds."""
 
     connection_seconds: PositiveFloat = 3600.0
     """How long a connection lasts, a tenth more or less, before its client is asked to

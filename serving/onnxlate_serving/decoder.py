@@ -18,6 +18,7 @@ from onnxlate.search import Best, Floats, Ints, Wanted, highest
 from .bell import Bell
 from .binding import bind_array_output
 from .bindings import Bindings
+from .config import WIDE
 from .decoder_state import DecoderState
 from .native.beams import BeamMemory
 from .native.library import Ahead, BeamsAhead, Choice, Op, Team
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 
 MOST_AHEAD = 16
 """Steps that are done without looking up from it."""
+
+MOST_NARROW = 64
+"""The same of greedy search with a narrow model, as long as there is no news after each
+of those stretches: then most sentences are over, and it has taken milliseconds."""
 
 PATIENCE_NS = 2_000_000
 """How long those who have ended or come may wait for the steps to be over. Where a step
@@ -138,7 +143,8 @@ class NativeDecoder:
         self._logits = np.zeros((max_rows, model.target_vocabulary), np.float32)
         self._error = np.zeros(max_rows, np.float32)
         self._decoded = np.zeros((max_rows, model.width), np.float32)
-        self._tokens = np.zeros(MOST_AHEAD * max_rows, np.int64)
+        self._most = MOST_AHEAD if model.width >= WIDE else MOST_NARROW
+        self._tokens = np.zeros(self._most * max_rows, np.int64)
         self._generator, self._bias = generator, bias
         addresses = [
             int(each.ctypes.data) for each in (self._logits, self._error, self._decoded)
@@ -154,6 +160,7 @@ class NativeDecoder:
                 self._choice.bias = bias.ctypes.data
         self._ahead = Ahead(
             end=manifest.special_ids.eos,
+            stretch=MOST_AHEAD,
             patience=PATIENCE_NS,
             tokens=self._tokens.ctypes.data,
         )
@@ -175,7 +182,8 @@ class NativeDecoder:
         self, state: DecoderState, left: Ints, bell: Bell | None
     ) -> Ints | None:
         self._ahead.left = left.ctypes.data
-        steps = self._run_ahead(state, int(left.max()) if bell else 1, bell)
+        most = min(self._most, max(left.tolist())) if bell else 1
+        steps = self._run_ahead(state, most, bell)
         return self._tokens[: steps * state.num_rows].reshape(steps, -1)
 
     def run_beams(
@@ -194,7 +202,7 @@ class NativeDecoder:
     ) -> int:
         batch, ahead = self._memory.batch, self._ahead
         state.fill(batch)
-        ahead.most = min(most, MOST_AHEAD, state.room(self._longest))
+        ahead.most = min(most, state.room(self._longest))
         ahead.ids, ahead.target_lengths = batch.ids, batch.target_lengths
         ahead.stop = bell and bell.address
         ops = self._ops(exact=beams is not None)

@@ -135,8 +135,10 @@ class DecoderState:
         self._source_lengths[first:last] = source_lengths
         self._target_lengths[first:last] = 0
         self.target_ids[first * self._k : last * self._k] = begin_id
-        longest = int(self._source_lengths[:last].max())
-        needed = int(self._target_lengths[:last].max()) + 1
+        longest, needed = max(source_lengths), 1
+        if first:
+            longest = max(longest, *self._source_lengths[:first].tolist())
+            needed += max(self._target_lengths[:first].tolist())
         longest = rounded(max(least, longest))
         new = last - first
         self._fit(self._cross, longest, first * self._copies, new)
@@ -182,14 +184,14 @@ class DecoderState:
         """Each row's newest token counts as written from here on; makes room for it."""
         lengths = self._target_lengths[: self._num_places]
         lengths += 1
-        needed = int(lengths.max())
+        needed = max(lengths.tolist())  # of a few numbers, sooner than numpy's
         if needed > self._past.length:
             self._past.resize(self._room_for(needed), self.num_rows)
 
     def room(self, most: int) -> int:
         """Steps that there is room for, the one that `advance` prepared included, as
         long as no target is longer than `most` tokens; that one at least."""
-        longest = int(self._target_lengths[: self._num_places].max())
+        longest: int = max(self._target_lengths[: self._num_places].tolist())
         return max(1, 1 + min(self._past.length, most) - longest)
 
     def masked(self) -> Addresses:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Protocol
@@ -140,13 +141,15 @@ class NativeReader:
     def read(
         self, sources: Sequence[Sequence[int]], cross: Block, first_row: int = 0
     ) -> None:
-        lengths = np.array([len(each) for each in sources])
-        if lengths.max() > cross.length:
-            raise ValueError(f"{lengths.max()} tokens, and room for {cross.length}")
-        ids = np.fromiter(chain.from_iterable(sources), np.int64, int(lengths.sum()))
+        # Of arrays of this kind the address is known at once, of numpy's after 2 µs.
+        lengths = array("q", map(len, sources))
+        if max(lengths) > cross.length:
+            raise ValueError(f"{max(lengths)} tokens, and room for {cross.length}")
+        ids = array("q", chain.from_iterable(sources))
         batch = self._memory.batch
         batch.rows, batch.sentences = len(ids), len(sources)
-        batch.ids, batch.source_lengths = ids.ctypes.data, lengths.ctypes.data
+        batch.ids, _ = ids.buffer_info()
+        batch.source_lengths, _ = lengths.buffer_info()
         batch.cross, batch.cross_stride, batch.cross_room = whereabouts(cross)
         batch.cross += first_row * cross.length * self._position_bytes
         self._memory.run(self._ops)

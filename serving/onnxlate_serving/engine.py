@@ -188,6 +188,8 @@ class Engine:
         if seconds_left is None:
             return
         with self._changed:
+            if not self._scheduler.num_waiting and seconds_left >= 0:
+                return  # its turn is next
             self._scheduler.check_room(caller.name, self._turns.seconds_a_token)
             turns = self._scheduler.turns_ahead(caller.name)
         if (seconds := turns * self._turns.seconds) > seconds_left:

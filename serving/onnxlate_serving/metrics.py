@@ -10,7 +10,7 @@ import asyncio
 from collections import Counter as Counter_
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -111,7 +111,8 @@ class Metrics:
     def call(
         self, method: str, context: Any, observed: Observed | None = None
     ) -> Iterator[Observed]:
-        """Counts a call by what it comes to; `context` is gRPC's."""
+        """Counts a call by what it comes to, when its answer is on its way; `context`
+        is gRPC's, and this is for its event loop."""
         observed = observed or Observed()
         try:
             yield observed
@@ -127,36 +128,44 @@ class Metrics:
             observed.status = "DEADLINE_EXCEEDED" if expired else "CANCELLED"
             raise
         finally:
-            self._calls_of(method, observed.status).inc()
-            self._seconds_of(method).observe(observed.seconds)
-            if observed.first_seconds is not None:
-                self._first_of(method).observe(observed.first_seconds)
+            seconds = observed.seconds
+            count = partial(self._count, method, observed, seconds)
+            asyncio.get_running_loop().call_soon(count)
+
+    def _count(self, method: str, observed: Observed, seconds: float) -> None:
+        self._calls_of(method, observed.status).inc()
+        self._seconds_of(method).observe(seconds)
+        if observed.first_seconds is not None:
+            self._first_of(method).observe(observed.first_seconds)
 
     def answered(
         self, deployment: Deployment, translations: Iterable[Translation]
     ) -> None:
-        """Counts texts that have their answers."""
-        model = labels_of(deployment)
+        """Counts texts that have their answers, when these are on their way."""
         texts = list(translations)
+        if record := CURRENT.get():
+            record.model = deployment.full_name
+            record.texts += len(texts)  # a stream may have many requests
+            record.source_tokens += num_source_tokens(texts)
+            record.target_tokens += num_target_tokens(texts)
+        count = partial(self._count_texts, labels_of(deployment), texts)
+        asyncio.get_running_loop().call_soon(count)
+
+    def _count_texts(
+        self, model: tuple[str, str], texts: Sequence[Translation]
+    ) -> None:
         best = [each.hypotheses[0] for each in texts]
         cut = sum(each.num_dropped_source_tokens > 0 for each in texts)
         unfinished = sum(each.finish_reason is FinishReason.LENGTH for each in best)
-        source_tokens = sum(each.num_source_tokens for each in texts)
-        target_tokens = sum(each.num_target_tokens for each in best)
         # All at once, since every counter has a lock and is found by its labels.
         self._texts_of(*model).inc(len(texts))
         self._num_texts[model] += len(texts)
-        self._source_of(*model).inc(source_tokens)
-        self._target_of(*model).inc(target_tokens)
+        self._source_of(*model).inc(num_source_tokens(texts))
+        self._target_of(*model).inc(num_target_tokens(texts))
         if cut:
             self._truncated.labels(*model).inc(cut)
         if unfinished:
             self._unfinished.labels(*model).inc(unfinished)
-        if record := CURRENT.get():
-            record.model = deployment.full_name
-            record.texts += len(texts)  # a stream may have many requests
-            record.source_tokens += source_tokens
-            record.target_tokens += target_tokens
 
     def num_texts(self, deployment: Deployment) -> int:
         """Texts of a model that were answered."""
@@ -222,6 +231,15 @@ class _Watched(Collector):
                 family.add_metric(labels, total)
         yield from (about, remembered, protected)
         yield from (family for family, _ in families)
+
+
+def num_source_tokens(texts: Iterable[Translation]) -> int:
+    return sum(each.num_source_tokens for each in texts)
+
+
+def num_target_tokens(texts: Iterable[Translation]) -> int:
+    """Of the best answers."""
+    return sum(each.hypotheses[0].num_target_tokens for each in texts)
 
 
 def labels_of(deployment: Deployment) -> tuple[str, str]:

@@ -27,9 +27,10 @@ class Outbox:
         self._num_known = 0
 
     def put(self, piece: Piece) -> None:
-        self._tokens += piece.tokens[self._num_known :]
-        self._num_known = max(0, self._num_known - len(piece.tokens))
-        self._num_put += len(piece.tokens)
+        if piece.tokens:
+            self._tokens += piece.tokens[self._num_known :]
+            self._num_known = max(0, self._num_known - len(piece.tokens))
+            self._num_put += len(piece.tokens)
         self._hypotheses = piece.hypotheses
         self._arrive()
 
@@ -51,12 +52,7 @@ class Outbox:
 
         Raises what `fail` was given.
         """
-        if not self._arrived:
-            self._reader = asyncio.get_running_loop().create_future()
-            await self._reader
-        self._arrived = False
-        if self._failure:
-            raise self._failure
+        await self._arrival()
         piece = Piece(self._request, tuple(self._tokens), self._hypotheses)
         self._tokens.clear()
         return piece
@@ -64,6 +60,14 @@ class Outbox:
     async def outcome(self) -> tuple[Hypothesis, ...]:
         """The hypotheses, when the search is over."""
         while True:
-            piece = await self.get()
-            if piece.hypotheses:
-                return piece.hypotheses
+            await self._arrival()
+            if self._hypotheses:
+                return self._hypotheses
+
+    async def _arrival(self) -> None:
+        if not self._arrived:
+            self._reader = asyncio.get_running_loop().create_future()
+            await self._reader
+        self._arrived = False
+        if self._failure:
+            raise self._failure

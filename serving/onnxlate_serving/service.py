@@ -65,11 +65,12 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
             deployment = self._models.find(request.model)
             asked = self._asking.of(deployment, request.options)
             caller = self._who(context)
+            texts = list(request.texts)  # which a message makes anew each time
             # As the lowest layer does, since in a crowd nearly every call ends here.
-            deployment.layers.sentences.check_room(request.texts, caller)
+            deployment.layers.sentences.check_room(texts, caller)
             with deployment.calls.one():
                 translations = await deployment.translator.translate(
-                    request.texts, asked.options, caller
+                    texts, asked.options, caller
                 )
             self._metrics.answered(deployment, translations)
             response = pb.TranslateResponse(
@@ -78,7 +79,7 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
                 digest=deployment.digest,
                 options=asked.message,
             )
-            await write_all(response, translations, request.texts)
+            await write_all(response, translations, texts)
             return response
 
     async def TranslateStream(

@@ -452,7 +452,7 @@ class Translator:
         said = self._target_tokenizer.decode(found.tokens)
         options = wishes.options
         return TranslatedHypothesis(
-            text=source.plan.fill(said).text,
+            text=source.plan.fill(said).text if source.plan.slots else said,
             finish_reason=found.finish_reason,
             score=found.score if options.return_scores else None,
             num_target_tokens=len(found.tokens)

@@ -44,9 +44,8 @@ class Waiting:
         self._num_calls += 1
         calls = self._callers.setdefault(caller, OrderedDict())
         calls[self._num_calls] = deque(requests)
-        for request in requests:
-            self._places[request] = caller, self._num_calls
-            self._count(request, caller, 1)
+        self._places.update(dict.fromkeys(requests, (caller, self._num_calls)))
+        self._count(requests, caller, 1)
 
     def next(self) -> Request:
         """Whose turn it is; there must be somebody."""
@@ -55,25 +54,30 @@ class Waiting:
 
     def take(self) -> Request:
         """The same, who leaves; after some texts of one call the turn goes on."""
-        request = self.next()
-        caller, call = self._places[request]
-        self.remove(request)
+        caller, calls = next(iter(self._callers.items()))
+        call, texts = next(iter(calls.items()))
+        request = texts.popleft()
+        self._leave(request, caller, call)
         self._num_taken += 1
-        over = call not in self._callers.get(caller, ())
-        if over or self._num_taken >= TEXTS_A_TURN:
+        if not texts or self._num_taken >= TEXTS_A_TURN:
             self._pass_on(caller, call)
         return request
 
     def remove(self, request: Request) -> None:
-        caller, call = self._places.pop(request)
+        caller, call = self._places[request]
+        self._callers[caller][call].remove(request)
+        self._leave(request, caller, call)
+
+    def _leave(self, request: Request, caller: str, call: int) -> None:
+        """It is not among the texts of its call any more."""
+        del self._places[request]
+        self._count((request,), caller, -1)
         calls = self._callers[caller]
-        calls[call].remove(request)  # quick for the first, which it mostly is
-        self._count(request, caller, -1)
         if not calls[call]:
             del calls[call]
-        if not calls:
-            del self._callers[caller]
-            del self._tokens_of[caller]
+            if not calls:
+                del self._callers[caller]
+                del self._tokens_of[caller]
 
     def rows_ahead(self, caller: str) -> float:
         """At least about how many rows come before those of a new call of this caller.
@@ -103,9 +107,14 @@ class Waiting:
             if call in self._callers[caller]:
                 self._callers[caller].move_to_end(call)
 
-    def _count(self, request: Request, caller: str, times: int) -> None:
-        tokens = times * len(request.source_ids)
-        self.num_tokens += tokens
-        self.num_rows += times * request.num_rows
-        self.work += tokens * request.num_rows
-        self._tokens_of[caller] = self._tokens_of.get(caller, 0) + tokens
+    def _count(self, requests: Sequence[Request], caller: str, times: int) -> None:
+        tokens = rows = work = 0
+        for request in requests:
+            length, width = len(request.source_ids), request.options.beam_size
+            tokens += length
+            rows += width
+            work += length * width
+        self.num_tokens += times * tokens
+        self.num_rows += times * rows
+        self.work += times * work
+        self._tokens_of[caller] = self._tokens_of.get(caller, 0) + times * tokens

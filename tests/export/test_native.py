@@ -406,8 +406,28 @@ def test_several_steps_end_soon_after_the_first_sentence_the_first_cut_or_the_be
     everything = steps(16, rung, patience_ns=HOUR_NS)
     assert everything[: len(whole)] == whole
     assert steps(16, quiet, patience_ns=HOUR_NS, first=1) == everything
+    # News is told after sixteen steps, however many more there might be.
+    assert steps(40, rung, patience_ns=HOUR_NS) == everything
     rows = zip(*everything, strict=True)
     assert len(everything) == 16 or all(eos in row for row in rows)
+
+
+@pytest.mark.parametrize(("name", "most"), [("small int8", 30), ("large int8", 16)])
+def test_only_a_narrow_model_goes_on_for_dozens_of_steps(
+    bundles: dict[str, Bundle], name: str, most: int
+) -> None:
+    bundle, bell = bundles[name], Bell()
+    runner = OnnxRunner(bundle, Sessions(bundle, CPU), 1, bell=bell)
+    done = []
+    for source in range(4, 24):  # some of which end at once
+        scheduler = Scheduler(SchedulerConfig())
+        scheduler.add([Request((source, 3), SearchOptions(30))])
+        runner.run(scheduler.schedule())
+        done.append(1 + bell.further_steps)
+        runner.reset()
+        bell.further_steps = 0
+
+    assert max(done) == most
 
 
 def drawn_logits() -> Iterator[np.ndarray[tuple[int, int], np.dtype[np.float32]]]:

@@ -294,7 +294,8 @@ def test_greedy_takes_the_likeliest_token_and_the_smaller_id_of_equals() -> None
 def test_what_is_said_after_the_end_or_the_cut_means_nothing(
     data: st.DataObject,
 ) -> None:
-    """Several steps at once, of which any may end a sentence or be its last."""
+    """Several steps at once, of which any may end a sentence or be its last; and some
+    more of those who are left."""
     num_steps = data.draw(st.integers(1, 6))
     words = st.lists(st.integers(3, 6), min_size=num_steps, max_size=num_steps)
     rows = data.draw(st.lists(words, min_size=1, max_size=4))
@@ -303,7 +304,18 @@ def test_what_is_said_after_the_end_or_the_cut_means_nothing(
     for each in (at_once, one_by_one):
         each.add(options)
 
-    found = at_once.take(np.array(rows, np.int64).T)
+    middle = data.draw(st.integers(1, num_steps))
+    found: dict[int, list[Hypothesis]] = {}
+    there = list(range(len(rows)))  # who is at each place
+    for steps in (slice(middle), slice(middle, num_steps)):
+        some = [rows[each][steps] for each in there]
+        if not (some and some[0]):
+            break
+        finished = at_once.take(np.array(some, np.int64).T)
+        found |= {there[place]: outcome for place, outcome in finished.items()}
+        for source, place in at_once.remove(finished):
+            there[place] = there[source]
+        del there[len(at_once) :]
 
     expected: dict[int, list[Hypothesis]] = {}
     for step in zip(*rows, strict=True):

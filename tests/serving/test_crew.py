@@ -8,6 +8,7 @@ import pytest
 
 from onnxlate.errors import Overloaded, Unavailable
 from onnxlate.search import SearchOptions
+from onnxlate_serving.caller import ANYBODY
 from onnxlate_serving.config import FEW, SchedulerConfig
 from onnxlate_serving.crew import Crew
 from onnxlate_serving.engine import Engine, Runner
@@ -163,3 +164,23 @@ async def test_there_is_room_as_long_as_one_engine_has_some() -> None:
                 Crew(crew).check_room()
         left.go(9)
         right.go(9)
+
+
+@pytest.mark.parametrize("taken", range(FEW + 2))
+@pytest.mark.parametrize("widths", [[1], [1] * FEW, [1, 4], [4, 1, 4], [2, 2, 2, 2]])
+async def test_a_call_that_fits_is_shared_out_as_text_by_text(
+    taken: int, widths: list[int]
+) -> None:
+    """Where the first engine gets all of it, which is found out at once."""
+    asked = [request(4, beam_size=each) for each in widths]
+    async with engines(Gated(), Gated()) as pair:
+        crew = Crew(pair)
+        with pair[0].decoding([request(each) for each in range(taken)]):
+            shares = crew._shares(asked, ANYBODY)
+            with crew.decoding(asked):
+                loads = [engine.load for engine in pair]
+
+    assert loads == [
+        taken + sum(each.num_rows for each in shares[0]),
+        sum(each.num_rows for each in shares[1]),
+    ]

@@ -17,6 +17,7 @@ from onnxlate.text import Tokenizer
 from onnxlate_serving.config import RequestLimits
 from onnxlate_serving.documents.crowd import GROUP, GROUPS
 from onnxlate_serving.documents.documents import AHEAD, Documents
+from onnxlate_serving.guard.guard import Read
 from onnxlate_serving.options import TranslateOptions
 from onnxlate_serving.server import default_bundle
 from onnxlate_serving.translation import Translation
@@ -390,6 +391,44 @@ async def test_long_sentences_are_looked_over_beside_the_event_loop(
     await layer.translate(["one " * 2000], TranslateOptions())
 
     assert [each is threading.main_thread() for each in threads] == [True, False]
+
+
+class AfterReading(Copying):
+    """Waits until the layer above has looked at as many sources."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.left = number
+        self.all = asyncio.Event()
+
+    async def translate(self, *args: Any) -> list[Translation]:
+        await self.all.wait()
+        return await super().translate(*args)
+
+
+async def test_sources_are_looked_over_while_the_model_is_at_work(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    below = AfterReading(3)
+    layer = documents(bundle, below)
+    read = layer._guard.read
+
+    def watched(source: str) -> Read:
+        below.left -= 1
+        if not below.left:
+            below.all.set()
+        return read(source)
+
+    monkeypatch.setattr(layer._guard, "read", watched)
+    texts = ["good day", "☃ is one", "das ist der Hund, und er ist nicht mit mir"]
+    answers = await layer.translate(texts, TranslateOptions())
+
+    assert below.left == 0  # and nobody has looked again
+    assert [kinds(each.warnings)[:1] for each in answers] == [
+        [],
+        [WarningKind.UNKNOWN_CHARACTERS],
+        [WarningKind.LANGUAGE],
+    ]
 
 
 def kinds(warnings: tuple[AnswerWarning, ...]) -> list[WarningKind]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from onnxlate.answer import WarningKind
+from onnxlate.answer import ItemKind, ProtectedItem, Span, WarningKind
 from onnxlate.bundle import Bundle
 from onnxlate.finish import FinishReason
 from onnxlate.text import Tokenizer
@@ -174,3 +174,33 @@ def test_another_language_is_noticed(text: str, language: str) -> None:
 )
 def test_names_and_quotations_are_no_other_language(text: str, language: str) -> None:
     assert foreign(text, language) is None
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "Good morning.",
+        "Das ist nicht der Hund, und er ist auch nicht mit mir.",
+        "☃ 你好",
+    ],
+)
+def test_what_was_found_in_the_source_before_is_said_all_the_same(
+    guard: Guard, source: str
+) -> None:
+    hypothesis = TranslatedHypothesis("Ja.", FinishReason.EOS, None, 3)
+    answer = Translation((hypothesis,), 4)
+    options = TranslateOptions()
+
+    at_once = guard.warnings(source, answer, options)
+
+    assert guard.warnings(source, answer, options, guard.read(source)) == at_once
+
+
+def test_what_was_kept_is_nothing_that_the_model_has_to_know(guard: Guard) -> None:
+    hypothesis = TranslatedHypothesis("Ja ☃.", FinishReason.EOS, None, 4)
+    kept = ProtectedItem(ItemKind.PHRASE, Span(4, 5), Span(3, 4))
+    answer = Translation((hypothesis,), 4, protected_items=(kept,))
+    read = guard.read("Yes ☃.")
+
+    assert read.unknown == ["☃"]
+    assert guard.warnings("Yes ☃.", answer, TranslateOptions(), read) == ()

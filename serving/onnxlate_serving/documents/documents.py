@@ -5,16 +5,17 @@ from collections import deque
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from itertools import repeat
 
 from onnxlate.answer import Format
 from onnxlate.bundle import Manifest
 from onnxlate.errors import InvalidRequest
 from onnxlate.text import Tokenizer
 
-from ..beside import done
+from ..beside import SHORT, done
 from ..caller import ANYBODY, Caller
 from ..config import RequestLimits
-from ..guard.guard import Guard
+from ..guard.guard import Guard, Read
 from ..layer import Layer
 from ..options import TranslateOptions
 from ..sizes import check_pages
@@ -27,6 +28,9 @@ from .parts import Part, splitter
 
 FEW = 8
 """Sentences that are."""
+
+SOON_S = 0.002
+"""By then an engine that was idle has begun; single short sentences are over."""
 
 AHEAD = 16
 """Sentences of a stream that are decoded at once: the one that is read, and others
@@ -69,8 +73,7 @@ class Documents:
         Raises InvalidRequest, Overloaded, DeadlineExceeded, Unavailable, ServerFailure.
         """
         if options.format is Format.SENTENCE:
-            answers = await self._below.translate(texts, self._scored(options), caller)
-            return await self._all_looked_over(texts, answers, options)
+            return await self._sentences(texts, options, caller)
         if options.format is not Format.TEXT:
             return await self._below.translate(texts, options, caller)
         self._check(texts, options)
@@ -92,6 +95,26 @@ class Documents:
             ]
 
         return await done(wholes, sum(map(len, texts)))
+
+    async def _sentences(
+        self, texts: Sequence[str], options: TranslateOptions, caller: Caller
+    ) -> list[Translation]:
+        """One for each; while the model is at work on a few, the sources are looked
+        over already."""
+        known: list[Read] = []
+
+        def read() -> None:
+            known.extend(map(self._guard.read, texts))
+
+        few = len(texts) <= FEW and sum(map(len, texts)) <= SHORT
+        # Not at once, or the engine would have to wait for it.
+        soon = few and asyncio.get_running_loop().call_later(SOON_S, read)
+        try:
+            answers = await self._below.translate(texts, self._scored(options), caller)
+        finally:
+            if soon:
+                soon.cancel()
+        return await self._all_looked_over(texts, answers, options, known)
 
     async def stream(
         self, text: str, options: TranslateOptions, caller: Caller = ANYBODY
@@ -231,11 +254,16 @@ class Documents:
         texts: Sequence[str],
         answers: Iterable[Translation],
         options: TranslateOptions,
+        known: Sequence[Read] = (),
     ) -> list[Translation]:
+        """`known` is what was found in the sources, if they were looked over."""
+
         def look() -> list[Translation]:
             return [
-                self._looked_over(text, answer, options)
-                for text, answer in zip(texts, answers, strict=True)
+                self._looked_over(text, answer, options, read)
+                for text, answer, read in zip(
+                    texts, answers, known or repeat(None), strict=False
+                )
             ]
 
         if len(texts) > FEW:
@@ -243,10 +271,14 @@ class Documents:
         return await done(look, sum(map(len, texts)))
 
     def _looked_over(
-        self, text: str, answer: Translation, options: TranslateOptions
+        self,
+        text: str,
+        answer: Translation,
+        options: TranslateOptions,
+        read: Read | None = None,
     ) -> Translation:
         """With warnings, and without scores nobody asked for."""
-        found = self._guard.warnings(text, answer, options)
+        found = self._guard.warnings(text, answer, options, read)
         hypotheses = answer.hypotheses
         if not options.return_scores and hypotheses[0].score is not None:
             hypotheses = tuple(replace(each, score=None) for each in hypotheses)

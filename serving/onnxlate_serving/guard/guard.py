@@ -8,6 +8,7 @@ what they were found on and how often they are wrong.
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from onnxlate.answer import AnswerWarning, ProtectedItem, Span, WarningKind
 from onnxlate.bundle import DecodeDefaults, Manifest
@@ -16,6 +17,7 @@ from onnxlate.text import Tokenizer
 
 from ..options import TranslateOptions
 from ..translation import Translation
+from .compiled import letters
 from .language import foreign
 from .repetition import loop
 
@@ -51,6 +53,15 @@ _WORD = re.compile(r"[^\W\d_]{2,}")
 _END = re.compile(r"[.!?…]+[\"'”“’»)]*(?=\s+[^\W\d_a-z]|\s*$)|[。！？]")
 
 
+class Read(NamedTuple):
+    """What was found in a source."""
+
+    unknown: Sequence[str]
+    """Characters that the model does not know."""
+    foreign: str | None
+    """Why it seems to be in another language."""
+
+
 class Guard:
     """Knows what is usual with one model."""
 
@@ -61,23 +72,39 @@ class Guard:
         self._defaults: DecodeDefaults = manifest.defaults
         self._tokenizer = tokenizer
         self._known = tokenizer.characters()
+        letters()  # now, and not while somebody waits for the first answer
+
+    def read(self, source: str) -> Read:
+        """What there is to say of a source without its translation."""
+        return Read(self._unknown(source), foreign(source, self._language))
 
     def warnings(
-        self, source: str, translation: Translation, options: TranslateOptions
+        self,
+        source: str,
+        translation: Translation,
+        options: TranslateOptions,
+        read: Read | None = None,
     ) -> tuple[AnswerWarning, ...]:
-        """Of the best hypothesis; spans are all of both texts."""
+        """Of the best hypothesis; spans are all of both texts. `read` is what is known
+        of the source already."""
+        if not translation.num_source_tokens:
+            return ()
         target = translation.hypotheses[0].text
+        if read is None or translation.protected_items:
+            read = self.read(_without_items(source, translation.protected_items))
+        found = list(self._findings(source, translation, options, read))
+        if not found:
+            return ()
         whole = Span(0, len(source)), Span(0, len(target))
-        return tuple(
-            AnswerWarning(kind, details, *whole)
-            for kind, details in self._findings(source, translation, options)
-        )
+        return tuple(AnswerWarning(kind, details, *whole) for kind, details in found)
 
     def _findings(
-        self, source: str, translation: Translation, options: TranslateOptions
+        self,
+        source: str,
+        translation: Translation,
+        options: TranslateOptions,
+        read: Read,
     ) -> Iterator[tuple[WarningKind, str]]:
-        if not translation.num_source_tokens:
-            return
         best = translation.hypotheses[0]
         if dropped := translation.num_dropped_source_tokens:
             yield (
@@ -93,12 +120,11 @@ class Guard:
             said = f"{found.words[:60]!r} is said {found.times} times"
             yield WarningKind.REPETITION, said
         yield from self._lengths(source, translation, options)
-        read = _without_items(source, translation.protected_items)
-        if unknown := self._unknown(read):
+        if unknown := read.unknown:
             names = " ".join(unknown[:SHOWN]) + (" …" if unknown[SHOWN:] else "")
             yield WarningKind.UNKNOWN_CHARACTERS, f"the model does not know {names}"
-        if why := foreign(read, self._language):
-            yield WarningKind.LANGUAGE, why
+        if read.foreign:
+            yield WarningKind.LANGUAGE, read.foreign
         mean = self._mean_log_prob(translation, options)
         if mean is not None and mean < UNSURE:
             yield WarningKind.UNSURE, f"its words have {mean:.2f} in the mean"
@@ -124,7 +150,9 @@ class Guard:
             if here < there:
                 yield WarningKind.TOO_SHORT, f"{here} sentences for {there}, {counts}"
 
-    def _unknown(self, source: str) -> list[str]:
+    def _unknown(self, source: str) -> Sequence[str]:
+        if self._known.issuperset(source):
+            return ()
         strange = set(source) - self._known
         return sorted(
             each

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from operator import eq
 
+from ..native.library import Repetition
+from .compiled import repeated
+
 _WORD = re.compile(r"\w+")
 _MARKS = re.compile(r"((?:[^\w\s]|_)\s?)\1{7,}")
 """One mark, eight times or more; "..." is none, a line of a form is."""
@@ -43,6 +46,19 @@ class Loop:
 
 def loop(source: str, target: str) -> Loop | None:
     """What the target says oftener than the source has reason to; None if nothing."""
+    found = repeated(source, target)
+    if found is None:
+        return searched(source, target)
+    if found.kind == Repetition.NOTHING:
+        return None
+    words = target[found.start : found.end]
+    if found.kind == Repetition.WORDS:
+        words = " ".join(_WORD.findall(words.lower()))
+    return Loop(words, found.times)
+
+
+def searched(source: str, target: str) -> Loop | None:
+    """The same without compiled code, which does as this does."""
     marks = _MARKS.search(target)
     if marks and not _MARKS.search(source):
         return Loop(marks.group(1).strip(), len(marks.group()) // len(marks.group(1)))

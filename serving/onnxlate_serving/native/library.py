@@ -19,7 +19,7 @@ from ctypes import (
 )
 from enum import IntEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -38,7 +38,7 @@ PROCESSOR = "ONNXLATE_PROCESSOR"
 "none" is to leave all to onnxruntime. By default the best that this processor can."""
 
 
-LAYOUT = 4
+LAYOUT = 5
 """Raised, here and in native.c, whenever what is handed over changes."""
 
 MISSING = "the model has no such token, or no such position"
@@ -141,6 +141,7 @@ class Ahead(Structure):
 
     _fields_ = [
         ("most", c_int64),
+        ("stretch", c_int64),
         ("end", c_int64),
         ("ids", c_void_p),
         ("target_lengths", c_void_p),
@@ -181,6 +182,30 @@ ENDED = np.dtype(
     ]
 )
 """As Ended in program.h."""
+
+
+_Found = c_int32 * 4
+
+
+class Repetition(IntEnum):
+    """As in loops.c: what is said again and again."""
+
+    NOTHING = 0
+    MARKS = 1
+    WORDS = 2
+    LETTERS = 3
+    UNKNOWN = 4
+
+
+class Repeated(NamedTuple):
+    """As Loop in loops.c."""
+
+    kind: int
+    """A Repetition."""
+    times: int
+    start: int
+    """Where it stands for the first time, in characters of the target."""
+    end: int
 
 
 class Team:
@@ -248,6 +273,13 @@ class Library:
                 *(c_int64, c_void_p, c_void_p, c_void_p),
             ]
             each.restype = None
+        # As long as that holds the lock, it takes a microsecond.
+        self._loop = ctypes.PyDLL(str(path)).onnxlate_loop
+        self._loop.argtypes = [
+            *(c_char_p, c_int64, c_char_p, c_int64),
+            *(c_void_p, c_int64, POINTER(c_int32)),
+        ]
+        self._loop.restype = None
         self._log_probs = loaded.onnxlate_log_probs
         self._log_probs.argtypes = [
             *(c_void_p, c_void_p),
@@ -337,6 +369,19 @@ class Library:
             *(block.shape[2], block.strides[2], block.strides[3], len(copies)),
             *(sources.ctypes.data, targets.ctypes.data, written.ctypes.data),
         )
+
+    def repeated(
+        self, source: bytes, target: bytes, letters: int, size: int
+    ) -> Repeated | None:
+        """What guard/repetition.py looks for, in characters of four bytes each; None
+        for what is not looked through here. `letters` is where its table stands."""
+        found = _Found()
+        self._loop(
+            *(source, len(source) // 4, target, len(target) // 4),
+            *(letters, size, found),
+        )
+        said = Repeated(*found)
+        return None if said.kind == Repetition.UNKNOWN else said
 
     def of(self, logits: Floats, tokens: Ints) -> Floats:
         """Log-probabilities, as onnxlate.candidates.LogProbs: (R, V), (R, C) ->
