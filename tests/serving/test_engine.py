@@ -13,7 +13,14 @@ from onnxlate_serving.piece import Piece
 from onnxlate_serving.request import Request
 from onnxlate_serving.scheduler import Scheduler
 
-from .doubles import Allergic, Echo, Gated, GatedAllergic, LatelyAllergic
+from .doubles import (
+    Allergic,
+    Echo,
+    Gated,
+    GatedAllergic,
+    GatedLatelyAllergic,
+    LatelyAllergic,
+)
 
 
 def request(*source_ids: int) -> Request:
@@ -145,6 +152,30 @@ async def test_what_was_streamed_before_a_failure_is_not_said_twice() -> None:
 
     assert said == [1, 2, 3, 4, 5, 6]
     assert piece.hypotheses[0].tokens == (1, 2, 3, 4, 5, 6)
+
+
+async def test_nor_if_another_failure_comes_before_all_of_it_was_said_again() -> None:
+    late = GatedLatelyAllergic(after=3)
+    first, second = request(*range(20, 60)), request(*range(60, 80))
+    async with running(late) as engine:
+        with engine.decoding([first, second]) as (_, outbox):
+            late.go(5)
+            await until(lambda: len(late.steps) == 5)
+            # The next step is decided already. When the newcomer fails, and those two
+            # halves begin again, it is beside the second, which has said more than it.
+            poisoned = asyncio.create_task(answer(engine, request(13, *range(9))))
+            await asyncio.sleep(0.05)
+            late.go(100)
+            said: list[int] = []
+            while True:
+                piece = await outbox.get()
+                said += piece.tokens
+                if piece.hypotheses:
+                    break
+            with pytest.raises(ServerFailure):
+                await poisoned
+
+    assert said == [*range(60, 80)]
 
 
 async def test_suspects_whose_callers_leave_are_not_tried_again() -> None:
