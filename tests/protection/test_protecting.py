@@ -291,6 +291,10 @@ async def test_the_pieces_of_a_call_are_asked_in_calls_of_their_own() -> None:
     assert max(below.sizes) == 2
 
 
+async def test_a_mark_between_two_items_stays_one() -> None:
+    assert await said(shouting, 'say "{x}"{y}" now') == 'SAY "{x}"{y}" NOW'
+
+
 async def test_symbols_of_the_text_itself_survive() -> None:
     assert await said(shouting, "a ⟦7⟧ and ⟦0⟧ b {x} c") == "A ⟦7⟧ AND ⟦0⟧ B {x} C"
 
