@@ -185,7 +185,7 @@ class InferenceService(pb_grpc.GRPCInferenceServiceServicer):
         if len(texts) != 1:
             raise InvalidRequest(f'"{STREAM}" is for one text; there are {len(texts)}')
         outputs = wanted_outputs(request)
-        options = parameters.options(outputs)
+        options = deployment.in_effect(parameters.options(outputs))
         pieces = deployment.translator.stream(texts[0], options, self._who(context))
         with deployment.calls.one():
             async with aclosing(pieces):
@@ -209,7 +209,7 @@ class InferenceService(pb_grpc.GRPCInferenceServiceServicer):
         deployment = self._find(request.model_name, request.model_version)
         texts, shape = texts_of(request)
         outputs = wanted_outputs(request)
-        options = parameters.options(outputs)
+        options = deployment.in_effect(parameters.options(outputs))
         with deployment.calls.one():
             translations = await deployment.translator.translate(
                 texts, options, self._who(context)

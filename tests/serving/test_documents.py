@@ -175,6 +175,19 @@ async def test_a_suspicious_sentence_is_tried_again_with_safer_options(
     assert len(below.calls) == 2
 
 
+@pytest.mark.parametrize(("asked", "safe"), [(None, 1.2), (1.0, 1.2), (1.1, 1.1)])
+async def test_a_second_try_at_a_loop_has_a_repetition_penalty(
+    bundle: Bundle, asked: float | None, safe: float
+) -> None:
+    below = Copying(lambda text, _: "ja " * 12)
+    options = replace(TEXT, repetition_penalty=asked)
+
+    await documents(bundle, below).translate(["One fine day."], options)
+
+    tried = [options.repetition_penalty for _, options in below.calls]
+    assert tried == [asked, safe]
+
+
 async def test_what_was_left_out_is_given_room(bundle: Bundle) -> None:
     def short_unless_told(text: str, options: TranslateOptions) -> str:
         return "ja und " * 2 + "nein" if options.min_target_tokens == 6 else "ja"
