@@ -232,6 +232,32 @@ async def test_an_engine_that_hangs_is_noticed_and_given_up() -> None:
         await until(lambda: engine.seconds_at_step == 0)
 
 
+async def test_one_that_is_given_up_beside_it_has_no_thread_any_more() -> None:
+    async with running(Echo()) as engine:
+        assert await answer(engine, request(4)) == [(4,)]
+
+        engine.abandon()
+
+        await asyncio.to_thread(engine._thread.join, 5)
+        assert not engine._thread.is_alive()
+
+
+async def test_a_report_that_fails_keeps_no_other_one_waiting() -> None:
+    def fail(piece: Piece) -> None:
+        raise RuntimeError("too bad")
+
+    gated = Gated()
+    async with running(gated) as engine:
+        with engine.decoding([request(4), request(5, 6)]) as (lost, outbox):
+            lost.put = fail  # type: ignore[method-assign]
+            gated.go(2)
+            # Both steps are over before the event loop hears of either.
+            engine._thread.join(0.2)
+
+            async with asyncio.timeout(5):
+                assert (await outbox.outcome())[0].tokens == (5, 6)
+
+
 async def test_who_cannot_be_served_in_time_is_refused_at_once() -> None:
     gated = Gated()
     async with running(gated, rows=1) as engine:
