@@ -168,7 +168,8 @@ class Terminology:
         )
 
     def demands(self, plan: Plan, prefix: str) -> Terms | None:
-        """What the search has to say beside placeholders."""
+        """What the search has to say beside placeholders; raises InvalidRequest for
+        what the model cannot say a token of."""
         variants = tuple(
             tuple(dict.fromkeys(self._ids(form) for form in targets))
             for targets in plan.spoken
@@ -177,7 +178,13 @@ class Terminology:
         return Terms(variants, self._vocabulary.joining) if variants else None
 
     def _ids(self, words: str) -> tuple[int, ...]:
-        return tuple(self._tokenizer.encode(words)[:-1])
+        ids = tuple(self._tokenizer.encode(words)[:-1])
+        if not ids:  # of characters without a width, for one
+            raise InvalidRequest(
+                f"a term's target is {words!r}, of which this model reads nothing: "
+                "leave the term out"
+            )
+        return ids
 
 
 def _spaced(text: str, more: str, moves: list[tuple[int, int]]) -> str:

@@ -162,6 +162,15 @@ async def test_a_phrase_is_banned_however_it_is_cut_into_tokens(
                     assert not list(places(phrase.casefold(), each.casefold()))
 
 
+async def test_a_phrase_with_what_ends_strings_elsewhere_is_banned_too(
+    handmade: Deployment,
+) -> None:
+    usual = await said(handmade, "one two")
+
+    for phrase in ("\0", "a\0b", "\0\0 one"):
+        assert await said(handmade, "one two", banned_phrases=(phrase,)) == usual
+
+
 async def test_draws_are_independent_and_come_again(german: Deployment) -> None:
     drawing = {"sampling": Sampling(temperature=1.5, seed=3), "num_hypotheses": 6}
 
@@ -329,6 +338,8 @@ async def test_a_term_that_was_not_read_is_not_applicable(german: Deployment) ->
         {"target_prefix": "x" * 10_000},
         {"terms": (Term("a", ""),)},
         {"terms": (Term("a", "b"),) * 1000},
+        {"terms": (Term("one", "\u200b"),)},
+        {"terms": (Term("one", "five|\ufeff\a"),), "beam_size": 3},
         {"glossary": "none"},
     ],
 )
