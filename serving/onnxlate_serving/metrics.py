@@ -126,6 +126,11 @@ class Metrics:
             expired = left is not None and left <= 0
             observed.status = "DEADLINE_EXCEEDED" if expired else "CANCELLED"
             raise
+        except Exception:
+            # Our border turns all that goes wrong into a status; gRPC fails to send
+            # that where nobody is there to hear it.
+            observed.status = "CANCELLED"
+            raise
         finally:
             self._calls_of(method, observed.status).inc()
             self._seconds_of(method).observe(observed.seconds)

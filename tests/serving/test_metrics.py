@@ -12,7 +12,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from onnxlate.bundle import Bundle
 from onnxlate.errors import ConfigError
 from onnxlate.v1 import translation_pb2 as pb
+from onnxlate_serving.call_log import Observed
 from onnxlate_serving.config import ServerConfig
+from onnxlate_serving.metrics import Metrics
 from onnxlate_serving.server import Server
 
 from .serving import ANYWHERE, connected, engine_of
@@ -55,6 +57,18 @@ async def test_texts_with_something_to_keep_are_counted_by_how_it_was_kept(
         f"onnxlate_protected_texts_total{{{model},copied}}": 1,
         f"onnxlate_protected_texts_total{{{model},set apart}}": 2,
     }
+
+
+async def test_a_call_whose_end_nobody_could_be_told_is_none_that_went_well() -> None:
+    metrics, seen = Metrics(), Observed()
+
+    with pytest.raises(OSError), metrics.call(TRANSLATE, None, seen):
+        raise OSError("the connection is gone")
+    await asyncio.sleep(0)
+
+    assert seen.status == "CANCELLED"
+    assert 'status="CANCELLED"} 1.0' in metrics.text().decode()
+    assert 'status="OK"' not in metrics.text().decode()
 
 
 async def test_calls_texts_and_tokens_are_counted(
