@@ -286,6 +286,27 @@ async def test_terms_of_long_texts_keep_nobody_else_waiting(
     assert [each is ours for each in threads] == [True, False]
 
 
+async def test_many_texts_are_made_tokens_beside_the_event_loop(
+    handmade: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokenizer = handmade.layers.sentences.source_tokenizer
+    encode, threads = tokenizer.encode, set()
+
+    def spied(text: str) -> list[int]:
+        threads.add(threading.current_thread())
+        return encode(text)
+
+    monkeypatch.setattr(tokenizer, "encode", spied)
+    options = TranslateOptions(truncate_source=True, max_target_tokens=1)
+    ours = {threading.current_thread()}
+    await handmade.translator.translate(["one"] * 256, options)
+    assert threads == ours
+
+    threads.clear()
+    await handmade.translator.translate(["one " * 1000] * 9, options)
+    assert threads and not threads & ours
+
+
 @pytest.mark.parametrize("beam", [1, 5])
 async def test_a_model_without_placeholders_says_terms_too(
     handmade: Deployment, beam: int
