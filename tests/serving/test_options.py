@@ -40,6 +40,9 @@ ENGLISH = [
 ]
 
 
+LONG_WINDED = Term("one", "|".join(str(at) + "\u00e9" * 198 for at in range(16)))
+
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
@@ -359,6 +362,7 @@ async def test_a_term_that_was_not_read_is_not_applicable(german: Deployment) ->
         {"target_prefix": "x" * 10_000},
         {"terms": (Term("a", ""),)},
         {"terms": (Term("a", "b"),) * 1000},
+        {"terms": (LONG_WINDED,)},
         {"terms": (Term("one", "\u200b"),)},
         {"terms": (Term("one", "five|\ufeff\a"),), "beam_size": 3},
         {"glossary": "none"},
