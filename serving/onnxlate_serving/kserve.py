@@ -186,7 +186,9 @@ class InferenceService(pb_grpc.GRPCInferenceServiceServicer):
             raise InvalidRequest(f'"{STREAM}" is for one text; there are {len(texts)}')
         outputs = wanted_outputs(request)
         options = deployment.in_effect(parameters.options(outputs))
-        pieces = deployment.translator.stream(texts[0], options, self._who(context))
+        caller = self._who(context)
+        deployment.layers.sentences.check_room(texts, caller)
+        pieces = deployment.translator.stream(texts[0], options, caller)
         with deployment.calls.one():
             async with aclosing(pieces):
                 async for piece in pieces:
@@ -210,10 +212,11 @@ class InferenceService(pb_grpc.GRPCInferenceServiceServicer):
         texts, shape = texts_of(request)
         outputs = wanted_outputs(request)
         options = deployment.in_effect(parameters.options(outputs))
+        caller = self._who(context)
+        # Before any layer has begun, as in our own protocol.
+        deployment.layers.sentences.check_room(texts, caller)
         with deployment.calls.one():
-            translations = await deployment.translator.translate(
-                texts, options, self._who(context)
-            )
+            translations = await deployment.translator.translate(texts, options, caller)
         self._metrics.answered(deployment, translations)
         response = _response(request, deployment)
         several = options.num_hypotheses or 1
