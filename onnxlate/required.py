@@ -80,7 +80,8 @@ class Required:
         self._num_once = len(once)
         self._demands: list[tuple[Tokens, ...]] = [(each,) for each in once]
         self._demands += terms.variants if terms else ()
-        self._longest = max(map(len, (w for d in self._demands for w in d)), default=0)
+        self._sizes = [max(map(len, variants)) for variants in self._demands]
+        self._longest = max(self._sizes, default=0)
         self._by_first: dict[int, list[tuple[Tokens, int]]] = {}
         for index, variants in enumerate(self._demands):
             for variant in variants:
@@ -113,7 +114,7 @@ class Required:
             latest_word = at == len(said) and index >= self._num_once
         ways = self._ways(said[begun:], unmet)
         longest = max((length for length, _, _ in ways), default=0)
-        needed = sum(max(map(len, self._demands[index])) for index in unmet)
+        needed = sum(self._sizes[index] for index in unmet)
         return Progress(
             num_met=len(self._demands) - len(unmet),
             unmet=frozenset(unmet),
@@ -171,13 +172,19 @@ class Required:
     ) -> list[tuple[int, int, int]]:
         """Where open demands go on or begin: after how many tokens of theirs, with
         which token, and whether that one is the last."""
-        return sorted(
-            (length, variant[length], (length + 1) % len(variant))
-            for index in unmet
-            for variant in self._demands[index]
-            for length in range(min(len(variant) - 1, len(said)) + 1)
-            if tuple(said[len(said) - length :]) == variant[:length]
-        )
+        last = said[-1] if said else None
+        ways = []
+        for index in unmet:
+            for variant in self._demands[index]:
+                ways.append((0, variant[0], 1 % len(variant)))
+                if last not in variant:
+                    continue
+                for length in range(1, min(len(variant) - 1, len(said)) + 1):
+                    begun = variant[:length]
+                    if begun[-1] == last and tuple(said[-length:]) == begun:
+                        way = length, variant[length], (length + 1) % len(variant)
+                        ways.append(way)
+        return sorted(ways)
 
     def _surplus(self, said: Sequence[int], progress: Progress) -> list[int]:
         """Tokens that would say once more what may be said once."""

@@ -145,7 +145,7 @@ const void *onnxlate_processor(const char *name)
 }
 
 /* What library.py asks for; the number is raised whenever what is handed over changes. */
-const int onnxlate_layout_5 = 1;
+const int onnxlate_layout_6 = 1;
 
 const char *onnxlate_name(const void *processor)
 {
@@ -172,14 +172,19 @@ int onnxlate_run(const void *processor, const Op *ops, int64_t num_ops, const Ba
     return ((const Processor *)processor)->run(ops, num_ops, batch, positions, team);
 }
 
-/* The likeliest token of each row: (R,) */
-void onnxlate_choose(const void *processor, const Choice *choice, int64_t rows, int64_t *tokens)
+/* The likeliest token of each row: (R,); 0 if a row has none, since none of its scores is a
+   number. */
+int onnxlate_choose(const void *processor, const Choice *choice, int64_t rows, int64_t *tokens)
 {
-    for (int64_t r = 0; r < rows; r++)
+    int found = 1;
+    for (int64_t r = 0; r < rows; r++) {
         tokens[r] = ((const Processor *)processor)->highest(
             choice->logits + r * choice->vocabulary, choice->vocabulary, choice->error ? choice->error[r] : 0,
             choice->error ? choice->decoded + r * choice->width : NULL, choice->generator, choice->bias,
             choice->width);
+        found &= tokens[r] >= 0;
+    }
+    return found;
 }
 
 static int64_t now(void)
@@ -221,7 +226,7 @@ static int64_t num_over(const int64_t *tokens, int64_t rows, const Ahead *ahead,
 
 /* Steps of greedy search until it is enough, or all sentences are over. Those that are before
    the last step go on, and what they say then means nothing. How many steps there were; 0 as of
-   onnxlate_run. */
+   onnxlate_run, -1 if a row has no token to say. */
 int64_t onnxlate_ahead(const void *processor, const Op *ops, int64_t num_ops, const Batch *batch,
                        int64_t *positions, Team *team, const Choice *choice, const Ahead *ahead)
 {
@@ -230,7 +235,8 @@ int64_t onnxlate_ahead(const void *processor, const Op *ops, int64_t num_ops, co
         int64_t *tokens = ahead->tokens + pace.steps * batch->rows;
         if (!onnxlate_run(processor, ops, num_ops, batch, positions, team))
             return 0;
-        onnxlate_choose(processor, choice, batch->rows, tokens);
+        if (!onnxlate_choose(processor, choice, batch->rows, tokens))
+            return -1;
         memcpy(ahead->ids, tokens, batch->rows * sizeof *tokens);
         over += num_over(tokens, batch->rows, ahead, pace.steps + 1);
         if (onnxlate_enough(&pace, ahead, over > 0) || over >= batch->rows)

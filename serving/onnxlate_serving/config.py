@@ -166,7 +166,7 @@ class ServerConfig(_Settings):
 
     max_cached: NonNegativeInt = 4096
     """Answers that each model remembers, so that who asks the same again need not
-    wait; about 1 kB each. 0 remembers nothing."""
+    wait; about 1 kB each, and long ones count as several. 0 remembers nothing."""
 
     glossaries: Path | None = None
     """A folder of glossaries that requests may name: NAME.tsv, read again whenever it

@@ -21,7 +21,7 @@ from .bindings import Bindings
 from .config import WIDE
 from .decoder_state import DecoderState
 from .native.beams import BeamMemory
-from .native.library import Ahead, BeamsAhead, Choice, Op, Team
+from .native.library import NO_NUMBER, Ahead, BeamsAhead, Choice, Op, Team
 from .native.program import Memory
 from .native.programs import Programs
 from .screen import Screen
@@ -40,8 +40,6 @@ PATIENCE_NS = 2_000_000
 """How long those who have ended or come may wait for the steps to be over. Where a step
 takes longer than that, it is the last; where steps are short, several who end or come
 are looked after at once."""
-
-NO_NUMBER = "the model says what is no number"
 
 
 class Decoder(Protocol):

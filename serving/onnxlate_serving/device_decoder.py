@@ -18,9 +18,10 @@ from onnxlate.search import Best, Floats, Ints, Wanted
 
 from .binding import bind_array_input
 from .bindings import Bindings
-from .decoder import NO_NUMBER, OrtDecoder
+from .decoder import OrtDecoder
 from .decoder_state import DecoderState
 from .device_block import open_graph
+from .native.library import NO_NUMBER
 
 
 class DeviceDecoder(OrtDecoder):

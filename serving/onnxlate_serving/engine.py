@@ -119,7 +119,7 @@ class Engine:
     def abandon(self) -> None:
         """Gives the thread up, as if it had died: it hangs, and cannot be helped."""
         log.error("%s hangs and is given up", self._thread.name)
-        self._running = False
+        self._end()  # if it does not, or not for ever, it has no more to do
         self._die()
 
     def start(self) -> None:
@@ -133,14 +133,18 @@ class Engine:
         if self._loop is None:
             return
         self._loop = None
-        with self._changed:
-            self._running = False
-            self._bell.ring()
-            self._changed.notify()
+        self._end()
         await asyncio.to_thread(self._thread.join, STEP_LIMIT_S)
         if self._thread.is_alive():
             log.error("%s hangs and is left behind", self._thread.name)
         self._fail_all()
+
+    def _end(self) -> None:
+        """Has the thread end after the step it is at."""
+        with self._changed:
+            self._running = False
+            self._bell.ring()
+            self._changed.notify()
 
     def check_room(self, caller: Caller = ANYBODY) -> None:
         """Raises Overloaded if no call of this caller would be taken now."""
@@ -293,7 +297,11 @@ class Engine:
     def _listen(self) -> None:
         self._woken = False  # what is reported from here on wakes it again
         for _ in range(len(self._reports)):
-            self._reports.popleft()()
+            report = self._reports.popleft()
+            try:
+                report()
+            except Exception:  # others wait for what comes behind it
+                log.exception("a report of %s is lost", self._thread.name)
 
     def _publish(self, pieces: Sequence[Piece]) -> None:
         for piece in pieces:

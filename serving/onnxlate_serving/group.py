@@ -10,9 +10,10 @@ from collections.abc import Collection, Sequence
 from onnxlate.search import Finished, Searches
 
 from .bell import Bell
-from .decoder import MOST_AHEAD, NO_NUMBER, Decoder
+from .decoder import MOST_AHEAD, Decoder
 from .decoder_state import DecoderState
 from .encoder import Encoder
+from .native.library import NO_NUMBER
 from .piece import Piece
 from .request import Request
 

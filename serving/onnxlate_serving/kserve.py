@@ -185,8 +185,10 @@ class InferenceService(pb_grpc.GRPCInferenceServiceServicer):
         if len(texts) != 1:
             raise InvalidRequest(f'"{STREAM}" is for one text; there are {len(texts)}')
         outputs = wanted_outputs(request)
-        options = parameters.options(outputs)
-        pieces = deployment.translator.stream(texts[0], options, self._who(context))
+        options = deployment.in_effect(parameters.options(outputs))
+        caller = self._who(context)
+        deployment.layers.sentences.check_room(texts, caller)
+        pieces = deployment.translator.stream(texts[0], options, caller)
         with deployment.calls.one():
             async with aclosing(pieces):
                 async for piece in pieces:
@@ -209,11 +211,12 @@ class InferenceService(pb_grpc.GRPCInferenceServiceServicer):
         deployment = self._find(request.model_name, request.model_version)
         texts, shape = texts_of(request)
         outputs = wanted_outputs(request)
-        options = parameters.options(outputs)
+        options = deployment.in_effect(parameters.options(outputs))
+        caller = self._who(context)
+        # Before any layer has begun, as in our own protocol.
+        deployment.layers.sentences.check_room(texts, caller)
         with deployment.calls.one():
-            translations = await deployment.translator.translate(
-                texts, options, self._who(context)
-            )
+            translations = await deployment.translator.translate(texts, options, caller)
         self._metrics.answered(deployment, translations)
         response = _response(request, deployment)
         several = options.num_hypotheses or 1

@@ -127,6 +127,11 @@ class Metrics:
             expired = left is not None and left <= 0
             observed.status = "DEADLINE_EXCEEDED" if expired else "CANCELLED"
             raise
+        except Exception:
+            # Our border turns all that goes wrong into a status; gRPC fails to send
+            # that where nobody is there to hear it.
+            observed.status = "CANCELLED"
+            raise
         finally:
             seconds = observed.seconds
             count = partial(self._count, method, observed, seconds)

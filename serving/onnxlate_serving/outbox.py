@@ -35,8 +35,10 @@ class Outbox:
         self._arrive()
 
     def begin_again(self) -> None:
-        """The tokens put so far will be put once more, and are not said twice."""
-        self._num_known, self._num_put = self._num_put, 0
+        """The tokens put so far will be put once more, and are not said twice; nor are
+        those that were to come again from before, and did not."""
+        self._num_known += self._num_put
+        self._num_put = 0
 
     def fail(self, failure: OnnxlateError) -> None:
         self._failure = failure

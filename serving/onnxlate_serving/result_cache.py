@@ -41,12 +41,24 @@ class Question:
 Answer = tuple[Hypothesis, ...]
 
 
+TOKENS = 256
+"""Of a question and its answer, that count as one; most have fewer. Sixteen hypotheses
+of hundreds of tokens, with the log-probability of each, take half a megabyte."""
+
+
+def size_of(question: Question, answer: Answer) -> int:
+    """As how many it counts."""
+    said = sum(len(each.tokens) + len(each.token_log_probs) for each in answer)
+    return -(-(len(question.source_ids) + said) // TOKENS)
+
+
 class ResultCache:
-    """The answers last given, at most so many; of one model."""
+    """The answers last given, at most so many, or fewer large ones; of one model."""
 
     def __init__(self, max_texts: int) -> None:
         self._max_texts = max_texts
         self._answers: OrderedDict[Question, Answer] = OrderedDict()
+        self._size = 0
         self.num_found = 0
 
     def __len__(self) -> int:
@@ -62,7 +74,10 @@ class ResultCache:
     def put(self, question: Question, answer: Answer) -> None:
         if not self._max_texts:
             return
+        if known := self._answers.pop(question, None):
+            self._size -= size_of(question, known)
         self._answers[question.bare()] = answer
-        self._answers.move_to_end(question)
-        if len(self._answers) > self._max_texts:
-            self._answers.popitem(last=False)  # whoever was not asked for longest
+        self._size += size_of(question, answer)
+        while self._size > self._max_texts and len(self._answers) > 1:
+            # Whoever was not asked for longest.
+            self._size -= size_of(*self._answers.popitem(last=False))

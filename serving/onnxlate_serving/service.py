@@ -90,9 +90,9 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
         with self._calls.one():
             deployment = self._models.find(request.model)
             asked = self._asking.of(deployment, request.options)
-            pieces = deployment.translator.stream(
-                request.text, asked.options, self._who(context)
-            )
+            caller = self._who(context)
+            deployment.layers.sentences.check_room([request.text], caller)
+            pieces = deployment.translator.stream(request.text, asked.options, caller)
             # A client that hangs up cancels us in here. Closing the generator, now
             # and not when it is collected, is how the engine hears of it.
             with deployment.calls.one():

@@ -23,6 +23,11 @@ MAX_FOUND = 256
 """Terms in one sentence: as many as most models read tokens."""
 
 
+MAX_TOKENS = 4096
+"""Of all forms of the terms that one sentence is searched with: each row looks through
+them at every step, in about a millisecond, in which nobody beside it goes on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What a text becomes for the model, and what its translation does afterwards."""
@@ -168,16 +173,30 @@ class Terminology:
         )
 
     def demands(self, plan: Plan, prefix: str) -> Terms | None:
-        """What the search has to say beside placeholders."""
+        """What the search has to say beside placeholders; raises InvalidRequest for
+        what the model cannot say a token of, and for too much of it."""
         variants = tuple(
             tuple(dict.fromkeys(self._ids(form) for form in targets))
             for targets in plan.spoken
             if not any(list(places(form, prefix)) for form in targets)
         )
+        num_tokens = sum(len(ids) for forms in variants for ids in forms)
+        if num_tokens > MAX_TOKENS:
+            raise InvalidRequest(
+                f"the terms in one text have {num_tokens} tokens with all their forms; "
+                f"they may have {MAX_TOKENS}: split it into sentences, or give fewer "
+                "forms"
+            )
         return Terms(variants, self._vocabulary.joining) if variants else None
 
     def _ids(self, words: str) -> tuple[int, ...]:
-        return tuple(self._tokenizer.encode(words)[:-1])
+        ids = tuple(self._tokenizer.encode(words)[:-1])
+        if not ids:  # of characters without a width, for one
+            raise InvalidRequest(
+                f"a term's target is {words!r}, of which this model reads nothing: "
+                "leave the term out"
+            )
+        return ids
 
 
 def _spaced(text: str, more: str, moves: list[tuple[int, int]]) -> str:

@@ -12,7 +12,7 @@ from onnxlate.placeholder import count_placeholders
 from onnxlate.search import FinishReason, Hypothesis, SearchOptions
 from onnxlate.text import Detokenizer, Tokenizer
 
-from .beside import done
+from .beside import SHORT, done
 from .caller import ANYBODY, Caller
 from .config import RequestLimits
 from .coverage import Coverage
@@ -34,6 +34,9 @@ NO_GLOSSARIES = Glossaries(None)
 
 LOOKED_UP = 1000
 """Characters of a call that are read in a crowd too, in case its answers are known."""
+
+MANY = 8 * SHORT
+"""Characters that are made tokens in less than ten milliseconds."""
 
 READY = 32
 """Terms, bans and prefixes of the latest requests that are kept ready: some hundred
@@ -348,9 +351,8 @@ class Translator:
         def read() -> list[Source]:
             return [self._read(text, name, wishes) for name, text in texts.items()]
 
-        if not wishes.glossaries:
-            return read()
-        return await done(read, sum(map(len, texts.values())))
+        short = SHORT if wishes.glossaries else MANY
+        return await done(read, sum(map(len, texts.values())), short)
 
     def _read(self, text: str, name: str, wishes: Wishes) -> Source:
         check_size(text, name, self._limits, "into sentences")

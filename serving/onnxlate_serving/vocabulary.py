@@ -95,7 +95,9 @@ class Vocabulary:
             index = bisect_left(self._starts, at + 1) - 1
             text, token = self._folded[index]
             start = at - self._starts[index]
-            if start > 0 and stands_alone(text, start, start + len(phrase)):
+            # A phrase may have what stands between two of them.
+            within = 0 < start <= len(text) - len(phrase)
+            if within and stands_alone(text, start, start + len(phrase)):
                 found.add(token)
             at = self._joint.find(phrase, at + 1)
         return np.array(sorted(found), np.int64)

@@ -124,18 +124,24 @@ class _Server(ThreadingHTTPServer):
         return connection, address
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        if self._room.acquire(blocking=False):
-            super().process_request(request, client_address)
-        else:
+        if not self._room.acquire(blocking=False):
             self.shutdown_request(request)
+            return
+        try:
+            super().process_request(request, client_address)
+        except RuntimeError:  # the system has no thread to give
+            self._room.release()
+            raise
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         # Each byte that arrives would begin a time limit of its own.
         limit = Timer(PATIENCE_S, _cut, [request])
         limit.daemon = True
-        limit.start()
         try:
+            limit.start()
             super().process_request_thread(request, client_address)
+        except RuntimeError:  # as above; who cannot be cut off in time is at once
+            self.shutdown_request(request)
         finally:
             limit.cancel()
             self._room.release()

@@ -287,13 +287,21 @@ def test_answers_are_those_of_the_search_in_python(
         assert bell.further_steps > 100
 
 
-def test_where_nothing_is_a_number_there_is_no_answer(bundle: Bundle) -> None:
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("with_scores", [False, True])
+@pytest.mark.parametrize("beam_size", [1, 4])
+def test_where_nothing_is_a_number_there_is_no_answer(
+    bundle: Bundle, beam_size: int, with_scores: bool, streamed: bool
+) -> None:
     if bundle.manifest.precision == "int8":
         pytest.skip("what was a byte is a number")
     runner = OnnxRunner(bundle, Sessions(bundle, CPU), 4)
-    request = Request((5, 6, 3), SearchOptions(max_target_tokens=9, beam_size=4))
+    options = SearchOptions(
+        max_target_tokens=9, beam_size=beam_size, with_scores=with_scores
+    )
+    request = Request((5, 6, 3), options, streamed)
     runner.run(Step((request,), (request,)))
-    cross = runner._groups[4]._state._cross
+    cross = runner._groups[beam_size]._state._cross
     assert isinstance(cross, HostBlock)
     cross.array[:] = np.nan
 

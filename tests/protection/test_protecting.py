@@ -25,9 +25,11 @@ from onnxlate_serving.caller import ANYBODY, Caller
 from onnxlate_serving.config import RequestLimits
 from onnxlate_serving.glossary import Glossaries
 from onnxlate_serving.options import TranslateOptions
+from onnxlate_serving.protection.case import Ask
 from onnxlate_serving.protection.chain import Abilities
 from onnxlate_serving.protection.items import Item
-from onnxlate_serving.protection.protecting import Protecting
+from onnxlate_serving.protection.protecting import Job, Protecting
+from onnxlate_serving.protection.verbatim import Verbatim
 from onnxlate_serving.translation import Translation
 
 from .doubles import Model, Saying, Whimsical, echo, shouting
@@ -291,6 +293,10 @@ async def test_the_pieces_of_a_call_are_asked_in_calls_of_their_own() -> None:
     assert max(below.sizes) == 2
 
 
+async def test_a_mark_between_two_items_stays_one() -> None:
+    assert await said(shouting, 'say "{x}"{y}" now') == 'SAY "{x}"{y}" NOW'
+
+
 async def test_symbols_of_the_text_itself_survive() -> None:
     assert await said(shouting, "a ⟦7⟧ and ⟦0⟧ b {x} c") == "A ⟦7⟧ AND ⟦0⟧ B {x} C"
 
@@ -383,6 +389,31 @@ async def test_a_term_within_an_item_is_reported_as_not_applicable(text: str) ->
     assert use.outcome is TermOutcome.NOT_APPLICABLE
     assert use.source.of(text) == "bank"
     assert use.target is None
+
+
+async def test_what_long_texts_have_is_kept_beside_the_event_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    layer, _ = protecting(echo)
+    threads = []
+    asks, take = Verbatim.asks, Job.take
+
+    def asking(self: Verbatim) -> Sequence[Ask]:
+        threads.append(threading.current_thread())
+        return asks(self)
+
+    def taking(self: Job, found: Sequence[Translation]) -> None:
+        threads.append(threading.current_thread())
+        take(self, found)
+
+    monkeypatch.setattr(Verbatim, "asks", asking)
+    monkeypatch.setattr(Job, "take", taking)
+    for text in ("cat 5", "cat 5 " * 1000):
+        [found] = await layer.translate([text], PROTECT)
+        assert found.hypotheses[0].text == text
+
+    main = threading.main_thread()
+    assert [each is main for each in threads] == [True, True, False, False]
 
 
 async def test_long_texts_are_looked_through_beside_the_event_loop() -> None:

@@ -84,7 +84,9 @@ class Copying:
         return replace(
             translation,
             protected_items=tuple(
-                ProtectedItem(ItemKind.PHRASE, Span(0, 1), Span(at, at + len(item)))
+                ProtectedItem(
+                    ItemKind.PHRASE, _place(item, text), Span(at, at + len(item))
+                )
                 for item in self._items
                 if (at := target.find(item)) >= 0
             ),
@@ -97,3 +99,9 @@ class Copying:
     def _begin(self, num_texts: int) -> None:
         self.under_way += num_texts
         self.most_under_way = max(self.most_under_way, self.under_way)
+
+
+def _place(item: str, text: str) -> Span:
+    """Where it stands in a source, or its first character if it does not."""
+    at = text.find(item)
+    return Span(at, at + len(item)) if at >= 0 else Span(0, 1)

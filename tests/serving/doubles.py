@@ -77,6 +77,21 @@ class LatelyAllergic(Allergic):
         return Echo.run(self, step) if bearable else super().run(step)
 
 
+class GatedLatelyAllergic(Gated):
+    """Bears 13 for some steps, one for every `go`."""
+
+    def __init__(self, after: int) -> None:
+        super().__init__()
+        self._after = after
+
+    def run(self, step: Step) -> Sequence[Piece]:
+        pieces = super().run(step)
+        tired = (each for each in step.decode if 13 in each.source_ids)
+        if any(self.said[each] >= self._after for each in tired):
+            raise RuntimeError("13")
+        return pieces
+
+
 class GatedAllergic(Gated):
     """Breaks down on 13, one step for every `go`."""
 

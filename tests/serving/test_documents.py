@@ -107,6 +107,22 @@ async def test_no_gap_breaks_a_word_or_what_is_kept(
     assert [at.of(target) for at in places] == items
 
 
+async def test_gaps_within_what_is_kept_stay_within_it(bundle: Bundle) -> None:
+    source, code = "Say  it  with `a  b` and `c  d`  now", ("`a b`", "`c d`")
+    below = Copying(lambda *_: "Sag `c d` nach `a b` auf", items=code)
+    layer = documents(bundle, below)
+
+    [answer] = await layer.translate([source], TEXT)
+    pieces = [each async for each in layer.stream(source, TEXT)]
+
+    target = answer.hypotheses[0].text
+    assert "".join(each.text for each in pieces) == target
+    kept = [(each.source, each.target) for each in answer.protected_items]
+    assert [here.of(source) for here, _ in kept] == ["`a  b`", "`c  d`"]
+    assert [there and there.of(target) for _, there in kept] == ["`a  b`", "`c  d`"]
+    assert target.count("  ") == source.count("  ")
+
+
 async def test_blank_texts_cost_nothing_and_stay_blank(bundle: Bundle) -> None:
     below = Copying(lambda text, _: "made up")
     blanks = ["", " \n\t", "\u200b", "---", "12", "😀"]
@@ -132,6 +148,15 @@ async def test_what_is_said_of_a_sentence_is_said_of_its_place_in_the_text(
     assert loop.target.of(answer.hypotheses[0].text).split() == ["nein"] * 9
 
 
+async def test_nothing_is_said_of_a_place_in_front_of_the_text(bundle: Bundle) -> None:
+    below = Copying(lambda text, _: "  " + "nein " * 9)
+
+    [answer] = await documents(bundle, below).translate(["One fine day."], TEXT)
+
+    assert answer.hypotheses[0].text.startswith("nein")
+    assert {each.target.start for each in answer.warnings} == {0}
+
+
 async def test_a_suspicious_sentence_is_tried_again_with_safer_options(
     bundle: Bundle,
 ) -> None:
@@ -149,6 +174,19 @@ async def test_a_suspicious_sentence_is_tried_again_with_safer_options(
     }
     assert all(each.decoded_again for each in answer.warnings)
     assert len(below.calls) == 2
+
+
+@pytest.mark.parametrize(("asked", "safe"), [(None, 1.2), (1.0, 1.2), (1.1, 1.1)])
+async def test_a_second_try_at_a_loop_has_a_repetition_penalty(
+    bundle: Bundle, asked: float | None, safe: float
+) -> None:
+    below = Copying(lambda text, _: "ja " * 12)
+    options = replace(TEXT, repetition_penalty=asked)
+
+    await documents(bundle, below).translate(["One fine day."], options)
+
+    tried = [options.repetition_penalty for _, options in below.calls]
+    assert tried == [asked, safe]
 
 
 async def test_what_was_left_out_is_given_room(bundle: Bundle) -> None:

@@ -13,7 +13,14 @@ from onnxlate_serving.piece import Piece
 from onnxlate_serving.request import Request
 from onnxlate_serving.scheduler import Scheduler
 
-from .doubles import Allergic, Echo, Gated, GatedAllergic, LatelyAllergic
+from .doubles import (
+    Allergic,
+    Echo,
+    Gated,
+    GatedAllergic,
+    GatedLatelyAllergic,
+    LatelyAllergic,
+)
 
 
 def request(*source_ids: int) -> Request:
@@ -147,6 +154,30 @@ async def test_what_was_streamed_before_a_failure_is_not_said_twice() -> None:
     assert piece.hypotheses[0].tokens == (1, 2, 3, 4, 5, 6)
 
 
+async def test_nor_if_another_failure_comes_before_all_of_it_was_said_again() -> None:
+    late = GatedLatelyAllergic(after=3)
+    first, second = request(*range(20, 60)), request(*range(60, 80))
+    async with running(late) as engine:
+        with engine.decoding([first, second]) as (_, outbox):
+            late.go(5)
+            await until(lambda: len(late.steps) == 5)
+            # The next step is decided already. When the newcomer fails, and those two
+            # halves begin again, it is beside the second, which has said more than it.
+            poisoned = asyncio.create_task(answer(engine, request(13, *range(9))))
+            await asyncio.sleep(0.05)
+            late.go(100)
+            said: list[int] = []
+            while True:
+                piece = await outbox.get()
+                said += piece.tokens
+                if piece.hypotheses:
+                    break
+            with pytest.raises(ServerFailure):
+                await poisoned
+
+    assert said == [*range(60, 80)]
+
+
 async def test_suspects_whose_callers_leave_are_not_tried_again() -> None:
     gated = GatedAllergic()
     leaving, bad, other = request(4, 5), request(13), request(6)
@@ -199,6 +230,32 @@ async def test_an_engine_that_hangs_is_noticed_and_given_up() -> None:
         assert engine.dead.is_set()
         gated.go()
         await until(lambda: engine.seconds_at_step == 0)
+
+
+async def test_one_that_is_given_up_beside_it_has_no_thread_any_more() -> None:
+    async with running(Echo()) as engine:
+        assert await answer(engine, request(4)) == [(4,)]
+
+        engine.abandon()
+
+        await asyncio.to_thread(engine._thread.join, 5)
+        assert not engine._thread.is_alive()
+
+
+async def test_a_report_that_fails_keeps_no_other_one_waiting() -> None:
+    def fail(piece: Piece) -> None:
+        raise RuntimeError("too bad")
+
+    gated = Gated()
+    async with running(gated) as engine:
+        with engine.decoding([request(4), request(5, 6)]) as (lost, outbox):
+            lost.put = fail  # type: ignore[method-assign]
+            gated.go(2)
+            # Both steps are over before the event loop hears of either.
+            engine._thread.join(0.2)
+
+            async with asyncio.timeout(5):
+                assert (await outbox.outcome())[0].tokens == (5, 6)
 
 
 async def test_who_cannot_be_served_in_time_is_refused_at_once() -> None:

@@ -14,12 +14,15 @@ import pytest
 from onnxlate import AsyncClient
 from onnxlate.answer import Sampling, Term
 from onnxlate.bundle import Bundle
+from onnxlate.errors import Overloaded
 from onnxlate.messages import Translation
 from onnxlate_serving import kserve_outputs
 from onnxlate_serving import kserve_pb2 as pb
 from onnxlate_serving import kserve_pb2_grpc as pb_grpc
 from onnxlate_serving.config import ServerConfig
+from onnxlate_serving.crew import Crew
 from onnxlate_serving.kserve_outputs import details
+from onnxlate_serving.markup.markup import Markup
 
 from .serving import ANYWHERE, served
 
@@ -279,6 +282,66 @@ async def test_contents_may_come_as_bytes_and_in_any_shape(
 
     assert [list(each.shape) for each in answer.outputs] == [[2, 1]] * 3
     assert answer.raw_output_contents == flat.raw_output_contents
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_what_is_left_unsaid_means_the_same_as_in_our_own_protocol(
+    config: ServerConfig, monkeypatch: pytest.MonkeyPatch, streamed: bool
+) -> None:
+    seen = []
+    name = "stream" if streamed else "translate"
+    answering = getattr(Markup, name)
+
+    def noted(self: Markup, texts: Any, options: Any, *rest: Any) -> Any:
+        seen.append(options)
+        return answering(self, texts, options, *rest)
+
+    monkeypatch.setattr(Markup, name, noted)
+    asked = request(
+        b"one",
+        outputs=[{"name": "translation"}],
+        parameters=parameter(stream={"bool_param": streamed}),
+    )
+    async with served(config) as address, grpc.aio.insecure_channel(address) as channel:
+        stub = pb_grpc.GRPCInferenceServiceStub(channel)
+        assert [each async for each in stub.ModelStreamInfer(iter([asked]))]
+        async with AsyncClient(address) as client:
+            if streamed:
+                async with client.stream("one") as pieces:
+                    assert [each async for each in pieces]
+            else:
+                await client.translate(["one"])
+
+    theirs, ours = seen
+    assert theirs == ours
+
+
+async def test_a_full_server_does_nothing_for_whom_it_refuses(
+    config: ServerConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Crew, caller: Any) -> None:
+        raise Overloaded("7 texts are waiting already")
+
+    begun: list[Any] = []
+    plain = request(b"one")
+    streamed = request(b"one", parameters=parameter(stream={"bool_param": True}))
+    async with served(config) as address, grpc.aio.insecure_channel(address) as channel:
+        monkeypatch.setattr(Crew, "check_room", refuse)
+        monkeypatch.setattr(Markup, "translate", begun.append)
+        monkeypatch.setattr(Markup, "stream", begun.append)
+        stub = pb_grpc.GRPCInferenceServiceStub(channel)
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stub.ModelInfer(plain)
+        told = stub.ModelStreamInfer(iter([plain, streamed]))
+        reasons = [each.error_message async for each in told]
+        async with AsyncClient(address) as client:
+            with pytest.raises(Overloaded):
+                async with client.stream("one") as pieces:
+                    await anext(pieces)
+
+    assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert reasons == ["7 texts are waiting already"] * 2
+    assert begun == []
 
 
 async def test_where_a_text_has_fewer_hypotheses_the_rest_are_empty(

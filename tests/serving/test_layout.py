@@ -10,14 +10,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sentencex
 from hypothesis import given, settings
 
 from benchmarks.layout.nasty import LONG, PICKED, PROSE, documents
 from onnxlate import Client
+from onnxlate.answer import Span
 from onnxlate.local_server import LocalServer
 from onnxlate.messages import Translation
 from onnxlate_serving.documents.characters import has_letters
 from onnxlate_serving.documents.parts import Part, splitter
+from onnxlate_serving.documents.sentences import WINDOW, sentences
 
 from .handmade import MAX_SOURCE
 
@@ -85,6 +88,12 @@ def words_of(text: str, language: str = "en", most: int = 50) -> list[str]:
     return [each.text for each in parts_of(text, language, most)]
 
 
+def found(block: str) -> list[str]:
+    """English sentences, without the blanks behind them."""
+    spans = sentences(block, Span(0, len(block)), "en")
+    return [each.of(block).rstrip() for each in spans]
+
+
 def test_sentences_are_told_from_abbreviations() -> None:
     text = "Dr. Smith paid $3.50, i.e. a lot. Did he? “Yes. He did,” she said. Ms. X."
 
@@ -112,6 +121,26 @@ def test_chinese_sentences_need_no_blanks() -> None:
         "“好的。”",
         "他说。",
     ]
+
+
+def test_of_a_long_block_some_is_looked_at_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    segment, shown = sentencex.segment, list[int]()
+
+    def noted(language: str, text: str) -> list[str]:
+        shown.append(len(text))
+        return list(segment(language, text))
+
+    monkeypatch.setattr(sentencex, "segment", noted)
+    long = "word " * 1500 + "and here it ends."  # longer than what is looked at
+    said = [f"This is number {at}, said by Mr. Smith." for at in range(200)]
+    said.insert(150, long)
+
+    assert found(" ".join(said)) == said
+    assert found("`\u00e9`" * 16_000) == ["`\u00e9`" * 16_000]
+    assert len(shown) > 20
+    assert max(shown) <= WINDOW
 
 
 def test_what_has_no_letters_is_not_translated() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,11 +13,15 @@ from prometheus_client.parser import text_string_to_metric_families
 from onnxlate.bundle import Bundle
 from onnxlate.errors import ConfigError
 from onnxlate.v1 import translation_pb2 as pb
+from onnxlate_serving.address import Address
+from onnxlate_serving.call_log import Observed
 from onnxlate_serving.config import ServerConfig
+from onnxlate_serving.metrics import Metrics
 from onnxlate_serving.server import Server
+from onnxlate_serving.web import MAX_CONNECTIONS, WebServer, verdict_page
 
 from .serving import ANYWHERE, connected, engine_of
-from .web import fetch, running
+from .web import fetch, page_of, running
 
 TRANSLATE = "/onnxlate.v1.TranslationService/Translate"
 STREAM = "/onnxlate.v1.TranslationService/TranslateStream"
@@ -55,6 +60,18 @@ async def test_texts_with_something_to_keep_are_counted_by_how_it_was_kept(
         f"onnxlate_protected_texts_total{{{model},copied}}": 1,
         f"onnxlate_protected_texts_total{{{model},set apart}}": 2,
     }
+
+
+async def test_a_call_whose_end_nobody_could_be_told_is_none_that_went_well() -> None:
+    metrics, seen = Metrics(), Observed()
+
+    with pytest.raises(OSError), metrics.call(TRANSLATE, None, seen):
+        raise OSError("the connection is gone")
+    await asyncio.sleep(0)
+
+    assert seen.status == "CANCELLED"
+    assert 'status="CANCELLED"} 1.0' in metrics.text().decode()
+    assert 'status="OK"' not in metrics.text().decode()
 
 
 async def test_calls_texts_and_tokens_are_counted(
@@ -170,6 +187,28 @@ async def test_pages_are_at_addresses_of_ipv6_too(config: ServerConfig) -> None:
     six = config.model_copy(update={"metrics": "[::1]:0"})
     async with running(six) as server:
         assert (await fetch(server.server, "/healthz"))[0] == 200
+
+
+@pytest.mark.parametrize("kind", [threading.Thread, threading.Timer])
+def test_connections_that_had_no_thread_leave_room_for_others(
+    monkeypatch: pytest.MonkeyPatch, kind: type[threading.Thread]
+) -> None:
+    def refuse(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    web = WebServer(Address.parse(ANYWHERE), {"/": verdict_page(lambda: True)})
+    web.start()
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr(kind, "start", refuse)
+            for _ in range(MAX_CONNECTIONS + 1):
+                place = web.address.host, web.address.port
+                with socket.create_connection(place, timeout=5) as one:
+                    assert one.recv(1) == b""
+
+        assert page_of(f"http://{web.address}/") == (200, "ok\n")
+    finally:
+        web.stop()
 
 
 def test_a_port_in_use_is_refused_at_the_start(bundle: Bundle, tmp_path: Path) -> None:

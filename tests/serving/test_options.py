@@ -40,6 +40,9 @@ ENGLISH = [
 ]
 
 
+LONG_WINDED = Term("one", "|".join(str(at) + "\u00e9" * 198 for at in range(16)))
+
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
@@ -162,6 +165,15 @@ async def test_a_phrase_is_banned_however_it_is_cut_into_tokens(
                     assert not list(places(phrase.casefold(), each.casefold()))
 
 
+async def test_a_phrase_with_what_ends_strings_elsewhere_is_banned_too(
+    handmade: Deployment,
+) -> None:
+    usual = await said(handmade, "one two")
+
+    for phrase in ("\0", "a\0b", "\0\0 one"):
+        assert await said(handmade, "one two", banned_phrases=(phrase,)) == usual
+
+
 async def test_draws_are_independent_and_come_again(german: Deployment) -> None:
     drawing = {"sampling": Sampling(temperature=1.5, seed=3), "num_hypotheses": 6}
 
@@ -277,6 +289,27 @@ async def test_terms_of_long_texts_keep_nobody_else_waiting(
     assert [each is ours for each in threads] == [True, False]
 
 
+async def test_many_texts_are_made_tokens_beside_the_event_loop(
+    handmade: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokenizer = handmade.layers.sentences.source_tokenizer
+    encode, threads = tokenizer.encode, set()
+
+    def spied(text: str) -> list[int]:
+        threads.add(threading.current_thread())
+        return encode(text)
+
+    monkeypatch.setattr(tokenizer, "encode", spied)
+    options = TranslateOptions(truncate_source=True, max_target_tokens=1)
+    ours = {threading.current_thread()}
+    await handmade.translator.translate(["one"] * 256, options)
+    assert threads == ours
+
+    threads.clear()
+    await handmade.translator.translate(["one " * 1000] * 9, options)
+    assert threads and not threads & ours
+
+
 @pytest.mark.parametrize("beam", [1, 5])
 async def test_a_model_without_placeholders_says_terms_too(
     handmade: Deployment, beam: int
@@ -329,6 +362,9 @@ async def test_a_term_that_was_not_read_is_not_applicable(german: Deployment) ->
         {"target_prefix": "x" * 10_000},
         {"terms": (Term("a", ""),)},
         {"terms": (Term("a", "b"),) * 1000},
+        {"terms": (LONG_WINDED,)},
+        {"terms": (Term("one", "\u200b"),)},
+        {"terms": (Term("one", "five|\ufeff\a"),), "beam_size": 3},
         {"glossary": "none"},
     ],
 )

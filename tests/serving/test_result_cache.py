@@ -45,6 +45,23 @@ def test_the_answer_not_asked_for_longest_is_forgotten() -> None:
     assert len(cache) == 2
 
 
+def test_large_answers_count_as_several() -> None:
+    cache = ResultCache(max_texts=20)
+    large = (Hypothesis((7,) * 2500, 0.0, 0.0, FinishReason.EOS),)
+
+    for _ in range(3):
+        for token in range(20):
+            cache.put(question(token), answer(token))
+        assert len(cache) == 20
+        for token in range(40, 50):
+            cache.put(question(token), large)
+        assert len(cache) == 2
+    assert cache.get(question(49)) == large
+
+    cache.put(question(49), large * 10)  # alone too large, and all there is
+    assert len(cache) == 1
+
+
 def test_other_options_are_another_question() -> None:
     cache = ResultCache(max_texts=9)
     cache.put(question(1), answer(1))

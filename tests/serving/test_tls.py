@@ -17,6 +17,7 @@ from onnxlate.bundle import Bundle
 from onnxlate.errors import ConfigError, Unavailable
 from onnxlate_serving.cli import serve
 from onnxlate_serving.config import ServerConfig, TlsConfig
+from onnxlate_serving.gateway import web_server
 from onnxlate_serving.server import Server
 from onnxlate_serving.tls import Tls
 from onnxlate_serving.tokens import hash_of
@@ -176,6 +177,47 @@ async def test_the_health_check_and_the_waiting_client_speak_it(
     assert (told.returncode, told.stdout) == (0, "SERVING\n"), told.stderr
     assert untold.returncode == 1
     assert "not available" in untold.stderr
+
+
+async def test_the_web_page_gets_what_has_changed_while_it_was_read_the_next_time(
+    ours: Authority,
+    another: Authority,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(web_server, "RENEW_S", 0.01)
+    certificate, key = ours.issue("web")
+    tls = Tls(TlsConfig(certificate=certificate, key=key))
+    in_use = tls.context()
+    # As if they were gone again when they are to be loaded.
+    gone = TlsConfig(certificate=tmp_path / "certificate", key=tmp_path / "key")
+    renewing = asyncio.create_task(web_server._renew(tls, gone, in_use))
+    newer, newer_key = another.issue("web")
+    newer_key.replace(key)
+    certificate.write_bytes(newer.read_bytes())
+    await asyncio.sleep(0.1)
+
+    gone.key.write_bytes(key.read_bytes())
+    gone.certificate.write_bytes(newer.read_bytes())
+
+    trusting = ssl.create_default_context()
+    another.ca.configure_trust(trusting)
+    server = await asyncio.start_server(
+        lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=in_use
+    )
+    port = server.sockets[0].getsockname()[1]
+    async with asyncio.timeout(10), server:
+        while True:
+            try:
+                there = ("127.0.0.1", port)
+                _, writer = await asyncio.open_connection(*there, ssl=trusting)
+            except ssl.SSLError:
+                await asyncio.sleep(0.02)
+            else:
+                writer.close()
+                await writer.wait_closed()
+                break
+    renewing.cancel()
 
 
 def test_files_that_are_no_certificate_or_do_not_fit_are_refused_at_the_start(

@@ -50,10 +50,11 @@ def safer(
         least = min(most, max(least, options.min_target_tokens or 0))
         safe = replace(safe, min_target_tokens=least)
     if kinds & LOOPING:
+        penalty = options.repetition_penalty or 1.0  # which is none
         safe = replace(
             safe,
             no_repeat_ngram_size=options.no_repeat_ngram_size or NO_REPEAT,
-            repetition_penalty=options.repetition_penalty or REPETITION_PENALTY,
+            repetition_penalty=penalty if penalty > 1 else REPETITION_PENALTY,
         )
     return safe
 

@@ -10,12 +10,17 @@ class Places:
     """A sentence's place in a text, and where the text has more or less than it."""
 
     def __init__(
-        self, start: int, end: int, changes: Sequence[tuple[int, int]] = ()
+        self,
+        start: int,
+        end: int,
+        changes: Sequence[tuple[int, int]] = (),
+        before: int = 0,
     ) -> None:
-        """`start` is where the sentence's place 0 is, and nothing is behind `end`; each
+        """Nothing is in front of `start` or behind `end`; so many characters of the
+        sentence come `before` the one that stands at `start`, and are not there. Each
         change is a place from which on the text is so many characters longer than the
         sentence."""
-        self._start, self._end = start, end
+        self._start, self._end, self._before = start, end, before
         self._from = [place for place, _ in changes]
         self._by = [0]
         for _, by in changes:
@@ -23,7 +28,7 @@ class Places:
 
     def __call__(self, place: int) -> int:
         by = self._by[bisect_right(self._from, place)]
-        return min(self._end, self._start + place + by)
+        return min(self._end, self._start + max(0, place + by - self._before))
 
     def span(self, span: Span) -> Span:
         return Span(self(span.start), self(span.end))

@@ -20,6 +20,8 @@ from .config import GatewayConfig
 from .connection import KEEP_ALIVE_S, Connection
 from .process import STOP, STOP_S
 
+log = logging.getLogger(__name__)
+
 MAX_CONNECTIONS = 512
 """At once; from there on requests are answered with 503."""
 
@@ -82,9 +84,17 @@ async def _renew(
     known = in_use
     while tls and files and in_use:
         await asyncio.sleep(RENEW_S)
-        if (newest := tls.context()) is not known:
+        if (newest := tls.context()) is known:
+            continue
+        try:
+            # Never asks for a password at the terminal, as in tls.py.
+            in_use.load_cert_chain(files.certificate, files.key, password="")
+            if files.client_ca:  # those of before are trusted until a restart
+                in_use.load_verify_locations(files.client_ca)
+        except OSError as error:  # they have changed once more since they were read
+            log.warning("TLS certificates will be read again: %s", error)
+        else:
             known = newest
-            in_use.load_cert_chain(files.certificate, files.key)
 
 
 async def _end_of_input() -> bytes:

@@ -38,10 +38,12 @@ PROCESSOR = "ONNXLATE_PROCESSOR"
 "none" is to leave all to onnxruntime. By default the best that this processor can."""
 
 
-LAYOUT = 5
+LAYOUT = 6
 """Raised, here and in native.c, whenever what is handed over changes."""
 
 MISSING = "the model has no such token, or no such position"
+
+NO_NUMBER = "the model says what is no number"
 
 
 class Kind(IntEnum):
@@ -290,8 +292,8 @@ class Library:
         self._pack_bytes = loaded.onnxlate_pack_bytes
         for each in (self._pack_floats, self._pack_bytes):
             each.argtypes = [c_void_p, c_int64, c_int64, c_void_p]
-        self._run.restype = c_int
-        for each in (self._choose, self._ranked, self._log_probs):
+        self._run.restype = self._choose.restype = c_int
+        for each in (self._ranked, self._log_probs):
             each.restype = None
 
     def run(
@@ -306,11 +308,14 @@ class Library:
             raise IndexError(MISSING)
 
     def choose(self, choice: Choice, rows: int) -> Ints:
-        """The likeliest token of each row, the smaller of equals: (R,)."""
+        """The likeliest token of each row, the smaller of equals: (R,); raises
+        FloatingPointError where none of a row's scores is a number."""
         tokens = np.empty(rows, np.int64)
-        self._choose(
+        found = self._choose(
             *(self._processor, ctypes.byref(choice), rows, tokens.ctypes.data),
         )
+        if not found:
+            raise FloatingPointError(NO_NUMBER)
         return tokens
 
     def run_ahead(
@@ -324,7 +329,7 @@ class Library:
         beams: BeamsAhead | None = None,
     ) -> int:
         """How many steps of greedy or of beam search were done; raises IndexError as
-        `run`."""
+        `run`, and FloatingPointError as `choose`."""
         search = self._beams_ahead if beams else self._ahead
         done: int = search(
             *(self._processor, ops, len(ops), ctypes.byref(batch)),
@@ -334,6 +339,8 @@ class Library:
         )
         if not done:
             raise IndexError(MISSING)
+        if done < 0:
+            raise FloatingPointError(NO_NUMBER)
         return done
 
     def team(self, helpers: int) -> "Team | None":

@@ -1,5 +1,6 @@
 """A source whose items gave way to symbols that its model knows."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from onnxlate.answer import Span
@@ -57,20 +58,26 @@ def disguised(case: Case, num_symbols: int) -> Disguise | None:
     if len(groups) > num_symbols:
         return None
     rewriter = Rewriter(case.text)
-    groups = [_with_brackets(case.text, group) for group in groups]
+    groups = _with_brackets(case.text, groups)
     named = {placeholder(number): group for number, group in enumerate(groups)}
     for symbol, group in named.items():
         rewriter.swap(group.span, symbol)
     return Disguise(case, rewriter.finish(), rewriter.to_old(), named)
 
 
-def _with_brackets(text: str, group: Group) -> Group:
+def _with_brackets(text: str, groups: Iterable[Group]) -> list[Group]:
     """And quotation marks, where there is nothing else in them: a model that sees one
     of a pair without words may forget the other."""
-    before, behind = text[: group.span.start][-1:], text[group.span.end :][:1]
-    if not before or BRACKETS.get(before) != behind:
-        return group
-    return replace(group, span=Span(group.span.start - 1, group.span.end + 1))
+    wider: list[Group] = []
+    end = 0  # of the one before, whose second mark is not the first of this one
+    for group in groups:
+        span = group.span
+        before, behind = text[end : span.start][-1:], text[span.end :][:1]
+        if before and BRACKETS.get(before) == behind:
+            span = Span(span.start - 1, span.end + 1)
+        wider.append(replace(group, span=span))
+        end = span.end
+    return wider
 
 
 def _gathered(case: Case) -> list[Group]:

@@ -39,6 +39,14 @@ class Job:
     way: Attempt
     answer: Translation | None = None
 
+    def take(self, found: Sequence[Translation]) -> None:
+        """Answers to what its way has asked for; the next way's turn if it failed."""
+        self.answer = self.way.answer(found)
+        if self.answer is None:
+            self.way = next(self.ways)
+        elif self.case.unused:
+            self.answer = with_unused(self.answer, self.case.unused)
+
 
 class Protecting:
     """A translator that keeps URLs, numbers, placeholders and the like.
@@ -76,13 +84,12 @@ class Protecting:
             return await self._below.translate(texts, options, caller)  # which refuses
         if not _wanted(options):
             return await self._below.translate(texts, options, caller)
-        jobs = list(map(self._job, await self._cases(texts, options)))
+        cases = await self._cases(texts, options)
+        jobs = await done(lambda: list(map(self._job, cases)), sum(map(len, texts)))
         pending = jobs
         while pending:
             await self._try(pending, caller, admitted=pending is not jobs)
             pending = [job for job in pending if job.answer is None]
-            for job in pending:
-                job.way = next(job.ways)
         return [job.answer for job in jobs if job.answer]
 
     async def stream(
@@ -148,13 +155,17 @@ class Protecting:
         return Job(case, ways, next(ways))
 
     async def _try(self, jobs: Sequence[Job], caller: Caller, admitted: bool) -> None:
-        asked = [job.way.asks() for job in jobs]
+        size = sum(len(job.case.text) for job in jobs)
+        asked = await done(lambda: [job.way.asks() for job in jobs], size)
         together = list(chain.from_iterable(asked))
         found = iter(await self._answers(together, caller, admitted))
-        for job, asks in zip(jobs, asked, strict=True):
-            job.answer = job.way.answer([next(found) for _ in asks])
-            if job.answer and job.case.unused:
-                job.answer = with_unused(job.answer, job.case.unused)
+
+        def take() -> None:
+            for job, asks in zip(jobs, asked, strict=True):
+                job.take([next(found) for _ in asks])
+
+        await done(take, size)
+        for job in jobs:
             if job.answer and job.answer.protected_items:
                 self.ways[job.way.name] += 1
 
