@@ -230,7 +230,7 @@ void onnxlate_loop(const int32_t *source, int64_t source_length, const int32_t *
     Units read, said;
     int64_t start = 0, unused;
     *found = (Loop){ASK, 0, 0, 0};
-    if (source_length > MOST_LETTERS || length > MOST_LETTERS 
+    if (source_length > MOST_LETTERS || length > MOST_LETTERS
         || !is_plain(source, source_length, table, size) || !is_plain(target, length, table, size))
         return;
     const int64_t times = marks(target, length, table, &start);

@@ -5,7 +5,12 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from onnxlate.answer import Format, Sampling, Term
-from onnxlate.bundle import MAX_COVERAGE_PENALTY, DecodeDefaults, Limits
+from onnxlate.bundle import (
+    MAX_COVERAGE_PENALTY,
+    MAX_LENGTH_PENALTY,
+    DecodeDefaults,
+    Limits,
+)
 from onnxlate.errors import InvalidRequest
 from onnxlate.required import Terms
 from onnxlate.rules import Rule
@@ -14,9 +19,6 @@ from onnxlate.search import SearchOptions
 from .config import RequestLimits
 
 N = TypeVar("N", int, float)
-
-MAX_LENGTH_PENALTY = 10.0
-"""At 10 the longest hypothesis has long since always won."""
 
 MAX_REPETITION_PENALTY = 10.0
 MAX_TEMPERATURE = 10.0
