@@ -48,7 +48,9 @@ class Spelling:
             return None
         if model.is_unknown(each) or model.is_control(each) or model.is_byte(each):
             return None
-        return str(model.id_to_piece(each)).replace(SPACE, " ")
+        piece = str(model.id_to_piece(each))
+        # A space that is itself, as symbols may have them, is not taken off in front.
+        return None if " " in piece else piece.replace(SPACE, " ")
 
 
 def is_usual(serialized: bytes) -> bool:

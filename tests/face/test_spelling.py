@@ -34,7 +34,7 @@ USUAL: dict[str, dict[str, Any]] = {
     "unigram": {"model_type": "unigram"},
     "characters": {"model_type": "char"},
     "bytes": {"byte_fallback": True, "vocab_size": 310},
-    "symbols": {"user_defined_symbols": "⟨1⟩,\u2581\u2581,\u2581⟨2⟩ ,<x>"},
+    "symbols": {"user_defined_symbols": "⟨1⟩,\u2581\u2581,\u2581⟨2⟩ ,<x>, y"},
     "spaces": {"remove_extra_whitespaces": False, "split_by_whitespace": False},
 }
 UNUSUAL: dict[str, dict[str, Any]] = {

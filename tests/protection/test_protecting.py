@@ -212,6 +212,13 @@ async def test_what_is_in_brackets_stays_behind_its_name() -> None:
     )
 
 
+async def test_a_mark_that_a_phrase_begins_with_is_no_other_items_too() -> None:
+    options = replace(PROTECT, protected_phrases=('"x',))
+    found = await answer(lambda text: [text.upper()], 'see "1"x now', options)
+
+    assert found.hypotheses[0].text == 'SEE "1"x NOW'
+
+
 async def test_another_hypothesis_is_taken_if_the_best_has_lost_something() -> None:
     def model(text: str) -> list[str]:
         return ["VERLOREN", "⟦0⟧ ⟦0⟧", "ES IST ⟦0⟧ HIER"]

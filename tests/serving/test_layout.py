@@ -143,6 +143,14 @@ def test_of_a_long_block_some_is_looked_at_at_a_time(
     assert max(shown) <= WINDOW
 
 
+def test_a_long_block_is_cut_within_no_brackets() -> None:
+    within = "Read this. " * 9 + "And that."
+    said = [f"Number {at} ({within}) is there." for at in range(60)]
+    said.append("Nobody closes (this one.")
+
+    assert found(" ".join(said)) == said
+
+
 def test_what_has_no_letters_is_not_translated() -> None:
     assert parts_of("12.5\n---\n😀 !\n| 1 | 2 |\n\u200b\n3 * (4 + 5)\n") == []
 

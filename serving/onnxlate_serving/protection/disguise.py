@@ -1,6 +1,6 @@
 """A source whose items gave way to symbols that its model knows."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from onnxlate.answer import Span
@@ -65,14 +65,16 @@ def disguised(case: Case, num_symbols: int) -> Disguise | None:
     return Disguise(case, rewriter.finish(), rewriter.to_old(), named)
 
 
-def _with_brackets(text: str, groups: Iterable[Group]) -> list[Group]:
+def _with_brackets(text: str, groups: Sequence[Group]) -> list[Group]:
     """And quotation marks, where there is nothing else in them: a model that sees one
     of a pair without words may forget the other."""
     wider: list[Group] = []
+    nexts = [*(group.span.start for group in groups[1:]), len(text)]
     end = 0  # of the one before, whose second mark is not the first of this one
-    for group in groups:
+    for group, limit in zip(groups, nexts, strict=True):
         span = group.span
-        before, behind = text[end : span.start][-1:], text[span.end :][:1]
+        # Nor is a mark of a pair what another group begins with.
+        before, behind = text[end : span.start][-1:], text[span.end : limit][:1]
         if before and BRACKETS.get(before) == behind:
             span = Span(span.start - 1, span.end + 1)
         wider.append(replace(group, span=span))
