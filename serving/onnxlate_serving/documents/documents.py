@@ -104,7 +104,7 @@ class Documents:
         known: list[Read] = []
 
         def read() -> None:
-            known.extend(map(self._guard.read, texts))
+            known.extend([self._guard.read(each) for each in texts])  # all or none
 
         few = len(texts) <= FEW and sum(map(len, texts)) <= SHORT
         # Not at once, or the engine would have to wait for it.
