@@ -15,7 +15,7 @@ from sentencepiece import sentencepiece_pb2
 
 from .answer import Span
 from .errors import BundleError
-from .spelling import Spelling
+from .spelling import SPACE, Spelling
 
 PAD_ID, UNK_ID, BOS_ID, EOS_ID = 0, 1, 2, 3
 
@@ -121,7 +121,7 @@ class Tokenizer:
         """Whether all but ASCII is bytes, which the model has learnt to read and write
         for want of nothing."""
         words = map(str.isalnum, self.merge_ranks())  # symbols are none
-        return self.characters() == {*VISIBLE_ASCII, "\u2581"} and not any(words)
+        return self.characters() == {*VISIBLE_ASCII, SPACE} and not any(words)
 
     def _is_makeshift(self, token_id: int) -> bool:
         return bool(self._model.is_unknown(token_id) or self.is_byte(token_id))
@@ -139,7 +139,7 @@ class Tokenizer:
         piece = self.piece(token_id)
         if self.is_byte(token_id):
             return bytes([int(piece[1:-1], 16)])
-        return piece.replace("\u2581", " ").encode()
+        return piece.replace(SPACE, " ").encode()
 
     def merge_ranks(self) -> dict[str, float]:
         """The pieces that byte-pair encoding merges others to; highest first."""

@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
 from onnxlate.bundle import Bundle, Manifest
 from onnxlate.errors import BundleError, ConfigError, InvalidRequest, OnnxlateError
 
+from .caller import Caller
 from .calls import Calls
 from .config import FEW, FULL, WIDE, RequestLimits, SchedulerConfig, ServerConfig
 from .crew import Crew
@@ -18,6 +20,7 @@ from .layers import Layers
 from .looking import Looking
 from .options import TranslateOptions
 from .sessions import Sessions
+from .translation import TextPiece, Translation
 from .translator import NO_GLOSSARIES, Translator
 
 log = logging.getLogger(__name__)
@@ -94,6 +97,27 @@ class Deployment:
     def in_effect(self, options: TranslateOptions) -> TranslateOptions:
         """With what was left unsaid; raises InvalidRequest for what cannot be."""
         return self.layers.sentences.in_effect(options)
+
+    async def translate(
+        self, texts: Sequence[str], options: TranslateOptions, caller: Caller
+    ) -> list[Translation]:
+        """As the translator does; but where there is no room, no layer begins, since in
+        a crowd nearly every call ends here."""
+        self.layers.sentences.check_room(texts, caller)
+        with self.calls.one():
+            return await self.translator.translate(texts, options, caller)
+
+    @asynccontextmanager
+    async def streaming(
+        self, text: str, options: TranslateOptions, caller: Caller
+    ) -> AsyncIterator[AsyncGenerator[TextPiece, None]]:
+        """The same as a stream. A client that hangs up cancels who reads it; leaving,
+        and not the collector, is how the engine hears of it."""
+        self.layers.sentences.check_room([text], caller)
+        with self.calls.one():
+            pieces = self.translator.stream(text, options, caller)
+            async with aclosing(pieces):
+                yield pieces
 
     @property
     def dead(self) -> bool:

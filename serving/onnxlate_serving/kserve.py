@@ -186,21 +186,18 @@ class InferenceService(pb_grpc.GRPCInferenceServiceServicer):
             raise InvalidRequest(f'"{STREAM}" is for one text; there are {len(texts)}')
         outputs = wanted_outputs(request)
         options = deployment.in_effect(parameters.options(outputs))
-        caller = self._who(context)
-        deployment.layers.sentences.check_room(texts, caller)
-        pieces = deployment.translator.stream(texts[0], options, caller)
-        with deployment.calls.one():
-            async with aclosing(pieces):
-                async for piece in pieces:
-                    response = _response(request, deployment)
-                    add_bytes(response, TRANSLATION, [piece.text], shape)
-                    if piece.translation:
-                        self._metrics.answered(deployment, [piece.translation])
-                        rest = [each for each in outputs if each != TRANSLATION]
-                        told = [piece.translation]
-                        await add_outputs(response, rest, texts, told, shape)
-                    response.parameters[FINAL].bool_param = bool(piece.translation)
-                    yield response
+        streaming = deployment.streaming(texts[0], options, self._who(context))
+        async with streaming as pieces:
+            async for piece in pieces:
+                response = _response(request, deployment)
+                add_bytes(response, TRANSLATION, [piece.text], shape)
+                if piece.translation:
+                    self._metrics.answered(deployment, [piece.translation])
+                    rest = [each for each in outputs if each != TRANSLATION]
+                    told = [piece.translation]
+                    await add_outputs(response, rest, texts, told, shape)
+                response.parameters[FINAL].bool_param = bool(piece.translation)
+                yield response
 
     async def _infer(
         self,
@@ -212,11 +209,7 @@ class InferenceService(pb_grpc.GRPCInferenceServiceServicer):
         texts, shape = texts_of(request)
         outputs = wanted_outputs(request)
         options = deployment.in_effect(parameters.options(outputs))
-        caller = self._who(context)
-        # Before any layer has begun, as in our own protocol.
-        deployment.layers.sentences.check_room(texts, caller)
-        with deployment.calls.one():
-            translations = await deployment.translator.translate(texts, options, caller)
+        translations = await deployment.translate(texts, options, self._who(context))
         self._metrics.answered(deployment, translations)
         response = _response(request, deployment)
         several = options.num_hypotheses or 1

@@ -66,12 +66,7 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
             asked = self._asking.of(deployment, request.options)
             caller = self._who(context)
             texts = list(request.texts)  # which a message makes anew each time
-            # As the lowest layer does, since in a crowd nearly every call ends here.
-            deployment.layers.sentences.check_room(texts, caller)
-            with deployment.calls.one():
-                translations = await deployment.translator.translate(
-                    texts, asked.options, caller
-                )
+            translations = await deployment.translate(texts, asked.options, caller)
             self._metrics.answered(deployment, translations)
             response = pb.TranslateResponse(
                 model=deployment.manifest.name,
@@ -91,24 +86,20 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
             deployment = self._models.find(request.model)
             asked = self._asking.of(deployment, request.options)
             caller = self._who(context)
-            deployment.layers.sentences.check_room([request.text], caller)
-            pieces = deployment.translator.stream(request.text, asked.options, caller)
-            # A client that hangs up cancels us in here. Closing the generator, now
-            # and not when it is collected, is how the engine hears of it.
-            with deployment.calls.one():
-                async with aclosing(pieces):
-                    async for piece in pieces:
-                        response = pb.TranslateStreamResponse(piece=piece.text)
-                        if piece.translation:
-                            response.result.CopyFrom(
-                                result(piece.translation, request.text)
-                            )
-                            response.model = deployment.manifest.name
-                            response.version = deployment.manifest.version
-                            response.digest = deployment.digest
-                            response.options.CopyFrom(asked.message)
-                            self._metrics.answered(deployment, [piece.translation])
-                        yield response
+            streaming = deployment.streaming(request.text, asked.options, caller)
+            async with streaming as pieces:
+                async for piece in pieces:
+                    response = pb.TranslateStreamResponse(piece=piece.text)
+                    if piece.translation:
+                        response.result.CopyFrom(
+                            result(piece.translation, request.text)
+                        )
+                        response.model = deployment.manifest.name
+                        response.version = deployment.manifest.version
+                        response.digest = deployment.digest
+                        response.options.CopyFrom(asked.message)
+                        self._metrics.answered(deployment, [piece.translation])
+                    yield response
 
     async def TranslateBatch(
         self,

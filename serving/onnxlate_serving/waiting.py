@@ -110,7 +110,7 @@ class Waiting:
     def _count(self, requests: Sequence[Request], caller: str, times: int) -> None:
         tokens = rows = work = 0
         for request in requests:
-            length, width = len(request.source_ids), request.options.beam_size
+            length, width = len(request.source_ids), request.num_rows
             tokens += length
             rows += width
             work += length * width
