@@ -16,7 +16,8 @@ setup(
                 f"{KERNELS}/{name}"
                 for name in ("program.h", "program.inc", "processor.h", "team.h")
             ],
-            extra_compile_args=["-O3", "-std=gnu11", "-pthread"],
+            # Products are short loops: aligned, they take up to a tenth less.
+            extra_compile_args=["-O3", "-falign-loops=64", "-std=gnu11", "-pthread"],
             extra_link_args=["-pthread"],
             libraries=["m"],
             # Without a compiler the install succeeds, and onnxruntime does it all.

@@ -95,6 +95,10 @@ class EngineParts:
         self._tokenizer = Tokenizer(self.bundle.source_tokenizer)
 
     @property
+    def rows(self) -> int:
+        return self._sessions.rows
+
+    @property
     def width(self) -> int:
         return self.bundle.manifest.model.width
 
@@ -144,7 +148,7 @@ def measure_costs(
 ) -> tuple[Costs, list[Sentence]]:
     """`seconds` is about how long each batch size is tried, and at least once."""
     requests = parts.requests(texts)
-    most = SchedulerConfig().max_rows // parts.beam_size
+    most = parts.rows // parts.beam_size
     sizes = [each for each in SENTENCES_AT_ONCE if each < most] + [most]
     parts.decode(requests[:most], most)  # the first ones make room
     notes: list[Noted] = []

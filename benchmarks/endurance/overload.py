@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import cycle
+from random import Random
 from statistics import fmean, quantiles
 
 import grpc
@@ -25,6 +26,9 @@ of them have rows, fewer."""
 
 LINE = 3
 """Callers that wait for each that has rows, so that rows are never free."""
+
+SEED = 1
+"""Of the order in which texts are sent."""
 
 PAUSE_S = 0.05
 """Of those callers, after a refusal."""
@@ -81,7 +85,10 @@ class Callers:
     def __init__(self, crowd: Crowd, texts: list[str], beam: int) -> None:
         options = pb.TranslateOptions(beam_size=beam, truncate_source=True)
         requests = [pb.TranslateRequest(texts=[t], options=options) for t in texts]
-        self._messages = cycle([each.SerializeToString() for each in requests])
+        messages = [each.SerializeToString() for each in requests]
+        # Else a time would have a part of the text, of other lengths than another part.
+        Random(SEED).shuffle(messages)
+        self._messages = cycle(messages)
         self._crowd = crowd
 
     def call(self, outcome: Outcome) -> asyncio.Future[int]:

@@ -7,10 +7,12 @@
 #include <math.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "processor.h"
 
 #define PANEL 16 /* columns of a matrix that are packed together */
+#define LINE 16 /* floats that come into a cache together */
 #define LEAST_PART 65536 /* bytes of a matrix that are worth a helper's while */
 #define ALWAYS static inline __attribute__((always_inline))
 #pragma GCC diagnostic ignored "-Wpsabi" /* vectors never leave this file */
@@ -60,6 +62,8 @@ ALWAYS __m512i dot4_avx512(__m512i sums, int32_t four, const int8_t *columns)
 
 #undef ANY
 #define ANY(compared) (_mm256_movemask_ps((__m256)(compared)) != 0)
+#define LARGER(x, y) _mm256_max_ps((__m256)(x), (__m256)(y))
+#define TO_BYTES(x, zero) to_bytes_avx2(_mm256_cvtps_epi32((__m256)(x)), zero)
 #define NAME(x) x##_avx2
 #define LANES 8
 #define ROWS 6
@@ -68,9 +72,17 @@ ALWAYS __m512i dot4_avx512(__m512i sums, int32_t four, const int8_t *columns)
 #pragma GCC target("avx2,fma")
 ALWAYS __m256i dot4_avx2(__m256i sums, int32_t four, const int8_t *columns)
 {
-    const __m256i both = _mm256_loadu_si256((const __m256i *)columns);
-    const __m256i pairs = _mm256_maddubs_epi16(_mm256_set1_epi32(four), both);
+    /* Columns from memory, or they would take registers that sums need. */
+    __m256i pairs;
+    __asm__("vpmaddubsw %2, %1, %0" : "=x"(pairs) : "x"(_mm256_set1_epi32(four)), "m"(*(const __m256i_u *)columns));
     return _mm256_add_epi32(sums, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+}
+/* What is below 0 becomes 0, and what is above 255 that. */
+ALWAYS int64_t to_bytes_avx2(__m256i x, int32_t zero)
+{
+    x = _mm256_add_epi32(x, _mm256_set1_epi32(zero));
+    const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
+    return _mm_cvtsi128_si64(_mm_packus_epi16(words, words));
 }
 #define DOT4(sums, four, columns) (VI) dot4_avx2((__m256i)(sums), four, columns)
 #include "program.inc"
@@ -81,6 +93,8 @@ ALWAYS __m256i dot4_avx2(__m256i sums, int32_t four, const int8_t *columns)
 #undef ROWS
 #undef BLOCK
 #undef ANY
+#undef LARGER
+#undef TO_BYTES
 #endif
 
 #define ANY(compared) any_plain(compared)
@@ -145,11 +159,22 @@ const void *onnxlate_processor(const char *name)
 }
 
 /* What library.py asks for; the number is raised whenever what is handed over changes. */
-const int onnxlate_layout_6 = 1;
+const int onnxlate_layout_7 = 1;
 
 const char *onnxlate_name(const void *processor)
 {
     return ((const Processor *)processor)->name;
+}
+
+/* Bytes of the largest cache that a core has for itself; 0 where nobody knows. */
+int64_t onnxlate_cache_bytes(void)
+{
+#ifdef _SC_LEVEL2_CACHE_SIZE
+    const long size = sysconf(_SC_LEVEL2_CACHE_SIZE);
+    return size > 0 ? size : 0;
+#else
+    return 0;
+#endif
 }
 
 /* 0 for a token or a position that no table has, and then nothing of the rest is done.

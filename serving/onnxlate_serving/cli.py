@@ -125,11 +125,13 @@ def serve(
         ),
     ] = None,
     max_rows: Annotated[
-        int,
+        int | None,
         typer.Option(
-            min=1, help="Rows that each worker decodes at once; a beam of k takes k."
+            min=1,
+            help="Rows that each worker decodes at once; a beam of k takes k.",
+            show_default="32; 16 for narrow models where caches are small",
         ),
-    ] = 32,
+    ] = None,
     max_waiting: Annotated[
         int, typer.Option(min=1, help="Texts that may wait before calls are refused.")
     ] = 1024,
@@ -244,7 +246,7 @@ def serve(
                 max_texts=max_texts,
                 max_sentences=max_sentences,
                 max_text_bytes=max_text_bytes,
-                max_beam_size=max_beam_size or min(16, max_rows),
+                max_beam_size=max_beam_size or min(16, max_rows or 16),
             ),
             runtime=RuntimeConfig(
                 device=device.value, workers=workers, threads=threads

@@ -27,6 +27,13 @@ a second engine would do the same steps again, and take the CPU from the event l
 FULL = 32
 """Rows with which products are at their best; a row costs no less with more."""
 
+FEWER = 16
+"""The same of narrow models where a core's own cache is small, or scores and what rows
+remember would push each other out of it."""
+
+SMALL_CACHE = 1 << 20
+"""Bytes that such a cache has less than."""
+
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s?#@]+")
 
 
@@ -39,10 +46,11 @@ class _Settings(BaseModel):
 class SchedulerConfig(_Settings):
     """How much is decoded at once, and how much may wait for it."""
 
-    max_rows: PositiveInt = 32
+    max_rows: PositiveInt | None = None
     """Rows in the decode batch of each worker; a beam of k takes k of them. With more,
     what is remembered of them no longer fits the processor's caches, and a step takes
-    longer than they are worth."""
+    longer than they are worth. None is as many as suit the model and the processor
+    (Sessions.rows), and the widest beam that is allowed."""
 
     max_waiting: PositiveInt = 1024
     """Texts that may wait for rows before new calls are refused. A call is taken or
@@ -224,7 +232,7 @@ class ServerConfig(_Settings):
             raise ValueError(
                 "admin needs a folder of models and tokens: --models and --tokens"
             )
-        if self.limits.max_beam_size > max_rows:
+        if max_rows and self.limits.max_beam_size > max_rows:
             raise ValueError(
                 f"max_beam_size {self.limits.max_beam_size} is more than "
                 f"max_rows {max_rows}; a beam takes a row each"

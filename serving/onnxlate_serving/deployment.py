@@ -71,7 +71,8 @@ class Deployment:
         bundle = Bundle.open(path)
         sessions = Sessions(bundle, config.runtime)
         try:
-            engines = build_engines(bundle, sessions, config.scheduler)
+            widest = config.limits.max_beam_size
+            engines = build_engines(bundle, sessions, config.scheduler, widest)
             looking = looking_at(bundle, sessions, config.scheduler)
             deployment = cls(
                 bundle, engines, config.limits, config.max_cached, glossaries, looking

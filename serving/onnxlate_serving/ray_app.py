@@ -75,8 +75,8 @@ class RayArgs(BaseModel):
     """Threads inside one operator of one engine. A replica takes workers x threads of a
     node's CPUs."""
 
-    max_rows: PositiveInt = 32
-    """Rows that each worker decodes at once."""
+    max_rows: PositiveInt | None = None
+    """Rows that each worker decodes at once; None is as `onnxlate serve` does."""
 
     max_waiting: PositiveInt = 1024
     """Texts that may wait in a replica before it refuses calls."""
@@ -119,7 +119,7 @@ class RayArgs(BaseModel):
             scheduler=SchedulerConfig(
                 max_rows=self.max_rows, max_waiting=self.max_waiting
             ),
-            limits=RequestLimits(max_beam_size=min(16, self.max_rows)),
+            limits=RequestLimits(max_beam_size=min(16, self.max_rows or 16)),
             runtime=RuntimeConfig(
                 device=self.device, workers=self.workers, threads=self.threads
             ),

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from onnxlate.errors import InvalidRequest, Overloaded
 
-from .config import SchedulerConfig
+from .config import FULL, SchedulerConfig
 from .request import Request
 from .step import Step
 from .waiting import Waiting
@@ -23,7 +23,7 @@ class Scheduler:
 
     def __init__(self, config: SchedulerConfig) -> None:
         self._config = config
-        self._max_rows = config.max_rows
+        self._max_rows = config.max_rows or FULL
         self._waiting = Waiting()
         # Dictionaries as ordered sets: leaving must not cost a search.
         self._running: dict[Request, None] = {}

@@ -15,7 +15,7 @@ from onnxlate.bundle import Bundle, GraphInfo
 from onnxlate.errors import BundleError, ConfigError
 from onnxlate.search import Floats
 
-from .config import WIDE, RuntimeConfig
+from .config import FEWER, FULL, SMALL_CACHE, WIDE, RuntimeConfig
 from .cpus import available_cpus
 from .external_data import check_external_data
 from .native.files import MappedFiles
@@ -79,6 +79,12 @@ class Sessions:
         if self.native is None:
             return "onnxruntime"
         return f"code compiled for {self.native.library.name}"
+
+    @property
+    def rows(self) -> int:
+        """That a worker does best to decode at once."""
+        cache_bytes = self.native.library.cache_bytes if self.native else 0
+        return rows_at_once(self._bundle.manifest.model.width, cache_bytes)
 
     @cached_property
     def encoder(self) -> ort.InferenceSession:
@@ -145,6 +151,13 @@ def _mapped(files: MappedFiles, path: Path, *shape: int) -> Floats:
         expected = " x ".join(map(str, shape))
         raise BundleError(f"{path} does not hold {expected} numbers")
     return np.frombuffer(files.content(path), np.float32).reshape(shape)
+
+
+def rows_at_once(width: int, cache_bytes: int) -> int:
+    """That a worker does best to decode, where a core has a cache of so many bytes for
+    itself; 0 where nobody knows, or programs of our own have no part in it."""
+    small = 0 < cache_bytes < SMALL_CACHE
+    return FEWER if small and width < WIDE else FULL
 
 
 def layout(config: RuntimeConfig, width: int, cpus: int) -> tuple[int, int]:

@@ -187,7 +187,9 @@ def test_a_real_model_has_costs_that_rise_with_the_batch() -> None:
 
     costs, sentences = measure_costs(parts, EXAMPLES * 2, seconds=0.0)
 
-    assert costs.sentences == [1, 2, 4]
+    most = parts.rows // 8
+    assert costs.sentences == [each for each in (1, 2, 4) if each <= most]
+    assert costs.sentences[-1] == most
     assert all(0 < seconds < 1 for seconds in costs.steps)
     assert len(sentences) == 2 * len(EXAMPLES)
     assert all(each.steps > 3 for each in sentences)

@@ -4,8 +4,9 @@ import pytest
 
 from onnxlate.bundle import Bundle
 from onnxlate.errors import ConfigError
-from onnxlate_serving.config import RuntimeConfig
-from onnxlate_serving.sessions import Sessions, layout
+from onnxlate_serving.config import FEWER, FULL, RuntimeConfig, SchedulerConfig
+from onnxlate_serving.engines import build_engines
+from onnxlate_serving.sessions import Sessions, layout, rows_at_once
 
 NARROW, WIDE = 128, 512
 
@@ -42,6 +43,35 @@ def test_what_the_operator_says_goes_and_the_rest_follows(
     given: RuntimeConfig, width: int, expected: tuple[int, int]
 ) -> None:
     assert layout(given, width, cpus=8) == expected
+
+
+@pytest.mark.parametrize(
+    ("width", "cache_bytes", "expected"),
+    [
+        (NARROW, 512 * 1024, FEWER),
+        (NARROW, 1024 * 1024, FULL),
+        (NARROW, 0, FULL),  # nobody knows
+        (WIDE, 512 * 1024, FULL),  # its weights are what does not fit
+    ],
+)
+def test_small_caches_want_fewer_rows_of_narrow_models(
+    width: int, cache_bytes: int, expected: int
+) -> None:
+    assert rows_at_once(width, cache_bytes) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "widest", "expected"), [(None, 1, None), (None, 40, 40), (12, 8, 12)]
+)
+def test_there_are_rows_for_the_widest_beam_unless_it_is_said_how_many(
+    bundle: Bundle, given: int | None, widest: int, expected: int | None
+) -> None:
+    sessions = Sessions(bundle, RuntimeConfig(device="cpu", workers=1))
+    config = SchedulerConfig(max_rows=given)
+
+    [engine] = build_engines(bundle, sessions, config, widest)
+
+    assert engine.state().max_rows == (expected or sessions.rows)
 
 
 def test_graphs_made_for_cpus_are_not_put_on_a_gpu(bundle: Bundle) -> None:

@@ -38,7 +38,7 @@ PROCESSOR = "ONNXLATE_PROCESSOR"
 "none" is to leave all to onnxruntime. By default the best that this processor can."""
 
 
-LAYOUT = 6
+LAYOUT = 7
 """Raised, here and in native.c, whenever what is handed over changes."""
 
 MISSING = "the model has no such token, or no such position"
@@ -240,6 +240,10 @@ class Library:
         loaded.onnxlate_name.argtypes = [c_void_p]
         loaded.onnxlate_name.restype = c_char_p
         self.name: str = loaded.onnxlate_name(self._processor).decode()
+        loaded.onnxlate_cache_bytes.argtypes = []
+        loaded.onnxlate_cache_bytes.restype = c_int64
+        self.cache_bytes: int = loaded.onnxlate_cache_bytes()
+        """Of the largest cache that a core has for itself; 0 where nobody knows."""
         self._run = loaded.onnxlate_run
         self._run.argtypes = [
             *(c_void_p, POINTER(Op), c_int64, POINTER(Batch)),
