@@ -74,6 +74,12 @@ class Costs(Record):
     def most_sentences(self) -> int:
         return self.sentences[-1]
 
+    @property
+    def scheduler(self) -> SchedulerConfig:
+        """With the rows that were measured, and no more: what a step would take with
+        them is not known."""
+        return SchedulerConfig(max_rows=self.most_sentences * self.beam_size)
+
 
 @dataclass(frozen=True, slots=True)
 class Noted:

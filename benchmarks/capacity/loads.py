@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from onnxlate_serving.config import SchedulerConfig
-
 from ..cores import on_cores
 from ..cpu_time import of_machine
 from ..load import poisson_arrivals
@@ -77,7 +75,7 @@ class Loads:
                 self.sentences,
                 self._arrivals(count, share, number),
                 count,
-                SchedulerConfig(),
+                costs.scheduler,
             )
             for number in range(self.rounds)
         ]

@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 
 from onnxlate.errors import ConfigError
-from onnxlate_serving.config import SchedulerConfig
 
 from ..load import poisson_arrivals
 from .costs import Costs, Sentence
@@ -33,7 +32,7 @@ def best_rate(
     for number in range(HALVINGS):
         rate = (low + high) / 2
         arrivals = poisson_arrivals(rate, num_calls, seed=number)
-        waits = simulate(costs, sentences, arrivals, 1, SchedulerConfig())
+        waits = simulate(costs, sentences, arrivals, 1, costs.scheduler)
         if Waits.of(waits, limit_ms).within >= WITHIN:
             low = rate
         else:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from onnxlate.errors import ConfigError
 
 from .config import (
+    WIDEST,
     RequestLimits,
     RuntimeConfig,
     SchedulerConfig,
@@ -246,7 +247,7 @@ def serve(
                 max_texts=max_texts,
                 max_sentences=max_sentences,
                 max_text_bytes=max_text_bytes,
-                max_beam_size=max_beam_size or min(16, max_rows or 16),
+                max_beam_size=max_beam_size or min(WIDEST, max_rows or WIDEST),
             ),
             runtime=RuntimeConfig(
                 device=device.value, workers=workers, threads=threads

@@ -34,6 +34,9 @@ remember would push each other out of it."""
 SMALL_CACHE = 1 << 20
 """Bytes that such a cache has less than."""
 
+WIDEST = 16
+"""Beam that is allowed unless it is said which, or rows are fewer."""
+
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s?#@]+")
 
 
@@ -96,7 +99,7 @@ class RequestLimits(_Settings):
     max_text_bytes: PositiveInt = 64 * 1024
     """UTF-8 bytes of one text, checked before it costs a tokenisation."""
 
-    max_beam_size: PositiveInt = 16
+    max_beam_size: PositiveInt = WIDEST
     """Hypotheses kept for one text."""
 
 

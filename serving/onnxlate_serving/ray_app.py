@@ -29,7 +29,13 @@ from .border import MAX_DETAILS
 from .call_log import failure_of_ours
 from .caller import by_address, by_token
 from .calls import Calls
-from .config import RequestLimits, RuntimeConfig, SchedulerConfig, ServerConfig
+from .config import (
+    WIDEST,
+    RequestLimits,
+    RuntimeConfig,
+    SchedulerConfig,
+    ServerConfig,
+)
 from .deployment import Deployment
 from .glossary import Glossaries
 from .metrics import Metrics
@@ -119,7 +125,7 @@ class RayArgs(BaseModel):
             scheduler=SchedulerConfig(
                 max_rows=self.max_rows, max_waiting=self.max_waiting
             ),
-            limits=RequestLimits(max_beam_size=min(16, self.max_rows or 16)),
+            limits=RequestLimits(max_beam_size=min(WIDEST, self.max_rows or WIDEST)),
             runtime=RuntimeConfig(
                 device=self.device, workers=self.workers, threads=self.threads
             ),

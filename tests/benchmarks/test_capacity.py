@@ -190,6 +190,7 @@ def test_a_real_model_has_costs_that_rise_with_the_batch() -> None:
     most = parts.rows // 8
     assert costs.sentences == [each for each in (1, 2, 4) if each <= most]
     assert costs.sentences[-1] == most
+    assert costs.scheduler.max_rows == parts.rows
     assert all(0 < seconds < 1 for seconds in costs.steps)
     assert len(sentences) == 2 * len(EXAMPLES)
     assert all(each.steps > 3 for each in sentences)
