@@ -92,7 +92,8 @@ class ServingCell(Cell):
 
     their_points: list[LoadPoint]
     their_saturation: float | None
-    """The lowest load that CTranslate2's server did not bear, in calls a second."""
+    """The lowest load that CTranslate2's server did not bear and both had, in calls a
+    second."""
 
     ratio_at_saturation: float | None
     """Goodput there, ours over theirs."""

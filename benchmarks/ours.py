@@ -32,7 +32,7 @@ class Ours:
             scheduler = SchedulerConfig(max_rows=settings.max_rows)
         sessions = Sessions(bundle, runtime)
         self._engines = build_engines(bundle, sessions, scheduler)
-        self._crew = Crew(self._engines)
+        self._crew = Crew(self._engines, sessions.few)
         self._runner = asyncio.Runner()
         self._runner.run(self._start())
 

@@ -1,6 +1,7 @@
 """Through gRPC, calls arriving at random: how many are answered soon enough.
 
-The load rises in steps, the same for both servers and in turn. What counts is goodput:
+The load rises in steps, the same for both servers and in turn; between the last that a
+server bore and the first that it did not, others are tried. What counts is goodput:
 answers a second that came within a limit. The limit is five times what a caller waits
 who is alone with the slower server, unless it is given.
 """
@@ -8,7 +9,7 @@ who is alone with the slower server, unless it is given.
 import asyncio
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 
 from onnxlate.v1 import translation_pb2 as pb
@@ -31,6 +32,9 @@ LIMIT_FACTOR = 5.0
 
 WITHIN = 0.99
 """Share of the calls that must be answered within the limit for a load to be borne."""
+
+HALVINGS = 3
+"""Of the step in which a server no longer bears the load: an eighth of it is left."""
 
 DROWNED = 0.5
 """A server with less than this share within the limit is spared higher loads."""
@@ -84,16 +88,14 @@ def measure(suite: Suite, case: Case) -> ServingCell:
         limit_ms = suite.limit_ms or LIMIT_FACTOR * max(
             alone_ms(server, load) for server in (ours, theirs)
         )
-        our_points, their_points = rising(
-            (ours, theirs),
-            load,
-            [share * most for share in LOADS],
-            limit_ms,
-            suite.round_seconds,
-            suite.rounds,
+        trial = Trial(
+            *((ours, theirs), load, limit_ms, suite.round_seconds, suite.rounds)
         )
+        trial.rise([share * most for share in LOADS])
+        trial.narrow()
+        our_points, their_points = trial.points
         our_memory, their_memory = ours.memory, theirs.memory
-    saturation = _lowest_not_borne(their_points)
+    saturation = _lowest_not_borne(_under_both(their_points, our_points))
     equal = _highest_borne_by_both(our_points, their_points)
     return ServingCell(
         model=case.model.name,
@@ -185,34 +187,66 @@ def alone_ms(server: ServerProcess, load: Load) -> float:
     return 1000 * median([call.seconds for call in calls])
 
 
-def rising(
-    servers: Sequence[ServerProcess],
-    load: Load,
-    rates: Sequence[float],
-    limit_ms: float,
-    seconds: float,
-    rounds: int,
-) -> list[list[LoadPoint]]:
-    """Each server under each load, in turn, until it drowns."""
-    load = Load(load.texts, load.options, TIMEOUT_FACTOR * limit_ms / 1000)
-    points: list[list[LoadPoint]] = [[] for _ in servers]
-    for step, rate in enumerate(rates):
-        count = min(max(round(rate * seconds), MIN_CALLS), MAX_CALLS)
-        afloat = [
-            side
-            for side, theirs in enumerate(points)
-            if not theirs or theirs[-1].within >= DROWNED
-        ]
-        tries: dict[int, list[LoadPoint]] = {side: [] for side in afloat}
-        for number in range(rounds):
-            arrivals = poisson_arrivals(rate, count, seed=step * rounds + number)
-            for side in afloat:
+class Trial:
+    """Servers under the same loads, in turn, and what came of it."""
+
+    def __init__(
+        self,
+        servers: Sequence[ServerProcess],
+        load: Load,
+        limit_ms: float,
+        seconds: float,
+        rounds: int,
+    ) -> None:
+        """`rounds` times so many `seconds` under each load."""
+        self._servers = servers
+        self._load = Load(load.texts, load.options, TIMEOUT_FACTOR * limit_ms / 1000)
+        self._limit_ms = limit_ms
+        self._seconds, self._rounds = seconds, rounds
+        self._num_arrivals = 0
+        self.points: list[list[LoadPoint]] = [[] for _ in servers]
+        """Of each server, in rising order."""
+
+    def rise(self, rates: Sequence[float]) -> None:
+        """Each server under each load, until it drowns."""
+        for rate in rates:
+            afloat = [
+                side
+                for side, theirs in enumerate(self.points)
+                if not theirs or theirs[-1].within >= DROWNED
+            ]
+            self._measure(dict.fromkeys(afloat, rate))
+
+    def narrow(self) -> None:
+        """Finds out what each bears at most, to an eighth of the step it fell at."""
+        for _ in range(HALVINGS):
+            gaps = {side: _gap(points) for side, points in enumerate(self.points)}
+            self._measure({side: sum(gap) / 2 for side, gap in gaps.items() if gap})
+
+    def _measure(self, rates: Mapping[int, float]) -> None:
+        """So many calls a second for each server in question."""
+        tries: dict[int, list[LoadPoint]] = {side: [] for side in rates}
+        for _ in range(self._rounds):
+            for side, rate in rates.items():
                 time.sleep(QUIET_S)
-                calls = asyncio.run(open_loop(servers[side].address, load, arrivals))
-                tries[side].append(point(rate, arrivals[-1], calls, limit_ms))
-        for side in afloat:
-            points[side].append(typical(tries[side]))
-    return points
+                tries[side].append(self._try(self._servers[side], rate))
+            self._num_arrivals += 1  # others the next time, the same for all servers
+        for side, points in tries.items():
+            self.points[side].append(typical(points))
+            self.points[side].sort(key=lambda each: each.rate)
+
+    def _try(self, server: ServerProcess, rate: float) -> LoadPoint:
+        count = min(max(round(rate * self._seconds), MIN_CALLS), MAX_CALLS)
+        arrivals = poisson_arrivals(rate, count, seed=self._num_arrivals)
+        calls = asyncio.run(open_loop(server.address, self._load, arrivals))
+        return point(rate, calls, self._limit_ms)
+
+
+def _gap(points: Sequence[LoadPoint]) -> tuple[float, float] | None:
+    """The highest load that was borne, and the lowest beyond that was not."""
+    borne = max((each.rate for each in points if _borne(each)), default=0.0)
+    beyond = [each.rate for each in points if each.rate > borne]
+    return (borne, min(beyond)) if beyond else None
 
 
 def typical(tries: Sequence[LoadPoint]) -> LoadPoint:
@@ -220,16 +254,14 @@ def typical(tries: Sequence[LoadPoint]) -> LoadPoint:
     return sorted(tries, key=lambda each: (each.within, each.goodput))[len(tries) // 2]
 
 
-def point(
-    rate: float, seconds: float, calls: Sequence[Call], limit_ms: float
-) -> LoadPoint:
+def point(rate: float, calls: Sequence[Call], limit_ms: float) -> LoadPoint:
     waits_ms = [1000 * call.seconds for call in calls if call.answered]
     within = sum(wait <= limit_ms for wait in waits_ms)
     return LoadPoint(
         rate=rate,
         calls=len(calls),
         within=within / len(calls),
-        goodput=within / seconds,
+        goodput=rate * within / len(calls),
         p50=percentile(waits_ms, 50) if waits_ms else None,
         p99=percentile(waits_ms, 99) if waits_ms else None,
     )
@@ -252,14 +284,19 @@ def _goodput_at(rate: float | None, points: Sequence[LoadPoint]) -> float | None
     return next((each.goodput for each in points if each.rate == rate), None)
 
 
+def _under_both(
+    points: Sequence[LoadPoint], others: Sequence[LoadPoint]
+) -> list[LoadPoint]:
+    """Those of loads that the other server had, too."""
+    rates = {each.rate for each in others}
+    return [each for each in points if each.rate in rates]
+
+
 def _highest_borne_by_both(
     ours: Sequence[LoadPoint], theirs: Sequence[LoadPoint]
 ) -> tuple[LoadPoint, LoadPoint] | None:
-    both = [
-        pair
-        for pair in zip(ours, theirs, strict=False)
-        if _borne(pair[0]) and _borne(pair[1])
-    ]
+    pairs = zip(_under_both(ours, theirs), _under_both(theirs, ours), strict=True)
+    both = [pair for pair in pairs if _borne(pair[0]) and _borne(pair[1])]
     return both[-1] if both else None
 
 

@@ -24,6 +24,10 @@ FEW = 8
 """Rows that one engine decodes in hardly more time than one. As long as it has no more,
 a second engine would do the same steps again, and take the CPU from the event loop."""
 
+NO_MORE = 1
+"""The same of narrow models without AVX-512: what a row takes is arithmetic, of which
+others beside it save nothing."""
+
 FULL = 32
 """Rows with which products are at their best; a row costs no less with more."""
 

@@ -20,11 +20,14 @@ class Crew:
     are: two engines on two cores do nearly twice the work of one.
     """
 
-    def __init__(self, engines: Sequence[Engine], few: int = FEW) -> None:
-        """`few` is how many rows an engine has before another gets a greedy text that
-        is a call's only one: such calls cost the event loop as much as the engine."""
+    def __init__(
+        self, engines: Sequence[Engine], few: int = FEW, few_lone: int | None = None
+    ) -> None:
+        """`few` is how many rows an engine has before another gets some, and `few_lone`
+        the same of a greedy text that is a call's only one."""
         self._engines = list(engines)
         self._few = few
+        self._few_lone = few if few_lone is None else few_lone
 
     def check_room(self, caller: Caller = ANYBODY) -> None:
         """Raises Overloaded if no engine would take a call of this caller now.
@@ -62,7 +65,7 @@ class Crew:
     def _fit_the_first(self, requests: Sequence[Request], caller: Caller) -> bool:
         """Whether the first engine gets all, as `_shares` would find out one by one."""
         rows = sum(request.num_rows for request in requests[:-1])
-        return self._engines[0].load + rows < FEW and self._has_room(0, caller)
+        return self._engines[0].load + rows < self._few and self._has_room(0, caller)
 
     def _shares(
         self, requests: Sequence[Request], caller: Caller
@@ -72,7 +75,7 @@ class Crew:
         shares: list[list[Request]] = [[] for _ in self._engines]
         loads = [engine.load for engine in self._engines]
         alone = len(requests) == 1 and requests[0].num_rows == 1
-        most = self._few if alone else FEW
+        most = self._few_lone if alone else self._few
         # For all of a call's texts it is the same.
         has_room = cache(partial(self._has_room, caller=caller))
 

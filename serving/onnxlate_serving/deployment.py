@@ -11,7 +11,15 @@ from onnxlate.errors import BundleError, ConfigError, InvalidRequest, OnnxlateEr
 
 from .caller import Caller
 from .calls import Calls
-from .config import FEW, FULL, WIDE, RequestLimits, SchedulerConfig, ServerConfig
+from .config import (
+    FEW,
+    FULL,
+    NO_MORE,
+    WIDE,
+    RequestLimits,
+    SchedulerConfig,
+    ServerConfig,
+)
 from .crew import Crew
 from .engine import Engine
 from .engines import build_engines
@@ -37,7 +45,9 @@ class Deployment:
         max_cached: int = 0,
         glossaries: Glossaries = NO_GLOSSARIES,
         looking: Looking | None = None,
+        few: int = FEW,
     ) -> None:
+        """`few` rows are decoded in hardly more time than one."""
         self.manifest: Manifest = bundle.manifest
         self.digest = self.manifest.digest()
         """Names the very bundle."""
@@ -45,9 +55,10 @@ class Deployment:
         self._looking = looking
         narrow = bundle.manifest.model.width < WIDE
         rows = (each.state().max_rows for each in engines)
-        few = min(FULL, *rows) if narrow else FEW
+        # Such a call costs the event loop as much as the engine, unless rows cost more.
+        few_lone = min(FULL, *rows) if narrow and few > NO_MORE else few
         sentences = Translator(
-            *(bundle, Crew(engines, few), limits),
+            *(bundle, Crew(engines, few, few_lone), limits),
             *(max_cached, glossaries, looking),
         )
         self.layers = Layers(sentences, bundle, limits, glossaries)
@@ -75,7 +86,8 @@ class Deployment:
             engines = build_engines(bundle, sessions, config.scheduler, widest)
             looking = looking_at(bundle, sessions, config.scheduler)
             deployment = cls(
-                bundle, engines, config.limits, config.max_cached, glossaries, looking
+                *(bundle, engines, config.limits, config.max_cached),
+                *(glossaries, looking, sessions.few),
             )
         except OnnxlateError:
             raise

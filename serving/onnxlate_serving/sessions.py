@@ -15,7 +15,7 @@ from onnxlate.bundle import Bundle, GraphInfo
 from onnxlate.errors import BundleError, ConfigError
 from onnxlate.search import Floats
 
-from .config import FEWER, FULL, SMALL_CACHE, WIDE, RuntimeConfig
+from .config import FEW, FEWER, FULL, NO_MORE, SMALL_CACHE, WIDE, RuntimeConfig
 from .cpus import available_cpus
 from .external_data import check_external_data
 from .native.files import MappedFiles
@@ -85,6 +85,12 @@ class Sessions:
         """That a worker does best to decode at once."""
         cache_bytes = self.native.library.cache_bytes if self.native else 0
         return rows_at_once(self._bundle.manifest.model.width, cache_bytes)
+
+    @property
+    def few(self) -> int:
+        """Rows that a worker decodes in hardly more time than one."""
+        processor = self.native.library.name if self.native else ""
+        return few_at_once(self._bundle.manifest.model.width, processor)
 
     @cached_property
     def encoder(self) -> ort.InferenceSession:
@@ -158,6 +164,12 @@ def rows_at_once(width: int, cache_bytes: int) -> int:
     itself; 0 where nobody knows, or programs of our own have no part in it."""
     small = 0 < cache_bytes < SMALL_CACHE
     return FEWER if small and width < WIDE else FULL
+
+
+def few_at_once(width: int, processor: str) -> int:
+    """Rows that are decoded in hardly more time than one, by what is compiled for that
+    processor; "" is onnxruntime."""
+    return NO_MORE if processor == "avx2" and width < WIDE else FEW
 
 
 def layout(config: RuntimeConfig, width: int, cpus: int) -> tuple[int, int]:

@@ -69,7 +69,7 @@ async def test_a_few_texts_keep_one_engine_busy_and_not_two() -> None:
 async def test_lone_greedy_texts_fill_one_engine_before_the_next() -> None:
     left, right = Gated(), Gated()
     async with engines(left, right) as engine_pair:
-        crew = Crew(engine_pair, few=FEW + 2)
+        crew = Crew(engine_pair, few_lone=FEW + 2)
         tasks = [asyncio.create_task(answer(crew, request(4))) for _ in range(FEW + 2)]
         await asyncio.sleep(0)
         assert [engine.load for engine in engine_pair] == [FEW + 2, 0]
@@ -83,12 +83,28 @@ async def test_lone_greedy_texts_fill_one_engine_before_the_next() -> None:
         await asyncio.gather(*tasks)
 
 
+async def test_where_rows_cost_as_much_together_the_idlest_engine_gets_each() -> None:
+    left, right = Gated(), Gated()
+    async with engines(left, right) as crew:
+        shared = Crew(crew, few=1)
+        with shared.decoding([request(4)]):
+            assert [engine.load for engine in crew] == [1, 0]
+            with shared.decoding([request(4)]):
+                assert [engine.load for engine in crew] == [1, 1]
+                with shared.decoding([request(4, beam_size=3)]):
+                    assert [engine.load for engine in crew] == [4, 1]
+                    with shared.decoding([request(4) for _ in range(5)]):
+                        assert [engine.load for engine in crew] == [5, 5]
+        left.go(9)
+        right.go(9)
+
+
 async def test_lone_texts_that_come_at_once_are_refused_by_none_if_one_has_room() -> (
     None
 ):
     left, right = Gated(), Gated()
     async with engines(left, right, waiting=FEW) as engine_pair:
-        crew = Crew(engine_pair, few=3 * FEW)
+        crew = Crew(engine_pair, few_lone=3 * FEW)
         # With four on its rows, and not more waiting than may, one has twelve at most.
         answers = [answer(crew, request(4)) for _ in range(2 * FEW)]
         left.go(99)

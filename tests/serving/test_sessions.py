@@ -4,9 +4,15 @@ import pytest
 
 from onnxlate.bundle import Bundle
 from onnxlate.errors import ConfigError
-from onnxlate_serving.config import FEWER, FULL, RuntimeConfig, SchedulerConfig
+from onnxlate_serving.config import (
+    FEW,
+    FEWER,
+    FULL,
+    RuntimeConfig,
+    SchedulerConfig,
+)
 from onnxlate_serving.engines import build_engines
-from onnxlate_serving.sessions import Sessions, layout, rows_at_once
+from onnxlate_serving.sessions import Sessions, few_at_once, layout, rows_at_once
 
 NARROW, WIDE = 128, 512
 
@@ -58,6 +64,21 @@ def test_small_caches_want_fewer_rows_of_narrow_models(
     width: int, cache_bytes: int, expected: int
 ) -> None:
     assert rows_at_once(width, cache_bytes) == expected
+
+
+@pytest.mark.parametrize(
+    ("width", "processor", "expected"),
+    [
+        (NARROW, "avx2", 1),
+        (NARROW, "vnni", FEW),
+        (NARROW, "", FEW),  # onnxruntime
+        (WIDE, "avx2", FEW),  # its weights are read once for all of them
+    ],
+)
+def test_without_avx512_each_row_of_a_narrow_model_costs_the_same(
+    width: int, processor: str, expected: int
+) -> None:
+    assert few_at_once(width, processor) == expected
 
 
 @pytest.mark.parametrize(
