@@ -16,6 +16,7 @@
 #define LEAST_PART 65536 /* bytes of a matrix that are worth a helper's while */
 #define ALWAYS static inline __attribute__((always_inline))
 #pragma GCC diagnostic ignored "-Wpsabi" /* vectors never leave this file */
+#define FETCHED_INPUTS 0
 
 /* dot4: to each of 16 sums, four bytes of a row times four of its column. Weights have
    seven bits, so that two products together fit the 16 bits that AVX2 has for them. */
@@ -64,6 +65,8 @@ ALWAYS __m512i dot4_avx512(__m512i sums, int32_t four, const int8_t *columns)
 #define ANY(compared) (_mm256_movemask_ps((__m256)(compared)) != 0)
 #define LARGER(x, y) _mm256_max_ps((__m256)(x), (__m256)(y))
 #define TO_BYTES(x, zero) to_bytes_avx2(_mm256_cvtps_epi32((__m256)(x)), zero)
+#undef FETCHED_INPUTS
+#define FETCHED_INPUTS 256
 #define NAME(x) x##_avx2
 #define LANES 8
 #define ROWS 6
@@ -95,6 +98,8 @@ ALWAYS int64_t to_bytes_avx2(__m256i x, int32_t zero)
 #undef ANY
 #undef LARGER
 #undef TO_BYTES
+#undef FETCHED_INPUTS
+#define FETCHED_INPUTS 0
 #endif
 
 #define ANY(compared) any_plain(compared)
