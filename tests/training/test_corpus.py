@@ -8,7 +8,7 @@ import pytest
 from onnxlate.errors import ConfigError, CorpusError
 from onnxlate.placeholder import count_placeholders
 from onnxlate.text import BOS_ID, EOS_ID, PAD_ID, Tokenizer
-from onnxlate_training.batches import BatchPlan, Held, collate
+from onnxlate_training.batches import BatchPlan, Held, Members, Window, collate
 from onnxlate_training.corpus import Example, clean, read_lines, read_pairs, tokenize
 from onnxlate_training.generated import pairs
 from onnxlate_training.recipe import FilterConfig, TokenizerConfig
@@ -161,7 +161,7 @@ def test_every_example_comes_once_an_epoch_and_batches_keep_their_budget() -> No
     updates = window.updates
     batches = [batch for update in updates for batch in update]
     assert sorted(i for batch in batches for i in batch) == list(range(200))
-    assert all(len(update) == 3 for update in updates[:-1])
+    assert sorted(map(len, updates))[1:] == [3] * (len(updates) - 1)
     for members in batches:
         batch = window.batch(members)
         longest = max(batch.source_ids.shape[1], batch.target_ids.shape[1])
@@ -178,6 +178,25 @@ def test_the_order_follows_from_seed_and_epoch() -> None:
     assert order(1, 4) == order(1, 4)
     assert order(1, 4) != order(1, 5)
     assert order(1, 4) != order(2, 4)
+
+
+def test_batches_of_an_update_are_about_as_large() -> None:
+    plan = BatchPlan(Held(examples()), max_tokens=100, accumulate=2, seed=1)
+    alone = BatchPlan(Held(examples()), max_tokens=100, accumulate=1, seed=1)
+
+    def unlike(window: Window, batches: list[Members]) -> float:
+        """By how much the larger of two batches in a row is above their mean."""
+        sizes = [window.num_tokens(each) for each in batches]
+        pairs = np.array(sizes[: len(sizes) // 2 * 2]).reshape(-1, 2)
+        return float((pairs.max(axis=1) / pairs.mean(axis=1)).mean()) - 1
+
+    window, by_chance = plan.window(0, 0), alone.window(0, 0)
+    dealt = [batch for update in window.updates if len(update) == 2 for batch in update]
+    shuffled = [batch for (batch,) in by_chance.updates]
+    assert unlike(window, dealt) < unlike(by_chance, shuffled) / 3
+    # Small updates and large ones come as it happens.
+    totals = [sum(map(window.num_tokens, update)) for update in window.updates]
+    assert totals not in (sorted(totals), sorted(totals, reverse=True))
 
 
 def test_a_target_is_fed_one_behind_what_it_should_say() -> None:

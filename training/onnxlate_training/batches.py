@@ -21,6 +21,9 @@ from .ragged import Ragged
 Members = npt.NDArray[np.int64]
 """The examples of a batch, by their numbers in a window."""
 
+UPDATES_ALIKE = 16
+"""Of so many updates in a row the batches are dealt out anew, by their size."""
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -121,7 +124,7 @@ class Window:
         self._source = source
         self._target = target
         self.updates = updates
-        """Each some batches, each some example numbers. The last update may have fewer
+        """Each some batches, each some example numbers. One update may have fewer
         batches than the others."""
 
     def batch(self, members: Members) -> Batch:
@@ -159,9 +162,27 @@ class BatchPlan:
         longest = np.maximum(source.lengths, target.lengths)[order]
         batches = list(_cut(order, longest, self._max_tokens))
         random.shuffle(batches)
-        size = self._accumulate
-        updates = [batches[i : i + size] for i in range(0, len(batches), size)]
+        updates = list(_dealt(batches, self._accumulate, target.lengths))
+        if self._accumulate > 1:
+            random.shuffle(updates)
         return Window(source, target, updates)
+
+
+def _dealt(
+    batches: Sequence[Members], size: int, lengths: npt.NDArray[np.int64]
+) -> Iterator[Sequence[Members]]:
+    """Updates of `size` batches with about as many target tokens each.
+
+    Processes that share an update wait for the last of them, and a batch whose sources
+    are long has fewer targets. Only few updates are made alike at a time, so that it is
+    still mostly chance who meets.
+    """
+    few = UPDATES_ALIKE * size
+    for start in range(0, len(batches), few):
+        some = batches[start : start + few]
+        if size > 1:
+            some = sorted(some, key=lambda members: int(lengths[members].sum()))
+        yield from (some[i : i + size] for i in range(0, len(some), size))
 
 
 def _cut(
