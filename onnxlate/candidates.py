@@ -17,6 +17,9 @@ History = npt.NDArray[np.int32]
 """Tokens that were said."""
 Scalar = TypeVar("Scalar", np.float32, np.float64, np.int64)
 
+LAST_RESORT = -1e4
+"""A logit that makes no difference beside others, and a choice where there is none."""
+
 FOLDS = 32
 """A row is folded into so many lines, one above the other. Fewer make more columns to
 choose from, more make the chosen ones longer; between 16 and 64 all are about equal."""

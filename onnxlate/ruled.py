@@ -57,6 +57,9 @@ class RuledBeams:
             place.sentence.edit(edited[at], place.said[hypothesis], self._eos_id)
             for at, hypothesis in enumerate(hypotheses.tolist())
         ]
+        # Who has nothing else left may end where nobody else may yet.
+        early = original[:, self._eos_id] == -np.inf
+        original[early, self._eos_id] = edited[early, self._eos_id]
         at_end = tokens[rows, 0] == self._eos_id
         width = tokens.shape[1]
         left = likeliest(edited, width)

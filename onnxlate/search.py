@@ -386,6 +386,8 @@ class Searches:
             said = self._history[place, 0, : self._state["length"][place] - 1]
             token = self._sentences[place].choose(row, said, self._eos_id)
             tokens[place] = token
+            if logits[place, token] == -np.inf:  # the end, and nothing else was left
+                logits[place, token] = row[token]
             if row[token] != -np.inf:
                 taken_off[place] = logits[place, token] - row[token]
         return tokens, taken_off

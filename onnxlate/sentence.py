@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .answer import Sampling
-from .candidates import Floats, History
+from .candidates import LAST_RESORT, Floats, History
 from .finish import FinishReason
 from .required import Progress, Required, Terms
 from .rules import Rule, rules_of
@@ -144,7 +144,7 @@ class Sentence:
         if not any(rule.edit(row, said) for rule in self.rules) and self.required:
             progress = self.required.edit(row, said.tolist(), room, eos_id)
         if row.max() == -np.inf:  # demands that cannot all be met end here
-            row[eos_id] = end
+            row[eos_id] = max(end, LAST_RESORT)  # however early
         return progress
 
     def choose(self, row: Floats, said: History, eos_id: int) -> int:

@@ -338,11 +338,17 @@ class Translator:
         stored = None
         if options.glossary:
             _, stored = self._glossaries.named(options.glossary)
+        ban = self._ban(options.banned_phrases) if options.banned_phrases else None
+        if prefix and ban and (phrase := ban.found_in(prefix)):
+            raise InvalidRequest(
+                f"target_prefix {prefix!r} has the banned phrase {phrase!r} in it; "
+                "leave one of them out"
+            )
         return Wishes(
             options,
             glossaries=tuple(each for each in (own, stored) if each),
             prefix=self._prefix(prefix) if prefix else None,
-            ban=self._ban(options.banned_phrases) if options.banned_phrases else None,
+            ban=ban,
         )
 
     async def _sources(self, texts: Mapping[str, str], wishes: Wishes) -> list[Source]:

@@ -15,7 +15,7 @@ from onnxlate.errors import InvalidRequest
 from onnxlate.text import Tokenizer
 
 from .vocabulary import Vocabulary
-from .words import stands_alone
+from .words import places, stands_alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +145,12 @@ class Ban:
             if text.endswith(begun) and _begins(text, start, phrase):
                 row[tokens] = -np.inf
         return False
+
+    def found_in(self, text: str) -> str | None:
+        """The first of the phrases that this text has in it."""
+        folded = folded_phrase(text)
+        here = (each for each in self.phrases for _ in places(each, folded))
+        return next(here, None)
 
     def bare(self) -> "Ban":
         """Equal to this one, for comparing alone."""

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onnxlate.answer import Sampling
+from onnxlate.candidates import Floats, History
 from onnxlate.required import Required, Terms
 from onnxlate.rules import NoRepeat, RepetitionPenalty
 from onnxlate.sampling import drawn
@@ -108,6 +109,27 @@ def test_demands_that_cannot_be_met_together_end_the_search() -> None:
         [[best, *_]] = decode(Table(3, vocabulary=9), options)
 
         assert isinstance(best, Hypothesis)
+
+
+@pytest.mark.parametrize("beam_size", [1, 3])
+def test_who_has_nothing_left_to_say_ends_before_the_shortest_length(
+    beam_size: int,
+) -> None:
+    class Mute:
+        def edit(self, row: Floats, said: History) -> bool:
+            if len(said) == 2:
+                row[:] = -np.inf
+            return False
+
+    options = SearchOptions(
+        20, beam_size, with_scores=True, min_target_tokens=9, rules=(Mute(),)
+    )
+
+    [[best]] = decode(Table(3, vocabulary=9), options)
+
+    assert len(best.tokens) == 2
+    assert best.finish_reason is FinishReason.EOS
+    assert -2e4 < best.log_prob < -5e3
 
 
 def test_progress_tells_words_from_parts_of_words() -> None:

@@ -136,6 +136,19 @@ async def test_a_prefix_that_cannot_be_said_exactly_is_refused(
         await said(german, "Hello.", target_prefix=prefix)
 
 
+async def test_a_prefix_with_a_banned_phrase_in_it_is_refused(
+    german: Deployment,
+) -> None:
+    with pytest.raises(InvalidRequest, match="'der hund' in it"):
+        await said(
+            german, "Hello.", target_prefix="Der Hund", banned_phrases=("DER  Hund",)
+        )
+    for each in await said(
+        german, ENGLISH[0], target_prefix="Der Hu", banned_phrases=("Der H",)
+    ):
+        assert each.startswith("Der Hu")
+
+
 @pytest.mark.parametrize("beam", [1, 4])
 async def test_banned_phrases_do_not_come_in_any_case(
     german: Deployment, beam: int
