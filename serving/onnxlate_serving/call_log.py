@@ -77,7 +77,10 @@ def request_id_of(context: Any) -> str:
     """The caller's own for this call, if it is fit for a log, or a random one."""
     if record := CURRENT.get():
         return record.request_id
-    given = dict(context.invocation_metadata() or ()).get(REQUEST_ID, "")
+    # When its caller has gone, gRPC frees what came with a call, and does not look
+    # whether it has: what is read there by then may be anybody's.
+    sent = () if context.cancelled() else context.invocation_metadata()
+    given = dict(sent or ()).get(REQUEST_ID, "")
     if isinstance(given, str) and _REQUEST_ID.fullmatch(given):
         return given
     return secrets.token_hex(8)
@@ -111,6 +114,7 @@ class Recording:
         """
         caller = holder or host_of(context.peer())
         record = CallRecord(request_id_of(context), method, caller)
+        metadata = dict(context.invocation_metadata() or ())  # later it may be freed
         observed = Observed()
         CURRENT.set(record)
         try:
@@ -121,7 +125,6 @@ class Recording:
             CURRENT.set(None)
             record.status = observed.status
             record.seconds = round(observed.seconds, 6)
-            metadata = dict(context.invocation_metadata() or ())
             for witness in self._witnesses:
                 witness(record, observed, metadata)
 

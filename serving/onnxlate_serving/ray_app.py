@@ -273,6 +273,9 @@ class _Context:
         peer: str = self._context.peer()
         return peer
 
+    def cancelled(self) -> bool:
+        return False  # Ray cancels the task instead
+
     def invocation_metadata(self) -> list[tuple[str, str]]:
         metadata: list[tuple[str, str]] = self._context.invocation_metadata()
         return metadata

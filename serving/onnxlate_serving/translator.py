@@ -25,6 +25,7 @@ from .patience import patiently
 from .request import Request
 from .result_cache import Answer, Question, ResultCache
 from .sizes import check_number, check_size
+from .strays import Strays
 from .terminology import Plan, Terminology
 from .translation import TextPiece, TranslatedHypothesis, Translation
 from .vocabulary import Vocabulary
@@ -111,6 +112,11 @@ class Translator:
         self._terminology = Terminology(
             self._source_tokenizer, self._target_tokenizer, self._vocabulary
         )
+        self._strays = Strays(
+            self._terminology.source_ids,
+            self._terminology.target_ids,
+            self._vocabulary,
+        )
         # A text of many sentences asks the same of each, and so do many calls.
         self._simple = lru_cache(REMEMBERED)(self._wishes_of)
         self._search = lru_cache(REMEMBERED)(self._search_of)
@@ -195,19 +201,25 @@ class Translator:
         ]
         detokenizer = Detokenizer(self._target_tokenizer)
         said = ""
+        told: list[int] = []
+        strays, strayed = self._strays.of(source.ids), False
         with self._crew.decoding(requests, caller) as (outbox, *outboxes):
             while True:
                 piece = await outbox.get()
-                new = detokenizer.add(piece.tokens)
                 if piece.hypotheses:
                     break
-                if new:
+                strayed = strayed or not strays.isdisjoint(piece.tokens)
+                if strayed:  # the rest is another one
+                    continue
+                told += piece.tokens
+                if new := detokenizer.add(piece.tokens):
                     yield TextPiece(_further(source.plan, said, new))
                     said += new
             answers = [piece.hypotheses, *[await each.outcome() for each in outboxes]]
+        found = dict(zip(questions, answers, strict=True))
+        found = await self._unstrayed(found, caller, told)
         answers = [
-            await self._kept(question, answer)
-            for question, answer in zip(questions, answers, strict=True)
+            await self._kept(question, answer) for question, answer in found.items()
         ]
         [result] = await self._whole([(source, answers)], wishes)
         # It begins with what was said, whichever hypothesis it is.
@@ -286,13 +298,38 @@ class Translator:
         self, questions: Sequence[Question], caller: Caller
     ) -> dict[Question, Answer]:
         """Side by side."""
+        answers = await self._searched(questions, caller)
+        answers = await self._unstrayed(answers, caller)
+        return {
+            question: await self._kept(question, answer)
+            for question, answer in answers.items()
+        }
+
+    async def _searched(
+        self, questions: Sequence[Question], caller: Caller
+    ) -> dict[Question, Answer]:
         requests = [Request(each.source_ids, each.options) for each in questions]
         with self._crew.decoding(requests, caller) as outboxes:
             found = [await outbox.outcome() for outbox in outboxes]
-        return {
-            question: await self._kept(question, answer)
-            for question, answer in zip(questions, found, strict=True)
+        return dict(zip(questions, found, strict=True))
+
+    async def _unstrayed(
+        self,
+        answers: Mapping[Question, Answer],
+        caller: Caller,
+        told: Sequence[int] = (),
+    ) -> dict[Question, Answer]:
+        """With other answers in place of those with strays; of the first, so much was
+        `told` already."""
+        again = {
+            question: other
+            for at, (question, answer) in enumerate(answers.items())
+            if (other := self._strays.asked_again(question, answer, () if at else told))
         }
+        if not again:
+            return dict(answers)
+        found = await patiently(partial(self._searched, list(again.values()), caller))
+        return {**answers, **{each: found[other] for each, other in again.items()}}
 
     def check_room(self, texts: Sequence[str], caller: Caller) -> None:
         """Refuses before it reads anything, unless it may know the answers; raises

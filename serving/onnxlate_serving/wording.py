@@ -101,6 +101,17 @@ class Apart:
 
 
 @dataclass(frozen=True, slots=True)
+class Unsaid:
+    """Tokens that do not come."""
+
+    tokens: tuple[int, ...]
+
+    def edit(self, row: Floats, said: History) -> bool:
+        row[list(self.tokens)] = -np.inf
+        return False
+
+
+@dataclass(frozen=True, slots=True)
 class Ban:
     """Phrases that do not come, as words of their own, in any case.
 
@@ -144,12 +155,25 @@ class Ban:
             start = len(text) - len(begun)
             if text.endswith(begun) and _begins(text, start, phrase):
                 row[tokens] = -np.inf
+        if text.endswith(self.phrases) and any(
+            text.endswith(each) and _begins(text, len(text) - len(each), each)
+            for each in self.phrases
+        ):  # a prefix does, which must go on with the word
+            row[~self.vocabulary.joining] = -np.inf
         return False
 
     def found_in(self, text: str) -> str | None:
-        """The first of the phrases that this text has in it."""
-        folded = folded_phrase(text)
-        here = (each for each in self.phrases for _ in places(each, folded))
+        """The first of the phrases that any text has in it which begins with this.
+
+        Unless a space ends it, its last word may go on, and be another one.
+        """
+        folded = folded_phrase(text) + (" " if text[-1:].isspace() else "")
+        here = (
+            each
+            for each in self.phrases
+            for at in places(each, folded)
+            if at + len(each) < len(folded)
+        )
         return next(here, None)
 
     def bare(self) -> "Ban":

@@ -116,6 +116,7 @@ def test_what_is_in_code_is_code() -> None:
 def test_phrases_are_words_of_their_own() -> None:
     text = "New York, New Yorkers and Old New York"
     assert found(text, "New York") == ["New York", "New York"]
+    assert found("xfoo foo foo", "foo foo") == ["foo foo"]
 
 
 def test_what_overlaps_is_kept_as_one() -> None:

@@ -481,13 +481,54 @@ async def test_where_the_options_leave_no_room_the_report_says_so() -> None:
     assert "with these options" in found.protected_items[0].reason
 
 
-async def test_a_prefix_may_have_items() -> None:
-    layer, below = protecting(echo)
-    options = replace(PROTECT, target_prefix="Sag {x}")
+@pytest.mark.parametrize(
+    ("source", "prefix", "asked"),
+    [
+        ("Tell {x} this", "Sag {x}", "Sag ⟦0⟧"),
+        # "2" is a part of what is there, and of the symbol for the other.
+        ("I see 2 dogs in 2024.", "Im Jahr 2024 ", "Im Jahr ⟦1⟧ "),
+        ("I see 2 and 22 dogs.", "22 und 2", "⟦1⟧ und ⟦0⟧"),
+    ],
+)
+async def test_a_prefix_may_have_items(source: str, prefix: str, asked: str) -> None:
+    layer, below = protecting(lambda text: [f"{asked} ⟦0⟧ ⟦1⟧."])
+    options = replace(PROTECT, target_prefix=prefix)
 
-    await layer.translate(["Tell {x} this"], options)
+    await layer.translate([source], options)
 
-    assert [each.target_prefix for _, each in below.asked] == ["Sag ⟦0⟧"]
+    prefixes = [each.target_prefix for text, each in below.asked if "⟦" in text]
+    assert prefixes[0] == asked
+
+
+async def test_a_translation_begins_with_its_prefix_once_items_are_back() -> None:
+    def model(text: str) -> list[str]:
+        # The item would be parted from the word that runs on in the prefix.
+        return ["In⟦0⟧ so"] if "⟦0⟧" in text else ["In{x}und so"]
+
+    options = replace(PROTECT, target_prefix="In{x}u")
+    found = await answer(model, "In {x} so", options)
+
+    assert found.hypotheses[0].text.startswith("In{x}u")
+
+
+@pytest.mark.parametrize(
+    ("source", "model_says", "expected"),
+    [
+        ("I am at Acme Inc.", "Bin bei ⟦0⟧.", "Bin bei Acme Inc."),
+        ("Am I at Acme Inc.?", "Bin ich bei ⟦0⟧?", "Bin ich bei Acme Inc.?"),
+        ("Acme Inc. is here.", "Hier ist ⟦0⟧.", "Hier ist Acme Inc.."),
+    ],
+)
+async def test_an_items_own_full_stop_ends_the_sentence(
+    source: str, model_says: str, expected: str
+) -> None:
+    options = replace(PROTECT, protected_phrases=("Acme Inc.",), return_alignment=True)
+
+    found = await answer(lambda text: [model_says], source, options)
+
+    [hypothesis] = found.hypotheses
+    assert hypothesis.text == expected
+    assert all(link.target.start < link.target.end for link in hypothesis.alignment)
 
 
 async def test_a_sentence_without_items_streams_as_it_did() -> None:

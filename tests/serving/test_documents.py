@@ -22,6 +22,7 @@ from onnxlate_serving.options import TranslateOptions
 from onnxlate_serving.server import default_bundle
 from onnxlate_serving.translation import Translation
 
+from ..protection.doubles import Saying
 from .copying import Copying
 
 TEXT = TranslateOptions(format=Format.TEXT)
@@ -34,7 +35,7 @@ def bundle() -> Bundle:
 
 
 def documents(
-    bundle: Bundle, below: Copying, limits: RequestLimits | None = None
+    bundle: Bundle, below: Copying | Saying, limits: RequestLimits | None = None
 ) -> Documents:
     tokenizer = Tokenizer(bundle.source_tokenizer)
     return Documents(below, bundle.manifest, tokenizer, limits or RequestLimits())
@@ -496,3 +497,25 @@ async def test_a_full_stop_is_where_the_source_has_one(
     assert answer.hypotheses[0].text == target
     assert "".join(each.text for each in pieces) == target
     assert answer.segments[-1].target.end == len(target)
+
+
+async def test_a_full_stop_of_the_prefix_stays(bundle: Bundle) -> None:
+    layer = documents(bundle, Copying(lambda *_: "Titel."))
+    options = replace(TEXT, target_prefix="Titel.")
+
+    [answer] = await layer.translate(["A title"], options)
+    pieces = [each async for each in layer.stream("A title", options)]
+
+    assert answer.hypotheses[0].text == "Titel."
+    assert "".join(each.text for each in pieces) == "Titel."
+
+
+async def test_nothing_is_linked_to_a_full_stop_that_goes(bundle: Bundle) -> None:
+    layer = documents(bundle, Saying(lambda _: ["Titel."]))
+    options = replace(TEXT, return_alignment=True)
+
+    [answer] = await layer.translate(["title"], options)
+
+    [hypothesis] = answer.hypotheses
+    assert hypothesis.text == "Titel"
+    assert [link.target.of("Titel") for link in hypothesis.alignment] == list("Titel")

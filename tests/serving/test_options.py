@@ -15,6 +15,7 @@ from onnxlate.answer import Sampling, Span, Term, TermOutcome
 from onnxlate.bundle import Bundle
 from onnxlate.errors import InvalidRequest
 from onnxlate.text import Detokenizer
+from onnxlate_serving.caller import ANYBODY
 from onnxlate_serving.config import RuntimeConfig, ServerConfig
 from onnxlate_serving.deployment import Deployment
 from onnxlate_serving.options import TranslateOptions
@@ -136,17 +137,24 @@ async def test_a_prefix_that_cannot_be_said_exactly_is_refused(
         await said(german, "Hello.", target_prefix=prefix)
 
 
+@pytest.mark.parametrize("prefix", ["Der Hund ", "Sagt der Hund: Nein"])
 async def test_a_prefix_with_a_banned_phrase_in_it_is_refused(
-    german: Deployment,
+    german: Deployment, prefix: str
 ) -> None:
     with pytest.raises(InvalidRequest, match="'der hund' in it"):
-        await said(
-            german, "Hello.", target_prefix="Der Hund", banned_phrases=("DER  Hund",)
-        )
-    for each in await said(
-        german, ENGLISH[0], target_prefix="Der Hu", banned_phrases=("Der H",)
-    ):
-        assert each.startswith("Der Hu")
+        await said(german, "No.", target_prefix=prefix, banned_phrases=("DER  Hund",))
+
+
+@pytest.mark.parametrize(("prefix", "phrase"), [("Der Hun", "Der H"), ("In", "in")])
+async def test_the_last_word_of_a_prefix_may_become_another_than_the_banned(
+    german: Deployment, prefix: str, phrase: str
+) -> None:
+    [text] = await said(
+        german, ENGLISH[0], target_prefix=prefix, banned_phrases=(phrase,)
+    )
+
+    assert text.startswith(prefix)
+    assert not list(places(phrase.casefold(), text.casefold()))
 
 
 @pytest.mark.parametrize("beam", [1, 4])
@@ -268,6 +276,33 @@ async def test_the_pieces_of_streams_concatenate_with_any_options(
         [whole] = await german.translator.translate([text], options)
         assert repr(pieces[-1].translation) == repr(whole)
         assert "".join(each.text for each in pieces) == whole.hypotheses[0].text
+
+
+async def test_placeholders_that_the_source_has_not_are_not_said(
+    german: Deployment,
+) -> None:
+    translator, text = german.layers.sentences, "She is the \u27e63\u27e7 of Berlin."
+    num_strayed = 0
+    for seed in range(100):
+        # So hot that it says nearly anything.
+        options = TranslateOptions(sampling=Sampling(temperature=4.0, seed=seed))
+        wishes = translator._wishes(options)
+        [source] = await translator._sources({"text": text}, wishes)
+        questions = translator._questions(source, wishes)
+        strays = translator._strays.of(source.ids)
+        assert len(strays) == translator.num_placeholders - 1
+        [[as_it_comes]] = (await translator._searched(questions, ANYBODY)).values()
+        [[found]] = (await translator._answers(questions, ANYBODY)).values()
+
+        assert strays.isdisjoint(found.tokens)
+        if strays.isdisjoint(as_it_comes.tokens):
+            assert found.tokens == as_it_comes.tokens
+            continue
+        num_strayed += 1
+        [whole] = await translator.translate([text], options)
+        pieces = [each async for each in translator.stream(text, options)]
+        assert "".join(each.text for each in pieces) == whole.hypotheses[0].text
+    assert num_strayed > 1
 
 
 @pytest.mark.parametrize("beam", [1, 5])

@@ -11,7 +11,7 @@ from onnxlate.answer import (
 from onnxlate.finish import FinishReason
 
 from ..options import TranslateOptions
-from ..relocated import relocated
+from ..relocated import relinked, relocated
 from ..scores import joint_score
 from ..translation import TranslatedHypothesis, Translation
 from .gaps import Fitted, fitted, kept_places
@@ -53,7 +53,8 @@ def assembled(
     """The translation of a text whose parts were translated so, with the length penalty
     in effect."""
     most = max((len(each.hypotheses) for each in answers), default=1)
-    placed = [_placed(text, parts, answers, rank) for rank in range(most)]
+    prefix = options.target_prefix or ""  # of the only part, where there is one
+    placed = [_placed(text, parts, answers, rank, prefix) for rank in range(most)]
     best = placed[0]
     return Translation(
         hypotheses=tuple(
@@ -83,7 +84,11 @@ def assembled(
 
 
 def _placed(
-    text: str, parts: Sequence[Part], answers: Sequence[Translation], rank: int
+    text: str,
+    parts: Sequence[Part],
+    answers: Sequence[Translation],
+    rank: int,
+    prefix: str,
 ) -> list[Placed]:
     """With the translations of a rank, or the last of each that has fewer."""
     placed = []
@@ -92,7 +97,7 @@ def _placed(
         target += part.source.start - source
         own = min(rank, len(answer.hypotheses) - 1)
         hypothesis = answer.hypotheses[own]
-        kept = kept_places(part, answer, own)
+        kept = kept_places(part, answer, own, prefix)
         each = Placed(part, hypothesis, fitted(hypothesis.text, part, kept), target)
         placed.append(each)
         source, target = part.source.end, each.target.end
@@ -119,9 +124,13 @@ def _hypothesis(
             for token in each.hypothesis.tokens
         ),
         alignment=tuple(
-            relocated(link, each.from_source.span, each.from_target.span)
+            link
             for each in placed
-            for link in each.hypothesis.alignment
+            for link in relinked(
+                each.hypothesis.alignment,
+                each.from_source.span,
+                each.from_target.span,
+            )
         ),
         attention=tuple(each for one in said for each in one.attention),
     )

@@ -74,19 +74,22 @@ def fitted(translation: str, part: Part, kept: Sequence[Kept] = ()) -> Fitted:
     return Fitted("".join(said), before, tuple(changes))
 
 
-def kept_places(part: Part, translation: Translation, rank: int) -> list[Kept]:
-    """Where items and terms stand in one of its hypotheses."""
+def kept_places(
+    part: Part, translation: Translation, rank: int, prefix: str
+) -> list[Kept]:
+    """Where items, terms and the prefix stand in one of its hypotheses."""
     text = translation.hypotheses[rank].text
     items = translation.protected_items
+    begun = [Kept(Span(0, len(prefix)))] if prefix and text.startswith(prefix) else []
     if rank == 0:
         kept = [Kept(each.target, each.source) for each in items if each.target]
         terms = (each.target for each in translation.terms)
-        return [*kept, *(Kept(each) for each in terms if each)]
+        return [*begun, *kept, *(Kept(each) for each in terms if each)]
     # Reports are of the best alone.
     sources: dict[str, list[Span]] = {}
     for each in items:
         sources.setdefault(each.source.of(part.text), []).append(each.source)
-    return [
+    return begun + [
         Kept(Span(at, at + len(item)), source)
         for item, spans in sorted(sources.items())
         if item

@@ -58,7 +58,8 @@ class Live:
             held = new[len(sure) :]
             if over:
                 answer = await self.translation()
-                kept = kept_places(self._part, answer, 0)
+                prefix = self._options.target_prefix or ""
+                kept = kept_places(self._part, answer, 0, prefix)
                 whole = fitted(answer.hypotheses[0].text, self._part, kept)
                 yield whole.text[len(said) :]
                 return

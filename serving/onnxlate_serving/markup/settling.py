@@ -6,7 +6,7 @@ from dataclasses import replace
 from onnxlate.answer import AlignmentLink, ItemKind, ProtectedItem, Segment, Span
 from onnxlate.finish import FinishReason
 
-from ..relocated import relocated
+from ..relocated import relinked, relocated
 from ..translation import Translation
 from .atoms import Block, Copied, Kept, Kind, Value
 from .kept import found
@@ -165,9 +165,7 @@ class _Shift:
             warnings=tuple(
                 relocated(each, self._source, self._target) for each in given.warnings
             ),
-            links=tuple(
-                relocated(each, self._source, self._target) for each in said.alignment
-            ),
+            links=relinked(said.alignment, self._source, self._target),
             tokens=tuple(
                 replace(each, target=self._target(each.target)) for each in said.tokens
             ),

@@ -5,7 +5,7 @@ from dataclasses import replace
 from onnxlate.answer import AnswerWarning, Span, TermOutcome, TermUse
 
 from ..glossary import forms
-from ..relocated import relocated
+from ..relocated import relinked
 from ..terminology import spoken
 from ..translation import TranslatedHypothesis, Translation
 from .offsets import OffsetMap
@@ -47,10 +47,7 @@ def hypothesis_moved(
             replace(each, target=to_target.span(each.target))
             for each in hypothesis.tokens
         ),
-        alignment=tuple(
-            relocated(each, to_source.span, to_target.span)
-            for each in hypothesis.alignment
-        ),
+        alignment=relinked(hypothesis.alignment, to_source.span, to_target.span),
     )
 
 

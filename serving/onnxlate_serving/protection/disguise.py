@@ -1,14 +1,15 @@
 """A source whose items gave way to symbols that its model knows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from onnxlate.answer import Span
 from onnxlate.placeholder import placeholder
 
 from .case import Case
-from .items import Item
+from .items import Item, overlap
 from .offsets import OffsetMap, Rewriter
+from .seams import stands_alone
 
 MAX_BETWEEN = 3
 """Characters between two items that one symbol may stand for: ", " and the like."""
@@ -38,16 +39,38 @@ class Disguise:
     """By symbol."""
 
     def worn_by(self, text: str) -> str:
-        """Any other text, a target prefix for one, with items as symbols too."""
-        for symbol, group in self.groups.items():
-            text = text.replace(group.span.of(self.case.text), symbol, 1)
-        return text
+        """Any other text, a target prefix for one, with items as symbols too: once
+        each, and where they are no part of something else."""
+        found: list[tuple[Span, str]] = []
+        groups = [(each.span.of(self.case.text), s) for s, each in self.groups.items()]
+        for item, symbol in sorted(groups, key=lambda each: -len(each[0])):
+            spans = (Span(at, at + len(item)) for at in occurrences(item, text))
+            free = (
+                span
+                for span in spans
+                if stands_alone(text, span)
+                and not any(overlap(span, other) for other, _ in found)
+            )
+            if span := next(free, None):
+                found.append((span, symbol))
+        rewriter = Rewriter(text)
+        for span, symbol in sorted(found, key=lambda each: each[0].start):
+            rewriter.swap(span, symbol)
+        return rewriter.finish()
 
     def shown(self, text: str) -> str:
         """With the items for the symbols, for displays."""
         for symbol, group in self.groups.items():
             text = text.replace(symbol, group.span.of(self.case.text))
         return text
+
+
+def occurrences(part: str, text: str) -> Iterator[int]:
+    """Where it begins, those too that overlap."""
+    at = text.find(part)
+    while at >= 0:
+        yield at
+        at = text.find(part, at + 1)
 
 
 def disguised(case: Case, num_symbols: int) -> Disguise | None:

@@ -131,9 +131,10 @@ def _places(text: str, phrase: str) -> Iterator[int]:
     at = text.find(phrase)
     while at >= 0:
         end = at + len(phrase)
-        if not (joined(text, at) or joined(text, end)):
+        alone = not (joined(text, at) or joined(text, end))
+        if alone:
             yield at
-        at = text.find(phrase, end)
+        at = text.find(phrase, end if alone else at + 1)
 
 
 def joined(text: str, at: int) -> bool:

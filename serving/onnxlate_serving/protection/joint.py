@@ -13,7 +13,7 @@ from onnxlate.answer import (
 )
 from onnxlate.finish import FinishReason
 
-from ..relocated import relocated
+from ..relocated import relinked, relocated
 from ..scores import joint_score
 from ..translation import TranslatedHypothesis, Translation
 from .case import Case, kept
@@ -76,9 +76,7 @@ class Joint:
         self._tokens += (
             replace(each, target=to_target(each.target)) for each in hypothesis.tokens
         )
-        self._alignment += (
-            relocated(each, to_source, to_target) for each in hypothesis.alignment
-        )
+        self._alignment += relinked(hypothesis.alignment, to_source, to_target)
         self._attention += hypothesis.attention
         self._terms += (
             relocated(each, to_source, to_target) for each in translation.terms

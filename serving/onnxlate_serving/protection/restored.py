@@ -15,6 +15,8 @@ from .offsets import OffsetMap, Rewriter
 from .patterns import SYMBOLS
 from .seams import is_another_number, wants_blank_before, wants_blank_behind
 
+STOPS = frozenset(".。")
+
 
 @dataclass(frozen=True, slots=True)
 class Restored:
@@ -61,6 +63,8 @@ def salvaged(hypothesis: TranslatedHypothesis, disguise: Disguise) -> Restored:
         adjacent = match.start() == end
         where[match[0]] = _put(rewriter, group, match, disguise.case.text, adjacent)
         end = match.end()
+        if _is_one_too_many(hypothesis.text[end:], group, disguise.case.text):
+            rewriter.swap(Span(end, len(hypothesis.text)), "")
     text, to_new = rewriter.finish(), rewriter.to_new()
     new = hypothesis_moved(hypothesis, text, disguise.to_source, to_new)
     new = replace(
@@ -92,6 +96,13 @@ def _put(
     return rewriter.swap(
         Span(*match.span()), group.span.of(source), " " if wanted else ""
     )
+
+
+def _is_one_too_many(rest: str, group: Group, source: str) -> bool:
+    """Whether that is the full stop of a sentence which an item's own one ends, as of
+    "Inc.": the model has not seen it behind the symbol."""
+    last = group.span.of(source)[-1:]
+    return last in STOPS and rest in STOPS and not source[group.span.end :].strip()
 
 
 def _placed(group: Group, at: Span) -> Iterator[tuple[Item, Span]]:

@@ -34,11 +34,15 @@ class WithSymbols:
     def answer(self, found: Sequence[Translation]) -> Translation | None:
         [translation] = found
         tried = [restored(each, self._disguise) for each in translation.hypotheses]
-        whole = [each for each in tried if each]
+        whole = [each for each in tried if each and self._begins_well(each)]
         if not whole:
             reason = hopeless(self._options, translation) or self._excuse
             return self._salvage(translation, reason) if reason else None
-        return self._made_of(whole, translation, is_best=tried[0] is not None)
+        return self._made_of(whole, translation, is_best=whole[0] is tried[0])
+
+    def _begins_well(self, found: Restored) -> bool:
+        """Whether what the model made of the prefix is the prefix, with all items."""
+        return found.hypothesis.text.startswith(self._options.target_prefix or "")
 
     def _salvage(self, translation: Translation, reason: str) -> Translation:
         """The best hypothesis, and what it has of the items."""
