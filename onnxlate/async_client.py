@@ -103,7 +103,7 @@ class AsyncClient:
         feed = Feed(options)
         call = self._stub.TranslateBatch(
             feed.requests_from(texts),
-            timeout=options.get("timeout_s"),
+            timeout=time_limit(options, None),
             metadata=self._metadata,
         )
         try:

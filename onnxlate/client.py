@@ -128,7 +128,7 @@ class Client:
         feed = Feed(options)
         call = self._stub.TranslateBatch(
             feed.requests(texts),
-            timeout=options.get("timeout_s"),
+            timeout=time_limit(options, None),
             metadata=self._metadata,
         )
         try:

@@ -5,7 +5,7 @@ Both clients, the synchronous and the other, say everything through these functi
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypedDict, cast
+from typing import Protocol, TypedDict, cast, overload
 
 from . import wire
 from .answer import (
@@ -237,10 +237,15 @@ def batch_request(
     )
 
 
-def time_limit(options: CallOptions, default_s: float) -> float:
-    """Seconds for one call."""
+@overload
+def time_limit(options: CallOptions, default_s: float) -> float: ...
+@overload
+def time_limit(options: CallOptions, default_s: None) -> float | None: ...
+def time_limit(options: CallOptions, default_s: float | None) -> float | None:
+    """Seconds for one call; None for as long as it takes."""
     timeout_s = options.get("timeout_s")
-    return checked_timeout(default_s if timeout_s is None else timeout_s)
+    timeout_s = default_s if timeout_s is None else timeout_s
+    return None if timeout_s is None else checked_timeout(timeout_s)
 
 
 def checked_timeout(timeout_s: float) -> float:

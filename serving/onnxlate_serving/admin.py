@@ -19,12 +19,16 @@ from .deployment import Deployment
 from .glossary import Glossaries
 from .memory import free_what_went
 from .metrics import Metrics
-from .models import MAX_ECHO, Models
+from .models import Models
 from .service import described
+from .sizes import MAX_ECHO
 
 log = logging.getLogger(__name__)
 
 NAME = "onnxlate.v1.AdminService"
+
+MAX_NAME_BYTES = 255
+"""Of a file or folder, on the file systems that there are."""
 
 Result = TypeVar("Result")
 
@@ -125,6 +129,7 @@ class AdminService(pb_grpc.AdminServiceServicer):
     def _path(self, folder: str) -> Path:
         """Raises InvalidRequest for what could lead out of the models' folder."""
         plain = folder and Path(folder).name == folder and "\0" not in folder
+        plain = plain and len(folder.encode()) <= MAX_NAME_BYTES
         if not plain or folder.startswith("."):
             raise InvalidRequest(
                 f"folder is {folder[:MAX_ECHO]!r}; it is the name of a folder in the "

@@ -10,6 +10,7 @@ import inspect
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, aclosing
 from functools import partial
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import grpc
@@ -27,8 +28,8 @@ from .unreadable import readable, refuse_unreadable
 Observe = Callable[[Any], AbstractContextManager[Observed]]
 
 MAX_DETAILS = 2048
-"""Characters of an error's text; past 16 kB of metadata a client sees only
-RESOURCE_EXHAUSTED."""
+"""Bytes of an error's text as gRPC sends it; past 8 kB of metadata, of which a refusal
+has its text twice, a client may see only RESOURCE_EXHAUSTED."""
 
 REFUSED = "(not admitted)"
 """Stands for the method in the metrics: strangers could name any number of them."""
@@ -179,7 +180,22 @@ async def _answer(
     if code is grpc.StatusCode.INTERNAL:
         await context.abort(code, failure_of_ours(error, context))
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
-        details = str(error)[:MAX_DETAILS]
+        details = details_of(error)
         refusals.note(details)
         await context.abort(code, details, come_back_later(details))
-    await context.abort(code, str(error)[:MAX_DETAILS])
+    await context.abort(code, details_of(error))
+
+
+def details_of(error: Exception) -> str:
+    """What the error says, as far as there is room for it.
+
+    gRPC sends what is not printable ASCII as three characters a byte.
+    """
+    words = str(error)[:MAX_DETAILS]
+    sizes = accumulate(map(_sent_size, words))
+    return words[: sum(size <= MAX_DETAILS for size in sizes)]
+
+
+def _sent_size(character: str) -> int:
+    plain = " " <= character <= "~" and character != "%"
+    return 1 if plain else 3 * len(character.encode(errors="replace"))

@@ -5,6 +5,7 @@ equals the one that a request brings itself.
 """
 
 import hashlib
+import logging
 import re
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
@@ -17,7 +18,10 @@ from onnxlate.answer import Span, Term
 from onnxlate.errors import ConfigError, InvalidRequest
 
 from .fresh import Fresh
+from .sizes import MAX_ECHO
 from .words import joined
+
+log = logging.getLogger(__name__)
 
 MAX_BYTES = 16 << 20
 """Of a file; larger ones are another file."""
@@ -32,6 +36,9 @@ MAX_FORMS = 16
 """Of a target; each is looked for in every translation."""
 
 NO_NAME = re.compile(r"[^\w.-]|^\.")
+
+MAX_NAME = 60
+"""Characters of a name: so many of four bytes are as long as a file's name may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,19 +194,20 @@ class Glossaries:
         Raises InvalidRequest if there is none, or another one by now.
         """
         bare, _, digest = name.partition("@")
-        if bare not in self._files and self._folder and not NO_NAME.search(bare):
-            path = self._folder / f"{bare}.tsv"
-            if path.is_file():
-                self._open(path)
+        if bare not in self._files:
+            self._look_for(bare)
         if bare not in self._files:
             known = ", ".join(sorted(self._files)) or "none"
-            raise InvalidRequest(f"there is no glossary {bare!r}; there are: {known}")
+            raise InvalidRequest(
+                f"there is no glossary {bare[:MAX_ECHO]!r}; there are: {known}"
+            )
         if name in self._recent:  # of a call that began before the file changed
             return name, self._recent[name]
         glossary = self._files[bare].latest()
         if digest and digest != glossary.digest:
             raise InvalidRequest(
-                f"glossary {bare} is {glossary.digest} now, and not {digest}; "
+                f"glossary {bare} is {glossary.digest} now, and not "
+                f"{digest[:MAX_ECHO]}; "
                 "leave the digest out to use it as it is"
             )
         full_name = f"{bare}@{glossary.digest}"
@@ -207,6 +215,18 @@ class Glossaries:
         if len(self._recent) > MAX_RECENT:
             self._recent.popitem(last=False)
         return full_name, glossary
+
+    def _look_for(self, name: str) -> None:
+        """A file that came after the start."""
+        if self._folder is None or NO_NAME.search(name) or len(name) > MAX_NAME:
+            return
+        path = self._folder / f"{name}.tsv"
+        if not path.is_file():
+            return
+        try:
+            self._open(path)
+        except ConfigError as error:  # the operator's business, not the caller's
+            log.warning("%s", error)
 
     def _open(self, path: Path) -> None:
         def read() -> Glossary:

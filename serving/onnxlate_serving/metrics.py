@@ -214,8 +214,8 @@ class _Watched(Collector):
             for name, text in COUNTERS.items()
         ]
         remembered = CounterMetricFamily(
-            "onnxlate_remembered_texts",
-            "Texts that were answered from memory.",
+            "onnxlate_remembered_answers",
+            "Sentences, or draws of one, that were answered from memory.",
             labels=MODEL,
         )
         protected = CounterMetricFamily(

@@ -6,10 +6,7 @@ from collections.abc import Iterator, Sequence
 from onnxlate.errors import ConfigError, ModelNotFound
 
 from .deployment import Deployment
-
-MAX_ECHO = 64
-"""Characters of a caller's own words that an error repeats."""
-
+from .sizes import MAX_ECHO
 
 Parts = list[tuple[int, str]]
 

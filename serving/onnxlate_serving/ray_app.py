@@ -25,7 +25,7 @@ from pydantic import (
 from onnxlate.errors import ConfigError
 from onnxlate.v1 import translation_pb2 as pb
 
-from .border import MAX_DETAILS
+from .border import details_of
 from .call_log import failure_of_ours
 from .caller import by_address, by_token
 from .calls import Calls
@@ -250,7 +250,7 @@ class Replica:
             yield context
         except Exception as error:
             code = status_of(error)
-            details = str(error)[:MAX_DETAILS]
+            details = details_of(error)
             if code is grpc.StatusCode.INTERNAL:
                 details = failure_of_ours(error, context)
             grpc_context.set_code(code)

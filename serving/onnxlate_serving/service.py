@@ -19,7 +19,7 @@ from onnxlate.wire import Ruler
 
 from .asked import Asking, options_message
 from .beside import done
-from .border import MAX_DETAILS
+from .border import details_of
 from .bulk import Bulk
 from .call_log import failure_of_ours
 from .caller import Who
@@ -197,7 +197,7 @@ def failure(error: Exception, context: ServicerContext[Any, Any]) -> pb.Failure:
     number: int = code.value[0]
     if code is grpc.StatusCode.INTERNAL:
         return pb.Failure(code=number, message=failure_of_ours(error, context))
-    return pb.Failure(code=number, message=str(error)[:MAX_DETAILS])
+    return pb.Failure(code=number, message=details_of(error))
 
 
 async def write_all(

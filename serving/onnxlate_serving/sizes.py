@@ -1,4 +1,4 @@
-"""What is refused for its size before anything is done for it."""
+"""What is refused for its size before anything is done for it, and how it is told."""
 
 from collections.abc import Sequence
 
@@ -8,6 +8,9 @@ from .config import RequestLimits
 
 MOST_BYTES = 4
 """Of a character in UTF-8."""
+
+MAX_ECHO = 64
+"""Characters of a caller's own words that an error repeats."""
 
 
 def check_number(texts: Sequence[str], limits: RequestLimits) -> None:

@@ -230,6 +230,8 @@ def test_options_that_cannot_be_meant_are_refused_unsent(
             client.translate(["a"], beam_size=-1)
         with pytest.raises(InvalidRequest, match="timeout_s"):
             client.translate(["a"], timeout_s=0)
+        with pytest.raises(InvalidRequest, match="timeout_s"):
+            list(client.translate_many([(1, "a")], timeout_s=math.nan))
         with pytest.raises(InvalidRequest, match="banned_phrases is one string"):
             client.translate(["a"], banned_phrases="abc")
         with pytest.raises(InvalidRequest, match=r"texts\[1\] holds half a surrogate"):

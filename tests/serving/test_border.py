@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from typing import Any
+from urllib.parse import quote
 
 import grpc
 import pytest
@@ -11,6 +12,7 @@ from google.rpc import error_details_pb2, status_pb2
 from onnxlate.bundle import Bundle
 from onnxlate.text import Tokenizer
 from onnxlate.v1 import translation_pb2 as pb
+from onnxlate_serving.border import details_of
 from onnxlate_serving.config import SchedulerConfig
 from onnxlate_serving.refusals import RETRY_AFTER_MS
 
@@ -98,6 +100,22 @@ async def test_a_full_server_says_when_to_come_back(bundle: Bundle) -> None:
     assert status.details[0].Unpack(retry)
     assert retry.retry_delay.ToMilliseconds() == RETRY_AFTER_MS
     assert status.message == caught.value.details()
+
+
+@pytest.mark.parametrize("words", ["\u6f22" * 5_000, "%" * 5_000, "\U0001f600 a" * 900])
+async def test_an_error_says_no_more_than_its_caller_can_receive(
+    bundle: Bundle, words: str
+) -> None:
+    assert details_of(ValueError(words[:150])) == words[:150]
+    # As gRPC counts it, and a caller's 8 kB hold it twice, once in base64.
+    assert len(quote(details_of(ValueError(words)), safe=" ")) <= 2048
+    async with served_by(Echo(), bundle) as address, connected(address) as stub:
+        options = pb.TranslateOptions(target_prefix=f"{words[:900]}  ")
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stub.Translate(pb.TranslateRequest(texts=["one"], options=options))
+
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert (caught.value.details() or "").startswith("target_prefix ")
 
 
 @pytest.mark.parametrize("ending", ["cancel", "deadline"])

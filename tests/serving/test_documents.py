@@ -3,6 +3,7 @@
 import asyncio
 import textwrap
 import threading
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
@@ -14,13 +15,14 @@ from onnxlate.bundle import Bundle
 from onnxlate.errors import InvalidRequest, Overloaded
 from onnxlate.finish import FinishReason
 from onnxlate.text import Tokenizer
+from onnxlate_serving.caller import ANYBODY, Caller
 from onnxlate_serving.config import RequestLimits
 from onnxlate_serving.documents.crowd import GROUP, GROUPS
 from onnxlate_serving.documents.documents import AHEAD, Documents
 from onnxlate_serving.guard.guard import Read
 from onnxlate_serving.options import TranslateOptions
 from onnxlate_serving.server import default_bundle
-from onnxlate_serving.translation import Translation
+from onnxlate_serving.translation import TextPiece, Translation
 
 from ..protection.doubles import Saying
 from .copying import Copying
@@ -345,6 +347,38 @@ async def test_a_stream_comes_sentence_by_sentence_with_what_is_between(
     assert "".join(said) == text
     assert pieces[-1].translation is not None
     assert pieces[-1].translation.hypotheses[0].text == text
+
+
+async def test_who_gives_up_twice_leaves_no_sentence_under_way(
+    bundle: Bundle,
+) -> None:
+    class Stubborn(Copying):
+        begun = ended = 0
+
+        async def stream(
+            self, text: str, options: TranslateOptions, caller: Caller = ANYBODY
+        ) -> AsyncGenerator[TextPiece, None]:
+            self.begun += 1
+            try:
+                await asyncio.Event().wait()
+                yield TextPiece(text)
+            finally:
+                await asyncio.sleep(0.05)
+                self.ended += 1
+
+    below = Stubborn()
+    pieces = documents(bundle, below).stream(numbered(100), TEXT)
+    reading = asyncio.ensure_future(anext(pieces))
+    await asyncio.sleep(0.05)
+    assert below.begun == AHEAD
+
+    reading.cancel()
+    await asyncio.sleep(0)
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
+    await asyncio.sleep(0.2)
+
+    assert below.ended == AHEAD
 
 
 async def test_while_nobody_reads_a_stream_does_not_go_on(bundle: Bundle) -> None:

@@ -93,8 +93,24 @@ def test_a_glossary_is_read_again_when_it_changes(tmp_path: Path) -> None:
     assert glossaries.named(name) == (name, old)  # for calls that began before
     with pytest.raises(InvalidRequest, match="leave the digest out"):
         glossaries.named("pets@0123456789abcdef")
-    with pytest.raises(InvalidRequest, match="there are: pets"):
-        glossaries.named("../pets")
+    for name in ("../pets", "x" * 300, "\u00df" * 100_000, "pets\0"):
+        with pytest.raises(InvalidRequest, match="there are: pets") as refused:
+            glossaries.named(name)
+        assert len(str(refused.value)) < 150
+
+
+def test_a_broken_glossary_that_comes_later_is_none_and_the_log_says_why(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    glossaries = Glossaries(tmp_path)
+    (tmp_path / "pets.tsv").write_text("dog\tHund\ndog\tK\u00f6ter\n")
+
+    with pytest.raises(InvalidRequest, match="no glossary 'pets'; there are: none"):
+        glossaries.named("pets")
+
+    assert "pets.tsv cannot be used: line 2" in caplog.text
+    (tmp_path / "pets.tsv").write_text("dog\tHund\n")
+    assert glossaries.named("pets")[1]
 
 
 def test_a_server_does_not_begin_with_a_broken_glossary(tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ async def test_calls_texts_and_tokens_are_counted(
     assert seen[f"onnxlate_call_seconds_count{{{TRANSLATE}}}"] == 4
     assert seen[f"onnxlate_first_answer_seconds_count{{{STREAM}}}"] == 1
     assert seen[f"onnxlate_texts_total{{{model}}}"] == 6
-    assert seen[f"onnxlate_remembered_texts_total{{{model}}}"] == 1
+    assert seen[f"onnxlate_remembered_answers_total{{{model}}}"] == 1
     assert seen[f"onnxlate_truncated_texts_total{{{model}}}"] == 1
     assert seen[f"onnxlate_unfinished_texts_total{{{model}}}"] == 1
     assert seen[f"onnxlate_source_tokens_total{{{model}}}"] == sum(

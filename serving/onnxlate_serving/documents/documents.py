@@ -175,8 +175,9 @@ class Documents:
                 answers.append(self._looked_over(part.text, answer, asked))
                 copied = part.source.end
         finally:
-            for live in under_way:
-                await live.close()
+            # All before the first is waited for: whoever gives up may do so twice.
+            closing = [live.close() for live in under_way]
+            await asyncio.gather(*closing)
         penalty = self._length_penalty(options)
         whole = assembled(text, parts, answers, options, penalty)
         yield TextPiece(text[copied:], whole)

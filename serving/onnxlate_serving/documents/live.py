@@ -1,7 +1,7 @@
 """A sentence that is being translated while those before it are read."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing
 from itertools import count
 
@@ -39,7 +39,7 @@ class Live:
         self._translation: Translation | None = None
         self._news = asyncio.Event()
         self._task = asyncio.create_task(self._read(admitted))
-        self._task.add_done_callback(lambda _: self._news.set())
+        self._task.add_done_callback(self._over)
 
     async def pieces(self) -> AsyncGenerator[str, None]:
         """What is said, as it stands in the whole; at once if there are gaps in it,
@@ -73,10 +73,15 @@ class Live:
         assert self._translation is not None
         return self._translation
 
-    async def close(self) -> None:
-        """Frees the rows, if it has any still."""
+    def close(self) -> Awaitable[object]:
+        """Frees the rows, if it has any still; they are free when it is awaited."""
         self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        return asyncio.gather(self._task, return_exceptions=True)
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        self._news.set()
+        if not task.cancelled():
+            task.exception()  # taken note of, should nobody wait for it any more
 
     async def _read(self, admitted: bool) -> None:
         for attempt in count():
