@@ -152,7 +152,7 @@ def wish(draw: np.random.Generator, beam_size: int) -> SearchOptions:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 2**32),
     beam_size=st.integers(2, 7),

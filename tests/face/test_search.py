@@ -246,7 +246,7 @@ beams = st.integers(2, 5).flatmap(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(seed=st.integers(0, 10**6), vocabulary=st.integers(4, 9), options=beams)
 def test_a_beam_finds_what_a_plain_search_finds(
     seed: int, vocabulary: int, options: SearchOptions
@@ -257,7 +257,7 @@ def test_a_beam_finds_what_a_plain_search_finds(
         assert found == reference(model, options)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 10**6), options=beams)
 def test_a_beam_over_many_words_finds_what_a_plain_search_finds(
     seed: int, options: SearchOptions
@@ -447,7 +447,7 @@ def require_best_in_order(rows: Floats, width: int) -> None:
         np.testing.assert_allclose(log_probs, every[ids], atol=1e-5)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     rows=st.lists(
         st.lists(st.integers(-2, 2), min_size=6, max_size=6), min_size=1, max_size=4
@@ -472,7 +472,7 @@ many = st.builds(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(rows=many, width=st.integers(1, 12))
 def test_candidates_of_large_vocabularies_are_the_best_in_order(
     rows: Floats, width: int
@@ -480,7 +480,7 @@ def test_candidates_of_large_vocabularies_are_the_best_in_order(
     require_best_in_order(rows, width)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(rows=many, width=st.integers(1, 12))
 def test_candidates_are_the_same_to_the_last_bit_in_any_company(
     rows: Floats, width: int
@@ -555,7 +555,7 @@ wishes = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 1000), options=st.lists(wishes, min_size=1, max_size=6))
 def test_company_changes_no_outcome(seed: int, options: list[SearchOptions]) -> None:
     table = Table(seed)
@@ -565,7 +565,7 @@ def test_company_changes_no_outcome(seed: int, options: list[SearchOptions]) -> 
     assert together == [decode(table, each)[0] for each in options]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 1000), options=st.lists(wishes, min_size=1, max_size=6))
 def test_whoever_picks_the_best_finds_the_same(
     seed: int, options: list[SearchOptions]
@@ -574,7 +574,7 @@ def test_whoever_picks_the_best_finds_the_same(
         assert decode(model, *options, elsewhere=True) == decode(model, *options)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 1000),
     wordy=st.booleans(),

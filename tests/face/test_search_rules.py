@@ -24,7 +24,7 @@ threes = st.tuples(
 JOINING = np.array([False, False, False, False, True, True, False, False, False])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     seed=st.integers(0, 10**6),
     beam_size=st.integers(1, 5),
@@ -47,7 +47,7 @@ def test_what_is_required_is_said_exactly_as_often(
         assert {token: said[token] for token in required} == Counter(required)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     seed=st.integers(0, 10**6),
     beam_size=st.integers(1, 5),
@@ -69,7 +69,7 @@ def test_sequences_are_said_whole_within_the_limit(
     assert {best.tokens[at : at + 3] for at in starts} == required
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(seed=st.integers(0, 10**6), beam_size=st.integers(1, 5))
 def test_a_term_is_said_in_one_of_its_forms_as_a_word_of_its_own(
     seed: int, beam_size: int
@@ -142,7 +142,7 @@ def test_progress_tells_words_from_parts_of_words() -> None:
     assert required.progress([6, 4, 5, 6, 4]).num_met == 1
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(seed=st.integers(0, 10**6), beam_size=st.integers(1, 4), size=st.integers(1, 3))
 def test_no_run_is_said_twice(seed: int, beam_size: int, size: int) -> None:
     table = Table(seed)
@@ -189,7 +189,7 @@ def test_a_penalty_is_taken_off_the_score(beam_size: int) -> None:
     assert found.log_prob == pytest.approx(table.log_prob(tokens), abs=1e-4)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     seed=st.integers(0, 10**6),
     beam_size=st.integers(1, 4),

@@ -64,7 +64,7 @@ def test_half_a_surrogate_pair_does_no_harm(tokenizer: Tokenizer) -> None:
     assert tokenizer.encode("dog \ud800 cat")[-1] == 3
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(data=st.data())
 def test_pieces_concatenate_to_the_whole_and_never_break_a_character(
     tokenizer: Tokenizer, data: st.DataObject
@@ -79,7 +79,7 @@ def test_pieces_concatenate_to_the_whole_and_never_break_a_character(
     assert not any(each.endswith("\ufffd") for each in pieces)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=12), st.data())
 def test_bytes_come_as_characters_however_they_arrive(
     tokenizer: Tokenizer, content: bytes, data: st.DataObject
@@ -156,7 +156,7 @@ def test_blank_text_has_no_spans(tokenizer: Tokenizer) -> None:
     assert tokenizer.decode_with_spans([]) == ("", [])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(data=st.data())
 def test_spans_of_any_ids_cover_their_text(
     tokenizer: Tokenizer, data: st.DataObject

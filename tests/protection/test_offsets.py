@@ -1,6 +1,6 @@
 """Where characters are after parts of a text gave way to others."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from onnxlate.answer import Span
@@ -24,7 +24,6 @@ def rewritten(
     return text, rewriter, spans
 
 
-@settings(deadline=None)
 @given(PARTS, TEXTS)
 def test_the_new_text_has_the_new_parts(
     parts: list[tuple[str, str, str]], tail: str
@@ -37,7 +36,6 @@ def test_the_new_text_has_the_new_parts(
     assert [there.of(text) for _, there in spans] == [new for _, _, new in parts]
 
 
-@settings(deadline=None)
 @given(PARTS, TEXTS)
 def test_what_was_swapped_is_where_the_other_is(
     parts: list[tuple[str, str, str]], tail: str
@@ -51,7 +49,6 @@ def test_what_was_swapped_is_where_the_other_is(
             assert rewriter.to_old().span(there) == here
 
 
-@settings(deadline=None)
 @given(PARTS, TEXTS)
 def test_characters_that_stay_are_themselves_on_both_sides(
     parts: list[tuple[str, str, str]], tail: str

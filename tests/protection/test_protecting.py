@@ -66,7 +66,7 @@ WORDS = st.sampled_from(["Tom", "sees", "a dog", "and", "Mary,", "now.", "“So"
 SENTENCES = st.lists(st.one_of(ITEMS, WORDS), min_size=1, max_size=14).map(" ".join)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(SENTENCES, st.integers(0, 9), st.sampled_from([0, 2, 10]))
 def test_everything_is_kept_whatever_the_model_says(
     text: str, seed: int, symbols: int
@@ -87,7 +87,7 @@ def test_everything_is_kept_whatever_the_model_says(
     assert all(one[1] <= other[0] for one, other in pairwise(ends))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(SENTENCES)
 def test_a_model_that_says_the_same_again_gives_the_same_text(text: str) -> None:
     translation = asyncio.run(answer(echo, text))

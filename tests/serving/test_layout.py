@@ -58,7 +58,7 @@ def test_what_is_known_to_break_comes_back_byte_for_byte(
 
 
 @pytest.mark.timeout(900)  # 440 documents, on a machine that has other things to do
-@settings(max_examples=440, deadline=None, derandomize=True)
+@settings(max_examples=440, derandomize=True)
 @given(text=documents())
 def test_whatever_comes_comes_back_byte_for_byte(client: Client, text: str) -> None:
     [translation] = client.translate([text], format="text")
@@ -67,7 +67,7 @@ def test_whatever_comes_comes_back_byte_for_byte(client: Client, text: str) -> N
     is_accounted_for(text, translation)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, derandomize=True)
 @given(text=documents())
 def test_a_stream_is_the_same_text_with_the_same_segments(
     client: Client, text: str

@@ -1,6 +1,6 @@
 """Where the words of a translation go."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from onnxlate.answer import AlignmentLink, Span
@@ -73,7 +73,6 @@ def test_languages_without_blanks_are_cut_too() -> None:
     assert all(pieces)
 
 
-@settings(deadline=None)
 @given(
     st.text(max_size=40),
     st.lists(st.builds(Place, st.text(max_size=10), st.integers(0, 2)), min_size=1),

@@ -27,7 +27,6 @@ MARKS = st.sampled_from([b"", b"\xef\xbb\xbf"])
 NAMES = st.sampled_from(["x.txt", "x.md", "x.html"])
 
 
-@settings(deadline=None)
 @given(NAMES, MARKS, TEXTS)
 def test_texts_and_pages(name: str, mark: bytes, text: str) -> None:
     data = mark + text.removeprefix("\ufeff").encode()
@@ -50,7 +49,7 @@ PARAGRAPHS = (
 )
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow])
 @given(NAMES, st.lists(st.sampled_from(PARAGRAPHS), min_size=1, max_size=60))
 def test_files_that_are_cut(name: str, paragraphs: list[str]) -> None:
     once = "".join(paragraphs).encode()
@@ -59,7 +58,6 @@ def test_files_that_are_cut(name: str, paragraphs: list[str]) -> None:
     assert answered(name, data) == data
 
 
-@settings(deadline=None)
 @given(TEXTS, st.lists(st.integers(1, 60)), st.integers(1, 100), st.integers(1, 80))
 def test_parts_are_the_text(
     text: str, places: list[int], times: int, wanted: int
@@ -96,7 +94,6 @@ JSON = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(JSON, MARKS, st.sampled_from([None, 2, "\t"]), st.booleans())
 def test_json(
     value: object, mark: bytes, indent: int | str | None, ascii: bool
@@ -107,7 +104,6 @@ def test_json(
     assert answered("x.json", data) == data
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.lists(TEXTS, min_size=1, max_size=4), max_size=5),
     st.sampled_from([",", ";", "\t", "|"]),
@@ -149,7 +145,6 @@ CUE_LINES = st.one_of(
 ).filter(str.strip)
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.lists(CUE_LINES, max_size=3), max_size=8),
     st.sampled_from(["\n", "\r\n"]),
@@ -167,7 +162,6 @@ def test_subtitles(cues: list[list[str]], end: str, point: str, mark: bytes) -> 
     assert answered("x.srt", data) == data
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(TEXTS.filter(str.strip), TEXTS, TEXTS), max_size=4),
     st.integers(10, 90),
@@ -200,7 +194,7 @@ WORDS = st.text(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.lists(WORDS, max_size=4), min_size=1, max_size=4))
 def test_word_files(paragraphs: list[list[str]]) -> None:
     file = WordDocument()

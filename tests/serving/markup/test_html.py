@@ -252,13 +252,13 @@ async def test_texts_without_marks_are_not_its_business() -> None:
     assert parrot.asked == [("<b>", options)]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(HTML)
 async def test_what_does_not_change_is_identical(text: str) -> None:
     assert await said(text, Parrot()) == text
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(HTML)
 async def test_whatever_the_input_every_tag_comes_out(text: str) -> None:
     wanted = without_values(tags(text))

@@ -167,13 +167,13 @@ async def test_code_and_addresses_are_reported() -> None:
     assert kinds == [ItemKind.CODE, ItemKind.EMAIL, ItemKind.URL]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(MARKDOWN)
 async def test_what_does_not_change_is_identical(text: str) -> None:
     assert await said(text, Parrot()) == text
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(MARKDOWN)
 @example("Hello\n---\n")  # with a pipe, a table
 @example("| a |\n|---|\n| x\n  [<!-- c -->the dog")  # a comment ends the table
