@@ -325,11 +325,16 @@ def _is_special(graph: onnx.ModelProto) -> bool:
     return any(node.domain for node in graph.graph.node)
 
 
+def require_name(path: Path) -> None:
+    """Raises ExportError for what is no name of a new folder."""
+    if path.name in ("", ".."):
+        raise ExportError(f"--output {path} names no new folder; give it a name")
+
+
 def require_free(path: Path) -> None:
     """Raises ExportError if something other than a bundle is in the way, or if no
     folder can be made there; both are better known before the gate than after."""
-    if path.name in ("", ".."):
-        raise ExportError(f"--output {path} names no new folder; give it a name")
+    require_name(path)
     above = next(each for each in path.absolute().parents if each.exists())
     if not (above.is_dir() and os.access(above, os.W_OK)):
         raise ExportError(
@@ -366,4 +371,6 @@ def new_folder(path: Path) -> Iterator[Path]:
         raise ExportError(f"{path} cannot be written: {cause.strerror}") from cause
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+        if old.is_symlink():  # to a bundle, which stays
+            old.unlink()
         shutil.rmtree(old, ignore_errors=True)

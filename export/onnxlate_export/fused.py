@@ -15,7 +15,9 @@ import onnx
 import torch
 from torch import nn
 
+from onnxlate.errors import ExportError
 from onnxlate_training.model import (
+    HEAD_STEP,
     DecoderLayer,
     EncoderLayer,
     FeedForward,
@@ -104,6 +106,12 @@ class Writer:
         self._products = products
         self._width = model.config.width
         self._heads = model.config.heads
+        if self._width // self._heads % HEAD_STEP:
+            raise ExportError(
+                f"the model's heads are {self._width // self._heads} wide (model.width "
+                f"over model.heads); onnxruntime's attention takes multiples of "
+                f"{HEAD_STEP}"
+            )
         self._pre = model.config.norm == "pre"
 
     def array(

@@ -4,6 +4,7 @@ Nothing is imported before it is needed: `onnxlate --help` and `onnxlate transla
 start in a fraction of the second that torch alone would take.
 """
 
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -12,12 +13,15 @@ from typing import Annotated
 import typer
 
 from onnxlate import __version__
-from onnxlate.errors import OnnxlateError
+from onnxlate.errors import ConfigError, OnnxlateError
 
 from .commands import COMMANDS, CommandGroup
 
 MISTAKE = 2
 """Exit status of everything the user can do something about."""
+
+REFUSALS = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP, errno.EROFS)
+"""What a system says of the path that it was given."""
 
 app = typer.Typer(
     cls=CommandGroup,
@@ -76,6 +80,12 @@ def _told(call: Callable[[], object]) -> None:
         call()
     except OnnxlateError as error:
         complain(error)
+        sys.exit(MISTAKE)
+    except OSError as error:
+        # Whoever looks whether a file is there is refused, too, where nobody may look.
+        if error.errno not in REFUSALS or not error.filename:
+            raise
+        complain(ConfigError(f"{error.filename}: {error.strerror}"))
         sys.exit(MISTAKE)
 
 

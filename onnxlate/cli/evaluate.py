@@ -63,7 +63,12 @@ def evaluate(
     systems = _ordered(named, baseline)
     edges = _edges(lengths)
     # What is missing or wrong is better found before translating than after.
-    require_different({"--output": output, "--html": html, "--json-file": json_file})
+    read = [("--source", each) for each in source or []]
+    read += [("--reference", each) for each in reference or []]
+    read += [("--hypotheses", path) for each in files for path in each.files]
+    require_different(
+        {"--output": output, "--html": html, "--json-file": json_file}, read
+    )
     keep = _Keep(output, len(models) * len(test_sets))
     metric(MetricName.CHRF)
     if html:

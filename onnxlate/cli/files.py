@@ -4,7 +4,7 @@ import gzip
 import os
 import sys
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from io import BufferedIOBase, RawIOBase
 from pathlib import Path
@@ -57,9 +57,12 @@ def output_file(path: Path | None) -> Iterator[BinaryIO]:
             written.unlink(missing_ok=True)
 
 
-def require_different(outputs: Mapping[str, Path | None]) -> None:
-    """Raises ConfigError if two options name one file, of which one would be lost."""
-    named: dict[Path, str] = {}
+def require_different(
+    outputs: Mapping[str, Path | None], inputs: Iterable[tuple[str, Path | None]] = ()
+) -> None:
+    """Raises ConfigError if an output has the name of another, or of an input: one
+    would be lost."""
+    named = {path.resolve(): option for option, path in inputs if path is not None}
     for option, path in outputs.items():
         if path is None:
             continue

@@ -36,7 +36,7 @@ def random_model(
     return model
 
 
-def random_run(folder: Path) -> Path:
+def random_run(folder: Path, config: ModelConfig = SMALL) -> Path:
     """A run whose model learnt nothing, and its corpus beside it."""
     stream = pairs(seed=3)
     texts = [next(stream) for _ in range(400)]
@@ -57,7 +57,7 @@ def random_run(folder: Path) -> Path:
                 "valid_target": "valid.de",
             },
             "tokenizer": {"vocabulary": VOCABULARY, "byte_fallback": False},
-            "model": SMALL.model_dump(),
+            "model": config.model_dump(),
         }
     )
     run = RunFolder(folder / "run")
@@ -66,7 +66,7 @@ def random_run(folder: Path) -> Path:
     joint, _ = run.tokenizers("joint")
     spelling = TokenizerConfig(vocabulary=VOCABULARY, byte_fallback=False)
     train_subwords((line for pair in texts for line in pair), joint, spelling, seed=1)
-    save_file(dict(random_model().named_parameters()), run.final_model)
+    save_file(dict(random_model(config).named_parameters()), run.final_model)
     run.final_note.write_text(json.dumps({"average": "none", "updates": [0]}))
     return run.path
 

@@ -12,7 +12,7 @@ from onnxlate.errors import ConfigError, ExportError, OnnxlateError
 from onnxlate_export.export import export_bundle
 from onnxlate_training.checkpoint import LoadedModel, load_model
 
-from .models import random_run
+from .models import SMALL, random_run
 
 V1 = Path(__file__).parents[1] / "bundles" / "v1"
 
@@ -105,6 +105,43 @@ def test_a_place_where_no_folder_can_be_made_is_told_before_the_gate(
         with pytest.raises(ExportError, match=words):
             export_bundle(loaded, place, on_progress=lambda what, *_: told.append(what))
     assert told == []
+
+
+def test_ctranslate2s_directory_needs_a_name_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("ctranslate2")
+    run = random_run(tmp_path)
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+
+    found = mistake("export", run, "-o", ".", "--to", "ctranslate2")
+
+    assert "names no new folder" in str(found)
+
+
+def test_a_link_gives_way_to_the_bundle_and_what_it_leads_to_stays(
+    loaded: LoadedModel, tmp_path: Path
+) -> None:
+    link = tmp_path / "current"
+    link.symlink_to(V1)
+
+    export_bundle(loaded, link)
+
+    assert not link.is_symlink()
+    assert Bundle.open(V1).manifest.name != Bundle.open(link).manifest.name
+    assert [each.name for each in tmp_path.iterdir()] == ["current"]
+
+
+def test_heads_that_onnxruntime_does_not_take_are_told(
+    tmp_path: Path,
+) -> None:
+    run = random_run(tmp_path, SMALL.model_copy(update={"width": 24}))
+
+    found = mistake("export", run, "-o", tmp_path / "bundle")
+
+    assert "heads are 12 wide" in str(found)
+    assert not (tmp_path / "bundle").exists()
 
 
 def test_an_empty_version_is_no_version(tmp_path: Path) -> None:

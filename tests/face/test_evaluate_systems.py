@@ -126,6 +126,19 @@ def test_a_mistake_is_told_before_anything_is_translated(
         run("evaluate", *tests, *arguments)
 
 
+def test_what_is_read_is_not_written_over(
+    tests: list[str | Path], tmp_path: Path
+) -> None:
+    kept = tmp_path / "reference"
+    kept.write_text("kept\n")
+    read = ("--source", kept, "--reference", kept, "--hypotheses", f"a={kept}")
+
+    with pytest.raises(ConfigError, match=r"--json-file are both .*reference"):
+        run("evaluate", *read, "--json-file", kept)
+
+    assert kept.read_text() == "kept\n"
+
+
 def test_where_translations_cannot_be_kept_is_told_before_they_are_made(
     tests: list[str | Path], tmp_path: Path
 ) -> None:

@@ -96,6 +96,14 @@ def test_what_no_command_is_called_is_a_mistake() -> None:
     assert "tranlsate" in done.stderr
 
 
+def test_a_name_that_no_file_can_have_is_told_in_a_line() -> None:
+    done = python("-m", "onnxlate", "inspect", "x" * 300)
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
 @pytest.mark.parametrize(
     ("missing", "arguments", "extra"),
     [

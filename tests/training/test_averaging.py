@@ -77,6 +77,21 @@ def test_it_can_be_loaded_and_says_what_it_is_of(
     assert loaded.provenance["target_tokens_seen"] == sum(map(int, seen))
 
 
+def test_a_mean_may_be_taken_of_means_and_of_the_same_start_by_another_name(
+    recipe: Path, start: Path, went_on: list[Path], tmp_path: Path
+) -> None:
+    (tmp_path / "link").symlink_to(start)
+    begun = f"train.start_from={json.dumps(str(tmp_path / 'link'))}"
+    third = train_here(recipe, "on-9", begun, "seed=9", "train.max_updates=3")
+
+    average_runs(went_on, tmp_path / "made")
+    average_runs([tmp_path / "made", third], tmp_path / "again")
+
+    provenance = load_model(tmp_path / "again").provenance
+    assert provenance["average"] == "2 runs of [10, 3]"
+    assert provenance["updates"] == 13
+
+
 def test_a_full_disk_leaves_nothing_in_the_way(
     went_on: list[Path], tmp_path: Path
 ) -> None:

@@ -160,6 +160,17 @@ def test_files_that_cannot_be_written_are_named_before_the_work(
         distill(runs[0], "--source", source, "-o", tmp_path / "out.gz")
 
 
+def test_the_text_is_not_written_over(runs: list[Path], tmp_path: Path) -> None:
+    text = tmp_path / "text"
+    text.write_text("one\n")
+    (tmp_path / "here").mkdir()
+
+    with pytest.raises(ConfigError, match="--source and --output are both"):
+        distill(runs[0], "--source", text, "-o", tmp_path / "here" / ".." / "text")
+
+    assert text.read_text() == "one\n"
+
+
 def test_teachers_of_two_pairs_of_languages_are_refused(
     runs: list[Path], recipe: Path, tmp_path: Path
 ) -> None:

@@ -59,6 +59,11 @@ def test_changes_on_the_command_line_have_the_types_of_toml(tmp_path: Path) -> N
         ("[batch]\nmax_tokens = 100\n", "does not fit a batch of 100"),
         ("[model]\nmax_positions = 50\n", "50 positions"),
         ("[augment]\nplaceholders = 0.1\n", "needs symbols"),
+        ("[augment]\nconjoined = 0.1\n", "needs words to join by"),
+        ('[train]\naverage = "none"\nkeep_best = 0\n', '"none" needs keep_best'),
+        ("[tokenizer]\nmax_lines = 100\n", "tokenizer.max_lines.*equal to 101"),
+        ("[tokenizer]\ncharacter_coverage = 0.9\n", "character_coverage.*0.98"),
+        ("[train]\nthreads = 1000000\n", "train.threads.*1024"),
         ('[tokenizer]\nalgorithm = "unigram"\ndropout = 0.1\n', 'needs .*"bpe"'),
         (
             '[tokenizer]\nalgorithm = "bytes"\nbyte_fallback = false\n',
@@ -71,6 +76,22 @@ def test_changes_on_the_command_line_have_the_types_of_toml(tmp_path: Path) -> N
 def test_a_mistake_is_named(tmp_path: Path, more: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         load_recipe(recipe_file(tmp_path, more))
+
+
+def test_a_key_that_is_written_wrong_is_why_another_is_missing(tmp_path: Path) -> None:
+    path = recipe_file(tmp_path)
+    path.write_text(path.read_text().replace("name =", "nmae ="))
+
+    with pytest.raises(ConfigError, match="nmae is not a key; did you mean name"):
+        load_recipe(path)
+
+
+def test_a_seed_has_32_bits(tmp_path: Path) -> None:
+    path = recipe_file(tmp_path)
+
+    assert load_recipe(path, ["seed=4294967295"]).seed == 2**32 - 1
+    with pytest.raises(ConfigError, match=r"seed.*less than 4294967296"):
+        load_recipe(path, ["seed=20261127214736"])
 
 
 def test_files_that_do_not_pair_up_and_missing_recipes_are_named(

@@ -301,6 +301,34 @@ def test_a_folder_with_somebody_elses_files_is_left_alone(tmp_path: Path) -> Non
     (tmp_path / "old.spm").write_text("mine")
     with pytest.raises(ConfigError, match=r"old\.spm is there"):
         train_here(recipe, tmp_path)
+    (tmp_path / "recipe.json").write_text('{"cake": 1}')
+    with pytest.raises(ConfigError, match=r"recipe\.json is there, and not of a"):
+        train_here(recipe, tmp_path)
+    assert (tmp_path / "recipe.json").read_text() == '{"cake": 1}'
+
+
+def test_two_processes_do_not_train_into_one_folder(
+    recipe: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    first = Training.start(recipe, run, "--set", "train.max_updates=100000")
+    first.get_going()
+
+    with pytest.raises(ConfigError, match="another process trains into"):
+        train_here(recipe, run, "train.max_updates=100000", resume=True)
+    first.send(signal.SIGKILL)
+    first.wait()
+    updates = RunFolder(run).progress().update
+
+    train_here(recipe, run, f"train.max_updates={updates + 1}", resume=True)
+
+
+def test_heads_that_cannot_be_exported_are_told_before_the_text_is_read(
+    recipe: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=r"width 24 over model\.heads 2 makes .* 12"):
+        train_here(recipe, tmp_path / "run", "model.width=24")
+    assert not (tmp_path / "run" / "corpus").exists()
 
 
 def test_a_model_without_checkpoints_is_not_replaced(

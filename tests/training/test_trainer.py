@@ -1,6 +1,7 @@
 """The training loop by itself, in this process, on examples of a few tokens."""
 
 import dataclasses
+import json
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from onnxlate_training.batches import Held
 from onnxlate_training.checkpoint import Progress, RunFolder
 from onnxlate_training.corpus import Example, tokenize
 from onnxlate_training.generated import pairs
+from onnxlate_training.memory import enough_memory
 from onnxlate_training.recipe import FilterConfig, Recipe, TokenizerConfig
 from onnxlate_training.store import Store, write_examples
 from onnxlate_training.subwords import train_subwords
@@ -158,6 +160,68 @@ def test_a_signal_ends_a_validation_which_is_made_up_for_later(
     assert resumed.run()
 
     assert [update for update, kind, _ in notes.figures if kind == "valid"] == [3, 6]
+
+
+def test_a_stop_leaves_no_trace_in_what_the_run_comes_to(
+    texts: Texts, tmp_path: Path
+) -> None:
+    settings = recipe(
+        train={"max_updates": 8, "validate_every": 4, "save_every": 2, "keep_last": 3}
+    )
+    whole, _ = trainer(settings, texts, tmp_path / "whole")
+    assert whole.run()
+    for number in (5, 7):
+        stopped, _ = trainer(settings, texts, tmp_path / "run", stop_at=number)
+        stopped.resume()
+        assert not stopped.run()
+        # What it would come to by now, it comes to with all that it has learnt.
+        _, note = RunFolder(tmp_path / "run").final(settings)
+        assert note.updates[-1] == number
+    resumed, _ = trainer(settings, texts, tmp_path / "run")
+    assert resumed.resume()
+    assert resumed.run()
+
+    notes = [RunFolder(tmp_path / each).final(settings) for each in ("whole", "run")]
+    (weights, note), (others, other) = notes
+    assert note.updates == other.updates == [4, 6, 8]
+    assert all(torch.equal(weights[name], others[name]) for name in weights)
+
+
+def test_what_is_best_is_told_anew_by_another_metric(
+    texts: Texts, tmp_path: Path
+) -> None:
+    by_bleu = recipe(train={"average": "none"})
+    first, notes = trainer(by_bleu, texts, tmp_path)
+    assert first.run()
+    record = RunFolder(tmp_path).history
+    record.write_text(
+        "".join(
+            json.dumps({"update": update, "kind": kind, **figures}) + "\n"
+            for update, kind, figures in notes.figures
+        )
+    )
+
+    by_loss = recipe(train={"average": "none", "metric": "loss"})
+    again, _ = trainer(by_loss, texts, tmp_path)
+    assert again.resume()
+
+    losses = notes.column("loss", "valid")
+    assert again.progress.scores == {3: -losses[0], 6: -losses[1]}
+    assert RunFolder(tmp_path).progress().scores == again.progress.scores
+    record.unlink()
+    without, _ = trainer(by_bleu, texts, tmp_path)
+    assert without.resume()
+    assert without.progress.scores == again.progress.scores
+
+
+def test_too_little_memory_is_told_in_one_line() -> None:
+    too_small = "memory is too small: lower batch"
+    with pytest.raises(TrainingError, match=f"^{too_small}"), enough_memory():
+        torch.empty(2**60)
+    with pytest.raises(TrainingError, match=f"GPU's {too_small}"), enough_memory():
+        raise torch.OutOfMemoryError("CUDA out of memory")
+    with pytest.raises(RuntimeError, match="a fault"), enough_memory():
+        raise RuntimeError("a fault")
 
 
 def test_a_finished_run_has_nothing_left_to_do(texts: Texts, tmp_path: Path) -> None:

@@ -36,7 +36,10 @@ def average_runs(paths: Sequence[Path], output: Path) -> FinalNote:
     for run, recipe in zip(runs[1:], recipes[1:], strict=True):
         _require_alike(runs[0], recipes[0], run, recipe)
     results = [run.result() for run in runs]
-    stood = [run.progress() for run in runs]
+    stood = [
+        note.progress or run.progress()
+        for run, (_, note) in zip(runs, results, strict=True)
+    ]
     note = FinalNote(
         average=f"{len(runs)} runs",
         updates=[each.update for each in stood],
@@ -82,7 +85,7 @@ def _require_alike(
     first: RunFolder, its_recipe: Recipe, run: RunFolder, recipe: Recipe
 ) -> None:
     start, other = its_recipe.train.start_from, recipe.train.start_from
-    if start is None or start != other:
+    if start is None or other is None or start.resolve() != other.resolve():
         raise ConfigError(
             f"{first.path} started from {start or 'chance'} and {run.path} from "
             f"{other or 'chance'}; a mean is a model only where all started from one "

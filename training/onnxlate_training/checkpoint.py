@@ -17,9 +17,12 @@ is seeded with the seed and the batch's own number, and the order of batches wit
 the seed and the epoch's.
 """
 
+import fcntl
 import json
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,6 +69,9 @@ class Progress(BaseModel):
     """Update -> validation score, higher is better."""
     loss_scale: dict[str, float | int] = {}
     """State of fp16's gradient scaler."""
+    in_between: bool = False
+    """Whether the checkpoint is there only because the run was stopped: once that has
+    gone on, all is as if there had been none."""
 
     @property
     def ranking(self) -> list[int]:
@@ -96,6 +102,13 @@ class Checkpoint:
             return Progress.model_validate_json((self.path / STATE).read_bytes())
         except (OSError, ValidationError) as cause:
             raise TrainingError(f"{self.path / STATE} is damaged") from cause
+
+    @property
+    def in_between(self) -> bool:
+        try:
+            return self.load_progress().in_between
+        except TrainingError:  # for whoever goes on from it
+            return False
 
     def write_progress(self, progress: Progress) -> None:
         """What became known after the checkpoint was made, such as its score."""
@@ -142,22 +155,52 @@ class RunFolder:
         newest = self.checkpoints()[-1:]
         return newest[0].load_progress() if newest else Progress()
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Raises ConfigError if another process trains into this folder.
+
+        It is free again when a process ends, however it does.
+        """
+        with translated(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            folder = os.open(self.path, os.O_RDONLY)
+        try:
+            with suppress(OSError):  # where a file system has no locks
+                try:
+                    fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError as cause:
+                    raise ConfigError(
+                        f"another process trains into {self.path}; stop it, or choose "
+                        "another folder with --output"
+                    ) from cause
+            yield
+        finally:
+            os.close(folder)
+
     def open_for(self, recipe: Recipe) -> None:
         """Makes the folder, or tidies up what an earlier, killed process left."""
         with translated(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-            if self.recipe.is_file():
+            if self._is_ours():
                 for folder in (self.path, self.path / "checkpoints"):
                     sweep(folder)
         self.write_recipe(recipe)
 
     def stranger(self) -> Path | None:
         """What a run here would replace, though it is no run's."""
-        if self.recipe.is_file():
+        if self._is_ours():
             return None
-        ours = [self.corpus, self.corpus_report, self.history]
+        ours = [self.recipe, self.corpus, self.corpus_report, self.history]
         ours += [self.final_model, self.final_note, *self.path.glob("*.spm")]
         return next((each for each in ours if each.exists()), None)
+
+    def _is_ours(self) -> bool:
+        """Whether a run was begun here; others have files of these names, too."""
+        try:
+            note: Any = json.loads(self.recipe.read_bytes())
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            return False
+        return isinstance(note, dict) and {"written_by", "recipe"} <= note.keys()
 
     def records(self) -> list[dict[str, Any]]:
         """Lines of the history, but for what a crash left half written or blank."""
@@ -213,7 +256,8 @@ class RunFolder:
     def prune(self, progress: Progress, keep_last: int, keep_best: int) -> None:
         """Deletes checkpoints that are neither new nor good."""
         everyone = self.checkpoints()
-        kept = {each.update for each in everyone[-keep_last:]}
+        lasting = [each for each in everyone if not each.in_between]
+        kept = {each.update for each in lasting[-keep_last:]}
         kept.update(progress.ranking[:keep_best])
         for each in everyone[:-1]:
             each.drop_optimizer()
@@ -255,10 +299,12 @@ class RunFolder:
         return average([each.load_model() for each in chosen]), note
 
     def _chosen(self, recipe: Recipe) -> list[Checkpoint]:
-        everyone = {each.update: each for each in self.checkpoints()}
-        if not everyone:
+        lasting = self.checkpoints()
+        if not lasting:
             raise ConfigError(f"{self.path} has no checkpoint yet")
-        newest = list(everyone.values())[-recipe.train.keep_last :]
+        lasting[:-1] = [each for each in lasting[:-1] if not each.in_between]
+        everyone = {each.update: each for each in lasting}
+        newest = lasting[-recipe.train.keep_last :]
         ranking = newest[-1].load_progress().ranking
         best = [everyone[at] for at in ranking if at in everyone]
         match recipe.train.average:

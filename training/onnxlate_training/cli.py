@@ -2,6 +2,7 @@
 
 import json
 import signal
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
@@ -14,6 +15,8 @@ from onnxlate.errors import ConfigError
 
 from .checkpoint import Progress, RunFolder
 from .meeting import keeps_out_latecomers
+from .memory import enough_memory
+from .model import HEAD_STEP
 from .precision import training_precision
 from .recipe import Recipe, changed_keys, load_recipe
 from .reporting import Reporter, reporting
@@ -91,7 +94,10 @@ def train_run(
     Exits with 128 + the signal's number after SIGTERM and SIGINT, once it is saved.
     """
     run = RunFolder(path)
-    with joined(recipe) as worker:
+    with joined(recipe) as worker, ExitStack() as held:
+        with together(worker):
+            if worker.leads:
+                held.enter_context(run.held())
         _open_folder(run, recipe, resume, worker)
         if prepare_only:
             _, report = prepare(recipe, run, worker)
@@ -99,7 +105,8 @@ def train_run(
                 return None
             typer.echo(f"{path}: {report}", err=True)
             return {"run": str(path), "corpus": asdict(report)}
-        progress = _train(run, recipe, worker)
+        with enough_memory():
+            progress = _train(run, recipe, worker)
         if not worker.leads:
             return None
         note = run.write_final(recipe)
@@ -119,6 +126,7 @@ def _train(run: RunFolder, recipe: Recipe, worker: Worker) -> Progress:
     with together(worker):
         # Refused before the text is read, which may take hours.
         training_precision(recipe, worker.device)
+        _require_heads(recipe)
     texts, report = prepare(recipe, run, worker)
     # The same weights in every process, whatever was drawn before.
     torch.manual_seed(recipe.seed)
@@ -161,6 +169,17 @@ def _follow(trainer: Trainer, reporter: Reporter) -> None:
             "--resume goes on from there"
         )
         raise typer.Exit(128 + trainer.stop_signal)
+
+
+def _require_heads(recipe: Recipe) -> None:
+    """Raises ConfigError for a model that no bundle can be made of."""
+    model = recipe.model
+    if model.width // model.heads % HEAD_STEP:
+        raise ConfigError(
+            f"model.width {model.width} over model.heads {model.heads} makes heads of "
+            f"{model.width // model.heads}; to be exported, they have to be a multiple "
+            f"of {HEAD_STEP} wide"
+        )
 
 
 def _open_folder(run: RunFolder, recipe: Recipe, resume: bool, worker: Worker) -> None:

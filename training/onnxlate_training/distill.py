@@ -93,14 +93,15 @@ class Teachers:
                 f"batches of {self._batch_tokens} tokens do not fit the GPU's memory; "
                 "make them smaller with --batch-tokens"
             ) from cause
-        return [
+        lines = (
             [
                 one_line(self._target.decode(one.tokens))
                 for one in each
-                if one.finish_reason is FinishReason.EOS and one.tokens
+                if one.finish_reason is FinishReason.EOS
             ]
             for each in found
-        ]
+        )
+        return [[line for line in each if line.strip()] for each in lines]
 
 
 def nearest(translations: Sequence[str], reference: str) -> str:
@@ -164,7 +165,10 @@ def distill(
     """
     if (reference is None) != (nearest_output is None):
         raise ConfigError("--reference and --nearest go together")
-    require_different({"--output": output, "--nearest": nearest_output})
+    require_different(
+        {"--output": output, "--nearest": nearest_output},
+        [("--source", source), ("--reference", reference)],
+    )
     references: list[str] = []
     if reference:
         texts, references = read_parallel(source, reference)

@@ -25,6 +25,9 @@ from pydantic import (
 from torch import Tensor, nn
 from torch.nn import functional
 
+HEAD_STEP = 8
+"""Widths of a head that onnxruntime's attention takes are multiples of it."""
+
 Tying = Literal["none", "output", "all"]
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {

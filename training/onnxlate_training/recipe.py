@@ -109,21 +109,21 @@ class AugmentConfig(_Section):
 class TokenizerConfig(_Section):
     kind: Literal["joint", "split"] = "joint"
     """One SentencePiece model for both languages, or one each."""
-    vocabulary: PositiveInt = 8000
+    vocabulary: PositiveInt = Field(default=8000, lt=2**31)
     """Tokens of each SentencePiece model, special ones included; of "bytes" as many as
     there are."""
     algorithm: Literal["bpe", "unigram", "bytes"] = "bpe"
     """What tokens are: pieces of words as one of these two finds them in the text, or
     ASCII's characters and of all others the bytes, which no text has to be known for.
     """
-    character_coverage: PositiveFloat = Field(default=1.0, le=1)
+    character_coverage: PositiveFloat = Field(default=1.0, ge=0.98, le=1)
     """Share of the text's characters that get a token; 0.9995 for Chinese."""
     normalization: Literal["nmt_nfkc", "nfkc", "identity"] = "nmt_nfkc"
     """What characters are folded into others before the text is cut: compatibility
     forms (NFKC: "ﬁ" is "fi", "！" is "!") and, with nmt_, control characters and all
     kinds of blanks; with identity none, and a model can write whatever it reads.
     Several spaces are read as one in any case."""
-    max_lines: PositiveInt = 1_000_000
+    max_lines: PositiveInt = Field(default=1_000_000, ge=101)
     """Lines that it is trained on at most, drawn from all; 400 bytes of memory each."""
     byte_fallback: bool = True
     """Whether characters without a token are spelt in bytes, so that none is
@@ -192,7 +192,7 @@ class TrainConfig(_Section):
     """What "best" means, on the validation text."""
     patience: NonNegativeInt = 0
     """Validations without a new best after which training stops; 0 never stops."""
-    threads: NonNegativeInt = 0
+    threads: NonNegativeInt = Field(default=0, le=1024)
     """CPU threads per process; 0 leaves it to torch."""
     exchange: Literal["fp64", "fp32", "bf16"] = "fp64"
     """What several processes send each other their gradients in: fp64 gives the sums of
@@ -209,8 +209,8 @@ class TrainConfig(_Section):
 
     @model_validator(mode="after")
     def _best_ones_are_kept(self) -> "TrainConfig":
-        if self.average == "best" and not self.keep_best:
-            raise ValueError('average "best" needs keep_best of 1 or more')
+        if self.average != "last" and not self.keep_best:
+            raise ValueError(f'average "{self.average}" needs keep_best of 1 or more')
         return self
 
 
@@ -253,7 +253,8 @@ def decode_defaults(
 class Recipe(_Section):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """Of the run's folder and of the exported model."""
-    seed: NonNegativeInt = 1
+    seed: NonNegativeInt = Field(default=1, lt=2**32)
+    """SentencePiece takes 32 bits of it."""
     data: DataConfig
     filter: FilterConfig = FilterConfig()
     augment: AugmentConfig = AugmentConfig()
@@ -286,6 +287,10 @@ class Recipe(_Section):
         if self.augment.placeholders and not self.tokenizer.placeholders:
             raise ValueError(
                 "augment.placeholders needs symbols: tokenizer.placeholders is 0"
+            )
+        if self.augment.conjoined and not self.augment.conjunctions:
+            raise ValueError(
+                "augment.conjoined needs words to join by: augment.conjunctions is []"
             )
         if self.filter.max_tokens > self.model.max_positions:
             raise ValueError(
@@ -323,7 +328,8 @@ def parse_recipe(data: dict[str, Any], origin: str) -> Recipe:
     try:
         return Recipe.model_validate(data)
     except ValidationError as cause:
-        first = cause.errors()[0]
+        # A key that is written wrong is the reason why another is missing.
+        first = min(cause.errors(), key=lambda each: each["type"] != "extra_forbidden")
         where = ".".join(str(part) for part in first["loc"])
         raise ConfigError(f"{origin}: {_explain(where, first)}") from cause
 

@@ -18,7 +18,7 @@ from onnxlate.errors import TrainingError
 
 from .batch_loss import BatchLoss
 from .batches import Batch, BatchPlan, Members, Window
-from .checkpoint import Progress, RunFolder
+from .checkpoint import Checkpoint, Progress, RunFolder
 from .gradients import Gradients, made_alike
 from .model import Transformer
 from .optimizer import build_optimizers, load_moments, moments_of
@@ -27,7 +27,7 @@ from .recipe import Recipe
 from .reporting import Reporter
 from .tally import Tally
 from .texts import Texts
-from .validation import Validation
+from .validation import Scores, Validation
 from .weights import load_weights, weights_of
 from .workers import Worker, agreed, together, total
 
@@ -98,7 +98,24 @@ class Trainer:
         self._saved = self.progress.update
         if self.progress.loss_scale:
             self._scaler.load_state_dict(dict(self.progress.loss_scale))
+        self._score_anew(newest)
         return True
+
+    def _score_anew(self, newest: Checkpoint) -> None:
+        """By what "best" means now: train.metric may be another one than before."""
+        known = {
+            record["update"]: Scores(record["loss"], record["bleu"], record["chrf"])
+            for record in self._run.records()
+            if record["kind"] == "valid" and {"loss", "bleu", "chrf"} <= record.keys()
+        }
+        scores, metric = self.progress.scores, self._recipe.train.metric
+        if not scores.keys() <= known.keys():
+            return  # the history is not all there
+        anew = {update: known[update].value(metric) for update in scores}
+        if anew != scores:
+            self.progress.scores = anew
+            if self._worker.leads:
+                newest.write_progress(self.progress)
 
     def run(self) -> bool:
         """Trains to the end; False if it was asked to stop before.
@@ -119,7 +136,7 @@ class Trainer:
                 if self._checkpoint_is_due():
                     self._save()
         if self._saved != self.progress.update:
-            self._save()
+            self._save(in_between=True)
         return False
 
     # ------------------------------------------------------------ what is next
@@ -294,7 +311,8 @@ class Trainer:
         if self.stop_signal:
             raise _ToldToStop
 
-    def _save(self) -> None:
+    def _save(self, in_between: bool = False) -> None:
+        self.progress.in_between = in_between
         with together(self._worker):
             if self._worker.leads:
                 self.progress.loss_scale = self._scaler.state_dict()

@@ -20,7 +20,7 @@ from onnxlate.text import BOS_ID, EOS_ID, Tokenizer
 from onnxlate_training.checkpoint import LoadedModel
 from onnxlate_training.decode import TorchStepper, decode, pad
 
-from ..export import new_folder
+from ..export import new_folder, require_name
 from ..gate import MAX_SENTENCES, Progress, Sample, draw_sample, limits_of
 from .ctranslate2_model import write_model
 
@@ -50,6 +50,7 @@ def export_ctranslate2(
 
     Raises ExportError if something is in the way or if CTranslate2 disagrees.
     """
+    require_name(path)
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise ExportError(f"{path} exists and is not empty; choose another --output")
     sample = draw_sample(loaded, "fp32", max_sentences)
