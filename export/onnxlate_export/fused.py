@@ -39,7 +39,17 @@ def encoder_graph(model: Transformer, products: Products) -> onnx.ModelProto:
 
 
 def decoder_graph(model: Transformer, products: Products) -> onnx.ModelProto:
-    """decoder.onnx of a model in evaluation mode."""
+    """decoder.onnx of a model in evaluation mode.
+
+    Raises ExportError for heads that onnxruntime's attention does not take.
+    """
+    width = model.config.width // model.config.heads
+    if width % HEAD_STEP:
+        raise ExportError(
+            f"the model's heads are {width} wide (model.width over model.heads); "
+            f"onnxruntime's attention on a CPU takes multiples of {HEAD_STEP}: export "
+            "with --precision fp16 for a GPU, or train another one"
+        )
     return _DecoderWriter(model, products).write()
 
 
@@ -106,12 +116,6 @@ class Writer:
         self._products = products
         self._width = model.config.width
         self._heads = model.config.heads
-        if self._width // self._heads % HEAD_STEP:
-            raise ExportError(
-                f"the model's heads are {self._width // self._heads} wide (model.width "
-                f"over model.heads); onnxruntime's attention takes multiples of "
-                f"{HEAD_STEP}"
-            )
         self._pre = model.config.norm == "pre"
 
     def array(

@@ -172,13 +172,13 @@ def _follow(trainer: Trainer, reporter: Reporter) -> None:
 
 
 def _require_heads(recipe: Recipe) -> None:
-    """Raises ConfigError for a model that no bundle can be made of."""
+    """Raises ConfigError for a model that no bundle for CPUs can be made of."""
     model = recipe.model
     if model.width // model.heads % HEAD_STEP:
         raise ConfigError(
             f"model.width {model.width} over model.heads {model.heads} makes heads of "
-            f"{model.width // model.heads}; to be exported, they have to be a multiple "
-            f"of {HEAD_STEP} wide"
+            f"{model.width // model.heads}; a bundle for CPUs takes multiples of "
+            f"{HEAD_STEP}"
         )
 
 
