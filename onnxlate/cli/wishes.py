@@ -72,6 +72,21 @@ Ban = Annotated[
         rich_help_panel=_WORDS, help="A phrase that must not come. Repeatable."
     ),
 ]
+Protect = Annotated[
+    bool | None,
+    typer.Option(
+        "--protect/--no-protect",
+        rich_help_panel=_WORDS,
+        show_default="the server's: whole texts yes, lines no",
+        help="Keep URLs, numbers, {names} and the like as they are.",
+    ),
+]
+Keep = Annotated[
+    list[str] | None,
+    typer.Option(
+        rich_help_panel=_WORDS, help="A phrase that is left as it is. Repeatable."
+    ),
+]
 Terms = Annotated[
     list[str] | None,
     typer.Option(

@@ -114,7 +114,7 @@ def serve(
         typer.Option(
             min=1,
             help="Engines that share the work.",
-            show_default="as many as there are CPUs for their threads",
+            show_default="one for each CPU; with --threads, the CPUs over those",
         ),
     ] = None,
     threads: Annotated[

@@ -114,13 +114,14 @@ class RuntimeConfig(_Settings):
     """"auto" is CUDA where onnxruntime has it and a device answers, else the CPU."""
 
     workers: PositiveInt | None = None
-    """Engines that share the work on the CPU, and the weights. None is as many as there
-    are CPUs for their threads."""
+    """Engines that share the work on the CPU, and the weights. None is one for each
+    CPU; with threads, or where onnxruntime runs the graphs, as many as there are CPUs
+    for their threads."""
 
     threads: PositiveInt | None = None
     """Threads inside one operator on the CPU. None is one for models narrower than 256,
-    whose operators are too small to share, else two; or, where workers are given, all
-    CPUs shared out among them."""
+    whose operators are too small to share, else two; or, where onnxruntime runs a wide
+    model and workers are given, all CPUs shared out among them."""
 
 
 class TlsConfig(_Settings):

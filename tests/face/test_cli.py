@@ -72,6 +72,7 @@ def test_wishes_travel_as_they_are_meant() -> None:
     parrot = Parrot()
     flags = (
         *("--temperature", "0.5", "--seed", "7", "--prefix", "Der ", "--ban", "ein"),
+        *("--protect", "--keep", "Tom", "--keep", "X Y"),
         *("--ban", "zwei", "--term", "dog=K\u00f6ter", "--glossary", "pets"),
         *("--no-repeat-ngram", "3", "--repetition-penalty", "1.5"),
         *("--coverage-penalty", "0.25"),
@@ -87,6 +88,8 @@ def test_wishes_travel_as_they_are_meant() -> None:
         sampling=pb.Sampling(temperature=0.5, top_p=1.0, top_k=0, seed=7),
         target_prefix="Der ",
         banned_phrases=["ein", "zwei"],
+        protect=True,
+        protected_phrases=["Tom", "X Y"],
         terms=[pb.Term(source="dog", target="K\u00f6ter")],
         glossary="pets",
         no_repeat_ngram_size=3,
