@@ -21,14 +21,11 @@ from .memory import free_what_went
 from .metrics import Metrics
 from .models import Models
 from .service import described
-from .sizes import MAX_ECHO
+from .sizes import MAX_ECHO, MAX_NAME_BYTES
 
 log = logging.getLogger(__name__)
 
 NAME = "onnxlate.v1.AdminService"
-
-MAX_NAME_BYTES = 255
-"""Of a file or folder, on the file systems that there are."""
 
 Result = TypeVar("Result")
 

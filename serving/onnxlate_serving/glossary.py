@@ -18,7 +18,7 @@ from onnxlate.answer import Span, Term
 from onnxlate.errors import ConfigError, InvalidRequest
 
 from .fresh import Fresh
-from .sizes import MAX_ECHO
+from .sizes import MAX_ECHO, MAX_NAME_BYTES
 from .words import joined
 
 log = logging.getLogger(__name__)
@@ -36,9 +36,6 @@ MAX_FORMS = 16
 """Of a target; each is looked for in every translation."""
 
 NO_NAME = re.compile(r"[^\w.-]|^\.")
-
-MAX_NAME = 60
-"""Characters of a name: so many of four bytes are as long as a file's name may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,10 +215,10 @@ class Glossaries:
 
     def _look_for(self, name: str) -> None:
         """A file that came after the start."""
-        if self._folder is None or NO_NAME.search(name) or len(name) > MAX_NAME:
+        if self._folder is None or NO_NAME.search(name):
             return
         path = self._folder / f"{name}.tsv"
-        if not path.is_file():
+        if len(path.name.encode()) > MAX_NAME_BYTES or not path.is_file():
             return
         try:
             self._open(path)

@@ -9,6 +9,9 @@ from .config import RequestLimits
 MOST_BYTES = 4
 """Of a character in UTF-8."""
 
+MAX_NAME_BYTES = 255
+"""Of a file or folder, on the file systems that there are."""
+
 MAX_ECHO = 64
 """Characters of a caller's own words that an error repeats."""
 

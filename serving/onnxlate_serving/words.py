@@ -17,13 +17,19 @@ def stands_alone(text: str, start: int, end: int) -> bool:
     return not (left or right)
 
 
+def occurrences(part: str, text: str) -> Iterator[int]:
+    """Where it begins in a text, those that overlap others too."""
+    at = text.find(part)
+    while at >= 0:
+        yield at
+        at = text.find(part, at + 1)
+
+
 def places(phrase: str, text: str) -> Iterator[int]:
     """Where a phrase begins in a text, as words of its own."""
-    at = text.find(phrase)
-    while at >= 0:
+    for at in occurrences(phrase, text):
         if stands_alone(text, at, at + len(phrase)):
             yield at
-        at = text.find(phrase, at + 1)
 
 
 @lru_cache(4096)

@@ -22,7 +22,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -165,14 +165,15 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             folder = os.open(self.path, os.O_RDONLY)
         try:
-            with suppress(OSError):  # where a file system has no locks
-                try:
-                    fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError as cause:
-                    raise ConfigError(
-                        f"another process trains into {self.path}; stop it, or choose "
-                        "another folder with --output"
-                    ) from cause
+            try:
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as cause:
+                raise ConfigError(
+                    f"another process trains into {self.path}; stop it, or choose "
+                    "another folder with --output"
+                ) from cause
+            except OSError:
+                pass  # a file system without locks
             yield
         finally:
             os.close(folder)

@@ -1,11 +1,12 @@
 """A source whose items gave way to symbols that its model knows."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from onnxlate.answer import Span
 from onnxlate.placeholder import placeholder
 
+from ..words import occurrences
 from .case import Case
 from .items import Item, overlap
 from .offsets import OffsetMap, Rewriter
@@ -63,14 +64,6 @@ class Disguise:
         for symbol, group in self.groups.items():
             text = text.replace(symbol, group.span.of(self.case.text))
         return text
-
-
-def occurrences(part: str, text: str) -> Iterator[int]:
-    """Where it begins, those too that overlap."""
-    at = text.find(part)
-    while at >= 0:
-        yield at
-        at = text.find(part, at + 1)
 
 
 def disguised(case: Case, num_symbols: int) -> Disguise | None:
