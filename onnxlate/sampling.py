@@ -6,7 +6,12 @@ Axes: V vocabulary.
 import numpy as np
 
 from .answer import Sampling
+from .beam import Doubles
 from .candidates import Floats, Ints, likeliest
+
+LIGHT = 1e-3
+"""Of the likeliest token's probability: what is less is sorted only if all the rest is
+not enough."""
 
 
 def drawn(row: Floats, sampling: Sampling, draw: int, step: int) -> int:
@@ -15,25 +20,33 @@ def drawn(row: Floats, sampling: Sampling, draw: int, step: int) -> int:
     top_k as in Fan et al. 2018, top_p as in Holtzman et al. 2020; both after the
     temperature, the first of them first.
     """
-    tokens = _by_likelihood(row, sampling)
-    scaled = row[tokens].astype(np.float64) / sampling.temperature
-    mass = np.cumsum(np.exp(scaled - scaled.max()))
-    if sampling.top_p < 1:  # up to the token that makes the mass complete
-        mass = mass[: np.searchsorted(mass, sampling.top_p * mass[-1]) + 1]
+    tokens = None  # all, by their ids
+    if 0 < sampling.top_k < len(row):
+        tokens = likeliest(row[None], sampling.top_k)[0]
+        row = row[tokens]
+    scaled = row.astype(np.float64) / sampling.temperature
+    weights = np.exp(scaled - scaled.max())
+    if sampling.top_p < 1:
+        nucleus = _nucleus(weights, sampling.top_p)
+        weights = weights[nucleus]
+        tokens = nucleus if tokens is None else tokens[nucleus]
+    mass = np.cumsum(weights)
     chance = _uniform(sampling.seed, draw, step) * mass[-1]
     at = min(int(np.searchsorted(mass, chance, side="right")), len(mass) - 1)
-    return int(tokens[at])
+    return at if tokens is None else int(tokens[at])
 
 
-def _by_likelihood(row: Floats, sampling: Sampling) -> Ints:
-    """All that may be drawn; sorted only where order matters."""
-    if 0 < sampling.top_k < len(row):
-        best: Ints = likeliest(row[None], sampling.top_k)[0]
-        return best
-    if sampling.top_p < 1:
-        order: Ints = np.argsort(-row, kind="stable")
-        return order
-    return np.arange(len(row))
+def _nucleus(weights: Doubles, top_p: float) -> Ints:
+    """The heaviest, up to the one that makes so much of the whole complete, the heavier
+    first: (V,) -> (N,). The heaviest weighs 1."""
+    wanted = top_p * weights.sum()
+    some = np.flatnonzero(weights > LIGHT)
+    if weights[some].sum() < wanted:
+        some = np.arange(len(weights))
+    order = some[np.argsort(-weights[some], kind="stable")]
+    mass = np.cumsum(weights[order])
+    nucleus: Ints = order[: np.searchsorted(mass, wanted) + 1]
+    return nucleus
 
 
 def _uniform(seed: int, draw: int, step: int) -> float:
