@@ -366,7 +366,12 @@ def new_folder(path: Path) -> Iterator[Path]:
                 os.fsync(opened.fileno())
         if path.exists():
             path.rename(old)
-        temporary.rename(path)
+        try:
+            temporary.rename(path)
+        except BaseException:
+            if old.exists():
+                old.rename(path)
+            raise
     except OSError as cause:
         raise ExportError(f"{path} cannot be written: {cause.strerror}") from cause
     finally:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from itertools import product
 from pathlib import Path
 
 from onnxlate.credentials import Credentials
@@ -66,10 +67,10 @@ def evaluate(
     read = [("--source", each) for each in source or []]
     read += [("--reference", each) for each in reference or []]
     read += [("--hypotheses", path) for each in files for path in each.files]
-    require_different(
-        {"--output": output, "--html": html, "--json-file": json_file}, read
-    )
-    keep = _Keep(output, len(models) * len(test_sets))
+    keep = _Keep(output, [each.name for each in models], test_sets)
+    written = [("--output", path) for path in keep.paths.values()]
+    require_different([*written, ("--html", html), ("--json-file", json_file)], read)
+    keep.prepare()
     metric(MetricName.CHRF)
     if html:
         from onnxlate.evaluation.page import page
@@ -85,7 +86,7 @@ def evaluate(
         html_out = html and stack.enter_context(output_file(html))
         for each in models:
             outputs[each.name] = translate(each, test_sets, beam_size, timeout_s)
-            keep(outputs[each.name], test_sets)
+            keep(each.name, outputs[each.name])
         report = compare(
             _by_test_set(test_sets, systems, outputs),
             metrics,
@@ -108,30 +109,43 @@ def evaluate(
 class _Keep:
     """Writes translations as soon as they are there; making them takes long."""
 
-    def __init__(self, output: Path | None, num_outputs: int) -> None:
-        self._output = output
-        self._several = num_outputs > 1 or bool(output and output.is_dir())
+    def __init__(
+        self, output: Path | None, names: Sequence[str], test_sets: Sequence[TestSet]
+    ) -> None:
+        """Of so many systems; a folder takes several files."""
+        self._output, self._test_sets = output, test_sets
+        self.paths: dict[tuple[str, str], Path] = {}
+        """By test set and system."""
         if output is None:
             return
-        if not num_outputs:
+        if not names:
             raise ConfigError(
                 f"--output {output} keeps what is translated here, and there are only "
                 "--hypotheses; leave it out, or give a BUNDLE or --server HOST:PORT"
             )
-        if self._several:
-            output_folder(output)
-        elif not output.parent.is_dir():
-            raise ConfigError(f"cannot write {output}: there is no {output.parent}")
+        self._several = len(names) * len(test_sets) > 1 or output.is_dir()
+        for name, test_set in product(names, test_sets):
+            file = f"{test_set.name}.{name}".replace("/", "_")
+            path = output / file if self._several else output
+            self.paths[test_set.name, name] = path
 
-    def __call__(
-        self, outputs: Sequence[SystemOutput], test_sets: Sequence[TestSet]
-    ) -> None:
+    def prepare(self) -> None:
+        """Raises ConfigError where they cannot be written."""
         if self._output is None:
             return
-        for each, test_set in zip(outputs, test_sets, strict=True):
-            name = f"{test_set.name}.{each.system}".replace("/", "_")
-            path = self._output / name if self._several else self._output
-            with output_file(path) as file:
+        if self._several:
+            output_folder(self._output)
+        elif not self._output.parent.is_dir():
+            raise ConfigError(
+                f"cannot write {self._output}: there is no {self._output.parent}"
+            )
+
+    def __call__(self, name: str, outputs: Sequence[SystemOutput]) -> None:
+        """What a system said, by test set."""
+        if self._output is None:
+            return
+        for each, test_set in zip(outputs, self._test_sets, strict=True):
+            with output_file(self.paths[test_set.name, name]) as file:
                 file.write("".join(line + "\n" for line in each.hypotheses).encode())
 
 

@@ -4,7 +4,7 @@ import gzip
 import os
 import sys
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from io import BufferedIOBase, RawIOBase
 from pathlib import Path
@@ -58,12 +58,13 @@ def output_file(path: Path | None) -> Iterator[BinaryIO]:
 
 
 def require_different(
-    outputs: Mapping[str, Path | None], inputs: Iterable[tuple[str, Path | None]] = ()
+    outputs: Iterable[tuple[str, Path | None]],
+    inputs: Iterable[tuple[str, Path | None]] = (),
 ) -> None:
-    """Raises ConfigError if an output has the name of another, or of an input: one
-    would be lost."""
+    """Raises ConfigError if an output, by its option, has the name of another, or of an
+    input: one would be lost."""
     named = {path.resolve(): option for option, path in inputs if path is not None}
-    for option, path in outputs.items():
+    for option, path in outputs:
         if path is None:
             continue
         if first := named.get(path.resolve()):

@@ -1,5 +1,6 @@
 """Bundles on disk: whole or not at all, never in place of something else."""
 
+import errno
 import json
 import os
 import subprocess
@@ -96,6 +97,28 @@ def test_a_crash_while_writing_leaves_the_old_folder(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), new_folder(path) as folder:
         (folder / "file").write_text("new")
         raise RuntimeError
+
+    assert (path / "file").read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_that_cannot_be_replaced_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "bundle"
+    path.mkdir()
+    (path / "file").write_text("old")
+    rename = Path.rename
+
+    def fails_once(self: Path, target: Path) -> Path:
+        if target == path and not self.name.endswith(".old"):
+            raise OSError(errno.EIO, "Input/output error")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", fails_once)
+    refused = pytest.raises(ExportError, match="Input/output error")
+    with refused, new_folder(path) as folder:
+        (folder / "file").write_text("new")
 
     assert (path / "file").read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from onnxlate.cli import app
-from onnxlate.errors import CorpusError, OnnxlateError
+from onnxlate.errors import ConfigError, CorpusError, OnnxlateError
 from onnxlate.evaluation import read_test_set, score
 from onnxlate.parallel_text import read_text
 
@@ -54,6 +54,19 @@ def test_a_server_is_scored_and_its_translations_are_kept(
     assert (figures["sentences"], figures["unfinished"]) == (2, 0)
     assert figures["lowercase"] is False
     assert figures["seconds"] > 0
+
+
+def test_translations_do_not_replace_what_they_are_scored_by(
+    files: tuple[Path, Path],
+) -> None:
+    source, reference = files
+    before = reference.read_text()
+    with serving(Parrot()) as server, pytest.raises(ConfigError, match=r"test\.xx"):
+        run(
+            *("evaluate", "--server", f"xx={server}", "--output", source.parent),
+            *("--source", source, "--reference", reference),
+        )
+    assert reference.read_text() == before
 
 
 def test_case_counts_unless_it_is_asked_not_to() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from onnxlate.errors import ConfigError
 from onnxlate_training.model import SIZES
-from onnxlate_training.recipe import changed_keys, load_recipe
+from onnxlate_training.recipe import changed_keys, load_recipe, parse_recipe
 from onnxlate_training.schedule import ScheduleConfig
 
 MINIMAL = """
@@ -60,7 +60,7 @@ def test_changes_on_the_command_line_have_the_types_of_toml(tmp_path: Path) -> N
         ("[model]\nmax_positions = 50\n", "50 positions"),
         ("[augment]\nplaceholders = 0.1\n", "needs symbols"),
         ("[augment]\nconjoined = 0.1\n", "needs words to join by"),
-        ('[train]\naverage = "none"\nkeep_best = 0\n', '"none" needs keep_best'),
+        ('[train]\naverage = "none"\nkeep_best = 0\n', '"none" needs train.keep_best'),
         ("[tokenizer]\nmax_lines = 100\n", "tokenizer.max_lines.*equal to 101"),
         ("[tokenizer]\ncharacter_coverage = 0.9\n", "character_coverage.*0.98"),
         ("[train]\nthreads = 1000000\n", "train.threads.*1024"),
@@ -69,6 +69,7 @@ def test_changes_on_the_command_line_have_the_types_of_toml(tmp_path: Path) -> N
             '[tokenizer]\nalgorithm = "bytes"\nbyte_fallback = false\n',
             'algorithm "bytes" is',
         ),
+        ('"a.b" = 1\n', "a.b is not a key"),
         ('[tokenizer]\nnormalization = "none"\n', "'nmt_nfkc', 'nfkc' or 'identity'"),
         ("name =", "cannot be read as TOML"),
     ],
@@ -76,6 +77,15 @@ def test_changes_on_the_command_line_have_the_types_of_toml(tmp_path: Path) -> N
 def test_a_mistake_is_named(tmp_path: Path, more: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         load_recipe(recipe_file(tmp_path, more))
+
+
+def test_a_run_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    """Its recipe may ask for what is refused at the start of a new one."""
+    data = load_recipe(recipe_file(tmp_path)).model_dump(mode="json")
+    data["augment"]["conjoined"] = 0.1
+    data["train"] |= {"average": "none", "keep_best": 0}
+
+    assert parse_recipe(data, "recipe.json").train.keep_best == 0
 
 
 def test_a_key_that_is_written_wrong_is_why_another_is_missing(tmp_path: Path) -> None:

@@ -298,13 +298,47 @@ def test_a_folder_with_somebody_elses_files_is_left_alone(tmp_path: Path) -> Non
 
     assert {path: path.stat() for path in tmp_path.rglob("*")} == before
     corpus.rename(tmp_path / "elsewhere")
-    (tmp_path / "old.spm").write_text("mine")
-    with pytest.raises(ConfigError, match=r"old\.spm is there"):
+    (tmp_path / "joint.spm").write_text("mine")
+    with pytest.raises(ConfigError, match=r"joint\.spm is there"):
         train_here(recipe, tmp_path)
     (tmp_path / "recipe.json").write_text('{"cake": 1}')
     with pytest.raises(ConfigError, match=r"recipe\.json is there, and not of a"):
         train_here(recipe, tmp_path)
     assert (tmp_path / "recipe.json").read_text() == '{"cake": 1}'
+
+
+def test_what_comes_into_a_folder_after_a_failed_start_is_left_alone(
+    recipe: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    with pytest.raises(CorpusError):
+        train_here(recipe, run, f"data.folder={json.dumps(str(run / 'corpus'))}")
+    shutil.copytree(recipe.parent, run / "corpus", ignore=shutil.ignore_patterns("r*"))
+    mine = [run / ".notes.2024", run / "old.spm"]
+    for path in mine:
+        path.write_text("mine")
+
+    with pytest.raises(ConfigError, match=r"corpus is there, and not of a training"):
+        train_here(recipe, run, f"data.folder={json.dumps(str(run / 'corpus'))}")
+    assert (run / "corpus" / "train.en").is_file()
+    assert all(path.read_text() == "mine" for path in mine)
+
+
+def test_a_stop_that_is_scored_is_a_checkpoint_like_others(
+    recipe: Path, whole: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    newest = RunFolder(run).checkpoints()[-1]
+    stopped = newest.load_progress()
+    del stopped.scores[newest.update]
+    stopped.in_between = True
+    newest.write_progress(stopped)
+
+    train_here(recipe, run, resume=True)
+
+    assert newest.update in newest.load_progress().scores
+    assert not newest.in_between
 
 
 def test_two_processes_do_not_train_into_one_folder(

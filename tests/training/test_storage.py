@@ -10,7 +10,13 @@ import torch
 
 from onnxlate.errors import ConfigError, TrainingError
 from onnxlate_training.checkpoint import Progress, RunFolder, load_model
-from onnxlate_training.storage import new_folder, remove_folder, sweep, write_atomically
+from onnxlate_training.storage import (
+    new_folder,
+    remove_folder,
+    sweep,
+    write_atomically,
+    write_files,
+)
 from onnxlate_training.weights import average, load_tensors
 
 
@@ -63,7 +69,7 @@ def test_a_half_written_folder_never_counts(tmp_path: Path) -> None:
     # What a SIGKILL leaves, since nobody tidies up after one.
     (tmp_path / "checkpoints" / ".update-00000005.123").mkdir(parents=True)
     assert run.checkpoints() == []
-    sweep(tmp_path / "checkpoints")
+    sweep(tmp_path / "checkpoints", r"update-\d+")
     assert list((tmp_path / "checkpoints").iterdir()) == []
 
 
@@ -78,6 +84,29 @@ def test_a_removed_folder_is_gone_and_removing_it_twice_is_no_error(
     remove_folder(folder)
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_is_removed_and_not_what_it_leads_to(tmp_path: Path) -> None:
+    for turn in "ab":
+        elsewhere = tmp_path / turn
+        elsewhere.mkdir()
+        (tmp_path / "corpus").symlink_to(elsewhere)
+        with new_folder(tmp_path / "corpus") as folder:
+            (folder / "new").touch()
+        remove_folder(tmp_path / "corpus")
+
+    (tmp_path / "corpus").symlink_to(tmp_path / "nowhere")
+    remove_folder(tmp_path / "corpus")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
+
+
+def test_files_replace_nothing_but_themselves(tmp_path: Path) -> None:
+    for _ in range(2):
+        write_files(tmp_path / "new", {"a": b"1", "b": b"2"})
+
+    with pytest.raises(ConfigError, match="b is there already, and not the same"):
+        write_files(tmp_path / "new", {"c": b"3", "b": b"other"})
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["a", "b"]
 
 
 def test_the_last_and_the_best_are_kept(tmp_path: Path) -> None:

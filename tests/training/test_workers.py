@@ -164,6 +164,19 @@ def test_what_one_process_meets_ends_all_and_is_said_once(
     assert silence == ""
 
 
+def test_processes_that_would_part_ways_do_not_begin(
+    recipe: Path, tmp_path: Path
+) -> None:
+    longer = (*SIX, "--set", "train.max_updates=61")
+
+    processes = several(recipe, tmp_path / "run", SIX, longer)
+    (first, said), (second, _) = (each.wait() for each in processes)
+
+    assert (first, second) == (2, 2)
+    [error] = errors(said)
+    assert "another train.max_updates than process 1" in error
+
+
 def test_a_loss_that_is_no_number_is_said_once(recipe: Path, tmp_path: Path) -> None:
     absurd = (*SIX, "--set", "schedule.peak=1e30", "--set", "optimizer.clip_norm=0")
 

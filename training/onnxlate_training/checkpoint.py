@@ -183,23 +183,28 @@ class RunFolder:
         with translated(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             if self._is_ours():
-                for folder in (self.path, self.path / "checkpoints"):
-                    sweep(folder)
+                names = (re.escape(each.name) for each in self._files)
+                sweep(self.path, "|".join(names))
+                sweep(self.path / "checkpoints", r"update-\d+")
         self.write_recipe(recipe)
 
     def stranger(self) -> Path | None:
         """What a run here would replace, though it is no run's."""
         if self._is_ours():
             return None
-        ours = [self.recipe, self.corpus, self.corpus_report, self.history]
-        ours += [self.final_model, self.final_note, *self.path.glob("*.spm")]
-        return next((each for each in ours if each.exists()), None)
+        return next((each for each in self._files if each.exists()), None)
+
+    @property
+    def _files(self) -> list[Path]:
+        """All that a run writes here, but for folders that have it to themselves."""
+        files = [self.recipe, self.corpus, self.corpus_report, self.history]
+        return [*files, self.final_model, self.final_note, *self.all_tokenizers]
 
     def _is_ours(self) -> bool:
         """Whether a run was begun here; others have files of these names, too."""
         try:
             note: Any = json.loads(self.recipe.read_bytes())
-        except (FileNotFoundError, NotADirectoryError, ValueError):
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError):
             return False
         return isinstance(note, dict) and {"written_by", "recipe"} <= note.keys()
 
@@ -210,6 +215,11 @@ class RunFolder:
         except FileNotFoundError:
             return []
         return [found for line in lines if (found := _record(line))]
+
+    @property
+    def all_tokenizers(self) -> list[Path]:
+        names = "joint", "source", "target"
+        return [self.path / f"{name}.spm" for name in names]
 
     def tokenizers(self, kind: str) -> tuple[Path, Path]:
         """Where the source's and the target's SentencePiece models are."""

@@ -48,6 +48,9 @@ FREE_KEYS = (
     "decode.",
 )
 
+# What may differ between processes that train together.
+OWN_KEYS = ("data.folder", "train.threads", "train.log_every", "train.lost_after")
+
 STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -126,7 +129,6 @@ def _train(run: RunFolder, recipe: Recipe, worker: Worker) -> Progress:
     with together(worker):
         # Refused before the text is read, which may take hours.
         training_precision(recipe, worker.device)
-        _require_heads(recipe)
     texts, report = prepare(recipe, run, worker)
     # The same weights in every process, whatever was drawn before.
     torch.manual_seed(recipe.seed)
@@ -172,13 +174,13 @@ def _follow(trainer: Trainer, reporter: Reporter) -> None:
 
 
 def _require_heads(recipe: Recipe) -> None:
-    """Raises ConfigError for a model that no bundle for CPUs can be made of."""
+    """Raises ConfigError for a model that `onnxlate export` would refuse."""
     model = recipe.model
     if model.width // model.heads % HEAD_STEP:
         raise ConfigError(
             f"model.width {model.width} over model.heads {model.heads} makes heads of "
-            f"{model.width // model.heads}; a bundle for CPUs takes multiples of "
-            f"{HEAD_STEP}"
+            f"{model.width // model.heads}; onnxruntime's attention on a CPU takes "
+            f"multiples of {HEAD_STEP}"
         )
 
 
@@ -189,10 +191,10 @@ def _open_folder(run: RunFolder, recipe: Recipe, resume: bool, worker: Worker) -
             _check_folder(run, recipe, resume)
             run.open_for(recipe)
     with together(worker):
-        if changed := _changed(run, recipe):
+        if changed := _changed(run, recipe, OWN_KEYS):
             raise ConfigError(
-                f"{run.path} was begun with another {changed[0]} than process "
-                f"{worker.rank} has; all must share one folder and one recipe"
+                f"the process that leads has another {changed[0]} than process "
+                f"{worker.rank}; all must share one folder ({run.path}) and one recipe"
             )
 
 
@@ -208,20 +210,21 @@ def _check_folder(run: RunFolder, recipe: Recipe, resume: bool) -> None:
                 f"{run.path} holds a model and no checkpoint to go on from; choose "
                 "another folder with --output (train.start_from goes on from a model)"
             )
+        _require_heads(recipe)
         return
     if not resume:
         raise ConfigError(
             f"{run.path} already holds a run; go on with --resume, "
             "or choose another folder with --output"
         )
-    if changed := _changed(run, recipe):
+    if changed := _changed(run, recipe, FREE_KEYS):
         raise ConfigError(
             f"{run.path} was begun with another {changed[0]}; "
             "a run goes on only as it began"
         )
 
 
-def _changed(run: RunFolder, recipe: Recipe) -> list[str]:
-    """Keys of the run's recipe that would make it another run."""
+def _changed(run: RunFolder, recipe: Recipe, free: tuple[str, ...]) -> list[str]:
+    """Keys that the run's recipe has otherwise, and that are not free to differ."""
     keys = changed_keys(run.read_recipe(), recipe)
-    return [key for key in keys if not key.startswith(FREE_KEYS)]
+    return [key for key in keys if not key.startswith(free)]

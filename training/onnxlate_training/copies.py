@@ -20,7 +20,7 @@ import typer
 from onnxlate.cli import run
 from onnxlate.parallel_text import read_lines
 
-from .storage import translated, write_atomically
+from .storage import write_files
 
 LONGEST = 44
 """Tokens of a line: of ASCII one each, of others as many as they have bytes."""
@@ -126,14 +126,13 @@ def main(
 ) -> None:
     """Write a corpus whose target is its source."""
     read = ["\n".join(read_lines(each)) for each in texts or ()]
-    with translated(folder):
-        folder.mkdir(parents=True, exist_ok=True)
     known = [line for text in read for line in text.splitlines()]
     made = lines(seed, [each for each in known if each.strip()])
+    files: dict[str, bytes] = {}
     for name, size in SIZES.items():
         text = "".join(f"{line}\n" for line in islice(made, size)).encode()
-        for side in ("source", "target"):
-            write_atomically(folder / f"{name}.{side}", text)
+        files |= {f"{name}.{side}": text for side in ("source", "target")}
+    write_files(folder, files)
 
 
 if __name__ == "__main__":

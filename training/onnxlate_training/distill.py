@@ -166,7 +166,7 @@ def distill(
     if (reference is None) != (nearest_output is None):
         raise ConfigError("--reference and --nearest go together")
     require_different(
-        {"--output": output, "--nearest": nearest_output},
+        [("--output", output), ("--nearest", nearest_output)],
         [("--source", source), ("--reference", reference)],
     )
     references: list[str] = []

@@ -20,7 +20,7 @@ from num2words import num2words
 from onnxlate.cli import run
 
 from .corpus import Pair
-from .storage import translated, write_atomically
+from .storage import write_files
 
 _MONTHS = (
     ("January", "Januar"),
@@ -181,17 +181,17 @@ def write_corpus(folder: Path, seed: int = 1) -> None:
 
     Raises TrainingError if the folder cannot be written.
     """
-    with translated(folder):
-        folder.mkdir(parents=True, exist_ok=True)
     everything = list(islice(pairs(seed), sum(split.size for split in SPLITS)))
     # Short items come early, since there are few of them; every split gets its share.
     random.Random(seed).shuffle(everything)
     rest = iter(everything)
+    files: dict[str, bytes] = {}
     for split in SPLITS:
         lines = list(islice(rest, split.size))
         for side, language in enumerate(("en", "de")):
             text = "".join(f"{pair[side]}\n" for pair in lines)
-            write_atomically(folder / f"{split.name}.{language}", text.encode())
+            files[f"{split.name}.{language}"] = text.encode()
+    write_files(folder, files)
 
 
 def main(

@@ -207,12 +207,6 @@ class TrainConfig(_Section):
     fp16. On a CPU it is fp32; bf16 is quicker where the CPU multiplies it itself
     (AVX512-BF16 or AMX)."""
 
-    @model_validator(mode="after")
-    def _best_ones_are_kept(self) -> "TrainConfig":
-        if self.average != "last" and not self.keep_best:
-            raise ValueError(f'average "{self.average}" needs keep_best of 1 or more')
-        return self
-
 
 class DecodeConfig(_Section):
     """How validation decodes, and the exported model by default."""
@@ -288,10 +282,6 @@ class Recipe(_Section):
             raise ValueError(
                 "augment.placeholders needs symbols: tokenizer.placeholders is 0"
             )
-        if self.augment.conjoined and not self.augment.conjunctions:
-            raise ValueError(
-                "augment.conjoined needs words to join by: augment.conjunctions is []"
-            )
         if self.filter.max_tokens > self.model.max_positions:
             raise ValueError(
                 f"filter.max_tokens is {self.filter.max_tokens}, but the model has "
@@ -320,7 +310,21 @@ def load_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
         raise ConfigError(f"{path} cannot be read as TOML: {cause}") from cause
     for change in changes:
         _apply(data, change)
-    return parse_recipe(data, str(path))
+    recipe = parse_recipe(data, str(path))
+    if futile := _futile(recipe):
+        raise ConfigError(f"{path}: {futile}")
+    return recipe
+
+
+def _futile(recipe: Recipe) -> str | None:
+    """What asks for something and leaves out what that needs; earlier versions let it
+    pass, so that a finished run's recipe may have it."""
+    train, augment = recipe.train, recipe.augment
+    if train.average != "last" and not train.keep_best:
+        return f'train.average "{train.average}" needs train.keep_best of 1 or more'
+    if augment.conjoined and not augment.conjunctions:
+        return "augment.conjoined needs words to join by: augment.conjunctions is []"
+    return None
 
 
 def parse_recipe(data: dict[str, Any], origin: str) -> Recipe:
@@ -330,8 +334,7 @@ def parse_recipe(data: dict[str, Any], origin: str) -> Recipe:
     except ValidationError as cause:
         # A key that is written wrong is the reason why another is missing.
         first = min(cause.errors(), key=lambda each: each["type"] != "extra_forbidden")
-        where = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"{origin}: {_explain(where, first)}") from cause
+        raise ConfigError(f"{origin}: {_explain(first)}") from cause
 
 
 def changed_keys(one: Recipe, other: Recipe) -> list[str]:
@@ -377,7 +380,9 @@ _WANTED = {
 }
 
 
-def _explain(where: str, error: Any) -> str:
+def _explain(error: Any) -> str:
+    parts = [str(part) for part in error["loc"]]
+    where = ".".join(parts)
     if error["type"] == "missing":
         return f"{where} is missing"
     if error["type"] != "extra_forbidden":
@@ -385,7 +390,7 @@ def _explain(where: str, error: Any) -> str:
         message = error["msg"].removeprefix("Value error, ")
         message = _WANTED.get(error["type"], message)
         return f"{where}: {message}{given}" if where else message
-    *sections, last = where.split(".")
+    *sections, last = parts
     fields = _fields(sections)
     close = difflib.get_close_matches(last, fields, n=1)
     hint = f"did you mean {close[0]}?" if close else f"there is {', '.join(fields)}"

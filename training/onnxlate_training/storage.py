@@ -8,11 +8,11 @@ import errno
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from onnxlate.durable import sync
-from onnxlate.errors import TrainingError
+from onnxlate.errors import ConfigError, TrainingError
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -29,6 +29,24 @@ def write_atomically(path: Path, content: bytes) -> None:
             sync(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Writes files into a folder, by their names; none replaces another's.
+
+    Raises ConfigError where a file of that name says something else, before any is
+    written, and TrainingError if the folder cannot be written.
+    """
+    with translated(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            path = folder / name
+            if path.exists() and not (path.is_file() and path.read_bytes() == content):
+                raise ConfigError(
+                    f"{path} is there already, and not the same; choose another folder"
+                )
+    for name, content in files.items():
+        write_atomically(folder / name, content)
 
 
 @contextlib.contextmanager
@@ -54,7 +72,11 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 
 def remove_folder(path: Path) -> None:
-    """At once under this name, and then file by file; a crash leaves no half of it."""
+    """At once under this name, and then file by file; a crash leaves no half of it.
+
+    Of a link to a folder the link goes."""
+    if path.is_symlink():
+        path.unlink()
     if not path.exists():
         return
     doomed = path.with_name(f".{path.name}.0")
@@ -63,12 +85,13 @@ def remove_folder(path: Path) -> None:
     shutil.rmtree(doomed, ignore_errors=True)
 
 
-def sweep(folder: Path) -> None:
-    """Removes from a folder what killed processes left half done."""
+def sweep(folder: Path, name: str) -> None:
+    """Removes from a folder what killed processes left half done of files and folders
+    whose names match in whole."""
     for path in folder.glob(".*"):
-        if not re.fullmatch(r"\..+\.\d+", path.name):
+        if not re.fullmatch(rf"\.({name})\.\d+", path.name):
             continue
-        if path.is_dir():
+        if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)

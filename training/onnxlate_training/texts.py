@@ -76,10 +76,15 @@ def prepare(
 def _make(recipe: Recipe, run: RunFolder, validation: Sequence[Pair]) -> None:
     """RUN/corpus, the tokenizers and the report on it all."""
     if not run.checkpoints():
+        if run.corpus.exists() and not (run.corpus / NAME).is_file():
+            raise ConfigError(
+                f"{run.corpus} is there, and not of a training run, which would "
+                "replace it; choose another folder with --output"
+            )
         # The corpus first: without its tokenizers it means nothing.
         remove_folder(run.corpus)
-        for old in run.path.glob("*.spm"):
-            old.unlink()
+        for old in run.all_tokenizers:
+            old.unlink(missing_ok=True)
     with new_folder(run.corpus) as folder:
         text = folder / "text"
         text.mkdir()

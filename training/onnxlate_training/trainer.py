@@ -304,6 +304,7 @@ class Trainer:
         )
         metric = self._recipe.train.metric
         self.progress.scores[self.progress.update] = scores.value(metric)
+        self.progress.in_between = False  # it is among the scores now
         self._run.checkpoints()[-1].write_progress(self.progress)
         self._prune()
 
