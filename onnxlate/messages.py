@@ -135,8 +135,7 @@ class Translation:
     digest: str = ""
     """Sixteen hexadecimal digits that name the very bundle."""
     options: CallOptions = field(default_factory=CallOptions, compare=False)
-    """Those in effect; asked with them again, the model answers the same. Empty for
-    translate_many."""
+    """Those in effect; asked with them again, the model answers the same."""
 
     @property
     def text(self) -> str:

@@ -18,7 +18,7 @@ from grpc.aio import AbortError, ServerInterceptor
 
 from onnxlate.errors import OnnxlateError
 
-from .call_log import Observed, Recording, Witness, failure_of_ours
+from .call_log import Observed, Recording, Witness, failure_of_ours, id_of_call
 from .metrics import Metrics
 from .refusals import Refusals, come_back_later
 from .statuses import status_of
@@ -178,7 +178,7 @@ async def _answer(
 ) -> NoReturn:
     code = status_of(error)
     if code is grpc.StatusCode.INTERNAL:
-        await context.abort(code, failure_of_ours(error, context))
+        await context.abort(code, failure_of_ours(error, id_of_call(context)))
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
         details = details_of(error)
         refusals.note(details)

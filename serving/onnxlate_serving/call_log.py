@@ -73,22 +73,26 @@ CURRENT: ContextVar[CallRecord | None] = ContextVar("call", default=None)
 """The record of the call that this task answers, where somebody wants it."""
 
 
-def request_id_of(context: Any) -> str:
-    """The caller's own for this call, if it is fit for a log, or a random one."""
+def id_of_call(context: Any) -> str:
+    """The caller's own for this call, if it is fit for a log, or a random one.
+
+    To be asked while the call is there: when its caller has gone, gRPC frees what came
+    with it, and does not look whether it has. What is read by then may be anybody's.
+    """
     if record := CURRENT.get():
         return record.request_id
-    # When its caller has gone, gRPC frees what came with a call, and does not look
-    # whether it has: what is read there by then may be anybody's.
-    sent = () if context.cancelled() else context.invocation_metadata()
-    given = dict(sent or ()).get(REQUEST_ID, "")
+    return _request_id(dict(context.invocation_metadata() or ()))
+
+
+def _request_id(sent: Metadata) -> str:
+    given = sent.get(REQUEST_ID, "")
     if isinstance(given, str) and _REQUEST_ID.fullmatch(given):
         return given
     return secrets.token_hex(8)
 
 
-def failure_of_ours(error: Exception, context: Any) -> str:
+def failure_of_ours(error: Exception, request_id: str) -> str:
     """What a caller is told of it: a number, under which the log has the rest."""
-    request_id = request_id_of(context)
     log.error(
         "request %s failed",
         request_id,
@@ -113,8 +117,8 @@ class Recording:
         `holder` is whose token came with it, "" for none.
         """
         caller = holder or host_of(context.peer())
-        record = CallRecord(request_id_of(context), method, caller)
         metadata = dict(context.invocation_metadata() or ())  # later it may be freed
+        record = CallRecord(_request_id(metadata), method, caller)
         observed = Observed()
         CURRENT.set(record)
         try:

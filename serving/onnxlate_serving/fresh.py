@@ -57,10 +57,10 @@ class Fresh(Generic[Content]):
             log.info("%s: new ones are in use", self._name)
 
     def _stamp_now(self) -> Stamp:
-        return tuple(map(_stamp_of, self._paths))
+        return tuple(map(stamp_of, self._paths))
 
 
-def _stamp_of(path: Path) -> tuple[int, ...]:
+def stamp_of(path: Path) -> tuple[int, ...]:
     """Changes with what is in a file, and with who may read it.
 
     Follows links: Kubernetes renews a secret by turning one.

@@ -17,7 +17,7 @@ from pathlib import Path
 from onnxlate.answer import Span, Term
 from onnxlate.errors import ConfigError, InvalidRequest
 
-from .fresh import Fresh
+from .fresh import Fresh, stamp_of
 from .sizes import MAX_ECHO, MAX_NAME_BYTES
 from .words import joined
 
@@ -177,6 +177,8 @@ class Glossaries:
         """Raises ConfigError if the folder or a file in it cannot be used."""
         self._folder = folder
         self._files: dict[str, Fresh[Glossary]] = {}
+        self._broken: dict[str, tuple[int, ...]] = {}
+        """By name, what a file was like that cannot be used."""
         self._recent: OrderedDict[str, Glossary] = OrderedDict()
         if folder is None:
             return
@@ -220,10 +222,14 @@ class Glossaries:
         path = self._folder / f"{name}.tsv"
         if len(path.name.encode()) > MAX_NAME_BYTES or not path.is_file():
             return
+        stamp = stamp_of(path)
+        if self._broken.get(name) == stamp:
+            return
         try:
             self._open(path)
         except ConfigError as error:  # the operator's business, not the caller's
             log.warning("%s", error)
+            self._broken[name] = stamp
 
     def _open(self, path: Path) -> None:
         def read() -> Glossary:

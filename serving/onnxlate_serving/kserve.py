@@ -23,7 +23,7 @@ from onnxlate.errors import InvalidRequest, ModelNotFound
 
 from . import kserve_pb2 as pb
 from . import kserve_pb2_grpc as pb_grpc
-from .call_log import failure_of_ours
+from .call_log import failure_of_ours, id_of_call
 from .caller import Who
 from .calls import Calls
 from .deployment import Deployment
@@ -167,7 +167,9 @@ class InferenceService(pb_grpc.GRPCInferenceServiceServicer):
                 status = status_of(error)
                 self._metrics.failed(f"/{NAME}/ModelStreamInfer", status)
                 internal = status is grpc.StatusCode.INTERNAL
-                words = failure_of_ours(error, context) if internal else str(error)
+                words = str(error)
+                if internal:
+                    words = failure_of_ours(error, id_of_call(context))
                 yield _failure(request, words)
 
     async def _answers(

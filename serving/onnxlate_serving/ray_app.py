@@ -26,7 +26,7 @@ from onnxlate.errors import ConfigError
 from onnxlate.v1 import translation_pb2 as pb
 
 from .border import details_of
-from .call_log import failure_of_ours
+from .call_log import failure_of_ours, id_of_call
 from .caller import by_address, by_token
 from .calls import Calls
 from .config import (
@@ -252,7 +252,7 @@ class Replica:
             code = status_of(error)
             details = details_of(error)
             if code is grpc.StatusCode.INTERNAL:
-                details = failure_of_ours(error, context)
+                details = failure_of_ours(error, id_of_call(context))
             grpc_context.set_code(code)
             grpc_context.set_details(details)
             # Ray logs what is raised, and an error may repeat a caller's words.
@@ -272,9 +272,6 @@ class _Context:
     def peer(self) -> str:
         peer: str = self._context.peer()
         return peer
-
-    def cancelled(self) -> bool:
-        return False  # Ray cancels the task instead
 
     def invocation_metadata(self) -> list[tuple[str, str]]:
         metadata: list[tuple[str, str]] = self._context.invocation_metadata()

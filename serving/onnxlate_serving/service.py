@@ -6,7 +6,6 @@ Its errors become statuses in border.py.
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
 
 import grpc
 from grpc.aio import ServicerContext
@@ -21,8 +20,8 @@ from .asked import Asking, options_message
 from .beside import done
 from .border import details_of
 from .bulk import Bulk
-from .call_log import failure_of_ours
-from .caller import Who
+from .call_log import failure_of_ours, id_of_call
+from .caller import Caller, Who
 from .calls import Calls
 from .deployment import Deployment
 from .metrics import Metrics
@@ -113,9 +112,12 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
                 return
             refuse_unreadable(first)
             deployment = self._models.find(first.model)
+            # Asked while the call is there: texts may be at work when it is not.
+            name, request_id = self._who(context).name, id_of_call(context)
 
             async def answer(entry: Entry) -> pb.TranslateBatchResponse:
-                return await self._answer(deployment, entry, context)
+                caller = Caller(name, context.time_remaining())
+                return await self._answer(deployment, entry, caller, request_id)
 
             bulk = Bulk(answer, self._calls.closing)
             with deployment.calls.one():
@@ -128,7 +130,8 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
         self,
         deployment: Deployment,
         entry: "Entry",
-        context: ServicerContext[pb.TranslateBatchRequest, pb.TranslateBatchResponse],
+        caller: Caller,
+        request_id: str,
     ) -> pb.TranslateBatchResponse:
         """One text's answer, or why there is none; raises Unavailable alone."""
         response = pb.TranslateBatchResponse(
@@ -142,13 +145,13 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
             response.options.CopyFrom(asked.message)
             translation = await patiently(
                 lambda: deployment.translator.translate(
-                    [entry.text], asked.options, self._who(context)
+                    [entry.text], asked.options, caller
                 )
             )
         except Unavailable:
             raise
         except Exception as error:
-            response.failure.CopyFrom(failure(error, context))
+            response.failure.CopyFrom(failure(error, request_id))
             return response
         self._metrics.answered(deployment, translation)
         response.result.CopyFrom(result(translation[0], entry.text))
@@ -192,11 +195,11 @@ async def entries_of(
         yield Entry(request.id, request.text, options)
 
 
-def failure(error: Exception, context: ServicerContext[Any, Any]) -> pb.Failure:
+def failure(error: Exception, request_id: str) -> pb.Failure:
     code = status_of(error)
     number: int = code.value[0]
     if code is grpc.StatusCode.INTERNAL:
-        return pb.Failure(code=number, message=failure_of_ours(error, context))
+        return pb.Failure(code=number, message=failure_of_ours(error, request_id))
     return pb.Failure(code=number, message=details_of(error))
 
 

@@ -7,6 +7,7 @@ since a search with rules takes longer.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 
 from .result_cache import Answer, Question
 from .vocabulary import Vocabulary
@@ -28,11 +29,15 @@ class Strays:
         }
         self._vocabulary = vocabulary
 
-    def of(self, source_ids: Sequence[int]) -> frozenset[int]:
-        """The tokens that an answer to this source has no use for."""
-        given = set(source_ids)
+    def of(self, question: Question) -> frozenset[int]:
+        """The tokens that are of no use to an answer."""
+        given = set(question.source_ids)
+        prefixes = (rule for rule in question.options.rules if isinstance(rule, Prefix))
+        begun = {token for each in prefixes for token in chain(each.forced, *each.rest)}
         return frozenset(
-            token for token, source in self._sources.items() if source not in given
+            token
+            for token, source in self._sources.items()
+            if source not in given and token not in begun
         )
 
     def asked_again(
@@ -44,7 +49,7 @@ class Strays:
         """
         if all(self._sources.keys().isdisjoint(each.tokens) for each in answer):
             return None
-        strays = self.of(question.source_ids)
+        strays = self.of(question)
         if all(strays.isdisjoint(each.tokens) for each in answer):
             return None
         options = question.options

@@ -202,7 +202,7 @@ class Translator:
         detokenizer = Detokenizer(self._target_tokenizer)
         said = ""
         told: list[int] = []
-        strays, strayed = self._strays.of(source.ids), False
+        strays, strayed = self._strays.of(first), False
         with self._crew.decoding(requests, caller) as (outbox, *outboxes):
             while True:
                 piece = await outbox.get()

@@ -11,6 +11,7 @@ from itertools import accumulate
 import numpy as np
 import numpy.typing as npt
 
+from onnxlate.placeholder import placeholders
 from onnxlate.search import Ints
 from onnxlate.text import Tokenizer
 
@@ -35,6 +36,7 @@ class Vocabulary:
             for token in range(len(tokenizer))
             if tokenizer.is_byte(token)
         }
+        self._placeholders = frozenset(placeholders(tokenizer).values())
         self._sorted = sorted(
             (spelling, token) for token, spelling in enumerate(self.spellings)
         )
@@ -114,8 +116,11 @@ class Vocabulary:
 
     @cached_property
     def _folded(self) -> list[tuple[str, int]]:
+        """Placeholders left out, since nobody reads them."""
         return sorted(
-            (each.casefold(), token) for token, each in enumerate(self._texts)
+            (each.casefold(), token)
+            for token, each in enumerate(self._texts)
+            if token not in self._placeholders
         )
 
     @cached_property

@@ -15,7 +15,7 @@ from onnxlate.errors import InvalidRequest
 from onnxlate.text import Tokenizer
 
 from .vocabulary import Vocabulary
-from .words import places, stands_alone
+from .words import joined, places, stands_alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +156,9 @@ class Ban:
             if text.endswith(begun) and _begins(text, start, phrase):
                 row[tokens] = -np.inf
         if text.endswith(self.phrases) and any(
-            text.endswith(each) and _begins(text, len(text) - len(each), each)
+            text.endswith(each)
+            and _may_go_on(each)
+            and _begins(text, len(text) - len(each), each)
             for each in self.phrases
         ):  # a prefix does, which must go on with the word
             row[~self.vocabulary.joining] = -np.inf
@@ -165,14 +167,14 @@ class Ban:
     def found_in(self, text: str) -> str | None:
         """The first of the phrases that any text has in it which begins with this.
 
-        Unless a space ends it, its last word may go on, and be another one.
+        A word at its end may go on, and be another one.
         """
         folded = folded_phrase(text) + (" " if text[-1:].isspace() else "")
         here = (
             each
             for each in self.phrases
             for at in places(each, folded)
-            if at + len(each) < len(folded)
+            if at + len(each) < len(folded) or not _may_go_on(each)
         )
         return next(here, None)
 
@@ -184,6 +186,11 @@ class Ban:
 def folded_phrase(phrase: str) -> str:
     """As it is looked for: in lower case, with single spaces."""
     return " ".join(unicodedata.normalize("NFKC", phrase).casefold().split())
+
+
+def _may_go_on(phrase: str) -> bool:
+    """Whether there are words that begin as its last one."""
+    return joined(phrase[-1], "a")
 
 
 def _begins(text: str, start: int, phrase: str) -> bool:

@@ -40,6 +40,24 @@ def test_addresses_end_where_their_sentence_goes_on(
 
 
 @pytest.mark.parametrize(
+    ("text", "phrase", "num_found"),
+    [
+        ("anna, ann and xann Ann ann", "ann", 2),
+        ("a a a a a", "a a", 2),
+        ("aa a aa a a", "a a", 1),
+        ("x" + "a" * 65_000, "a" * 400, 0),
+        ("ann", "ann", 1),
+        ("\u65e5\u672c\u8a9e\u65e5\u672c", "\u65e5\u672c", 2),
+        ("+a++a+", "+a+", 2),
+    ],
+)
+def test_phrases_stand_as_words_of_their_own(
+    text: str, phrase: str, num_found: int
+) -> None:
+    assert found(text, phrase) == [phrase] * num_found
+
+
+@pytest.mark.parametrize(
     ("text", "items"),
     [
         ("3 cats, 20% of 5 km, 20 % of $5.99", ["3", "20%", "5 km", "20 %", "$5.99"]),

@@ -500,6 +500,24 @@ async def test_a_prefix_may_have_items(source: str, prefix: str, asked: str) -> 
     assert prefixes[0] == asked
 
 
+@pytest.mark.parametrize(
+    ("source", "prefix", "phrases"),
+    [
+        ("Stop: https://onnx.ai", "Halt.", ()),
+        ("Stop (https://onnx.ai).", "Halt!", ()),
+        ("Ask Tom (tom@example.org) today.", "Frag Tom heute", ()),
+        ("I am at Acme Inc. in 2024 at 10 p.m.", "Um 10 p.m.", ("Acme Inc.",)),
+    ],
+)
+async def test_nothing_is_put_into_a_prefix(
+    source: str, prefix: str, phrases: tuple[str, ...]
+) -> None:
+    options = replace(PROTECT, target_prefix=prefix, protected_phrases=phrases)
+    found = await answer(lambda text: [prefix], source, options)
+
+    assert found.hypotheses[0].text.startswith(prefix)
+
+
 async def test_a_translation_begins_with_its_prefix_once_items_are_back() -> None:
     def model(text: str) -> list[str]:
         # The item would be parted from the word that runs on in the prefix.

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import grpc
 import pytest
@@ -13,7 +14,13 @@ from onnxlate.errors import InvalidRequest, ModelNotFound, Unavailable
 from onnxlate.messages import Translation
 from onnxlate.v1 import translation_pb2 as pb
 from onnxlate_serving.bulk import Bulk
+from onnxlate_serving.caller import by_address
+from onnxlate_serving.calls import Calls
 from onnxlate_serving.config import RequestLimits, SchedulerConfig, ServerConfig
+from onnxlate_serving.deployment import Deployment
+from onnxlate_serving.metrics import Metrics
+from onnxlate_serving.models import Models
+from onnxlate_serving.service import TranslationService
 
 from .handmade import MAX_SOURCE
 from .serving import ANYWHERE, connected, engine_of, served
@@ -54,6 +61,40 @@ async def test_what_is_wrong_with_one_text_is_its_own(address: str) -> None:
     assert isinstance(answers[2], InvalidRequest)
     assert "tokens" in str(answers[2])
     assert [isinstance(answers[n], Translation) for n in (1, 3, 4)] == [True] * 3
+
+
+class Hanging:
+    """gRPC's context, which must not be asked who calls once it has gone."""
+
+    gone = False
+
+    def peer(self) -> str:
+        assert not self.gone
+        return "ipv4:127.0.0.1:4"
+
+    def invocation_metadata(self) -> tuple[()]:
+        assert not self.gone
+        return ()
+
+    def time_remaining(self) -> None:
+        return None
+
+
+async def test_texts_of_a_call_do_not_ask_who_made_it(bundle: Bundle) -> None:
+    deployment = Deployment.open(bundle.path, ServerConfig())
+    await deployment.start(60)
+    models, metrics = Models([deployment]), Metrics()
+    service = TranslationService(models, Calls(), metrics, by_address)
+    context: Any = Hanging()
+
+    async def requests() -> AsyncIterator[pb.TranslateBatchRequest]:
+        for number, text in enumerate(sentences(20)):
+            yield pb.TranslateBatchRequest(id=number, text=text)
+            context.gone = True
+
+    answers = [each async for each in service.TranslateBatch(requests(), context)]
+    await deployment.stop()
+    assert [each.WhichOneof("outcome") for each in answers] == ["result"] * 20
 
 
 async def test_options_hold_until_others_come(address: str) -> None:

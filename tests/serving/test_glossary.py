@@ -109,6 +109,9 @@ def test_a_broken_glossary_that_comes_later_is_none_and_the_log_says_why(
         glossaries.named("pets")
 
     assert "pets.tsv cannot be used: line 2" in caplog.text
+    with pytest.raises(InvalidRequest):
+        glossaries.named("pets")
+    assert len(caplog.records) == 1
     (tmp_path / "pets.tsv").write_text("dog\tHund\n")
     assert glossaries.named("pets")[1]
 

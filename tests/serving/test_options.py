@@ -145,6 +145,17 @@ async def test_a_prefix_with_a_banned_phrase_in_it_is_refused(
         await said(german, "No.", target_prefix=prefix, banned_phrases=("DER  Hund",))
 
 
+@pytest.mark.parametrize(
+    ("prefix", "phrase"),
+    [("Nein,", ","), ("Das kostet 5 %", "%"), ("\u4e0d", "\u4e0d")],
+)
+async def test_what_ends_a_prefix_and_cannot_go_on_is_a_banned_phrase_too(
+    german: Deployment, prefix: str, phrase: str
+) -> None:
+    with pytest.raises(InvalidRequest, match=r"'.' in it"):
+        await said(german, "No.", target_prefix=prefix, banned_phrases=(phrase,))
+
+
 @pytest.mark.parametrize(("prefix", "phrase"), [("Der Hun", "Der H"), ("In", "in")])
 async def test_the_last_word_of_a_prefix_may_become_another_than_the_banned(
     german: Deployment, prefix: str, phrase: str
@@ -289,7 +300,7 @@ async def test_placeholders_that_the_source_has_not_are_not_said(
         wishes = translator._wishes(options)
         [source] = await translator._sources({"text": text}, wishes)
         questions = translator._questions(source, wishes)
-        strays = translator._strays.of(source.ids)
+        strays = translator._strays.of(questions[0])
         assert len(strays) == translator.num_placeholders - 1
         [[as_it_comes]] = (await translator._searched(questions, ANYBODY)).values()
         [[found]] = (await translator._answers(questions, ANYBODY)).values()
@@ -303,6 +314,31 @@ async def test_placeholders_that_the_source_has_not_are_not_said(
         pieces = [each async for each in translator.stream(text, options)]
         assert "".join(each.text for each in pieces) == whole.hypotheses[0].text
     assert num_strayed > 1
+
+
+@pytest.mark.parametrize("beam", [1, 5])
+async def test_a_placeholder_of_the_prefix_is_no_stray(
+    german: Deployment, beam: int
+) -> None:
+    prefix = "Der \u27e63\u27e7 ist "
+    options = TranslateOptions(target_prefix=prefix, beam_size=beam)
+
+    [whole] = await german.translator.translate(["He is here."], options)
+    pieces = [each async for each in german.translator.stream("He is here.", options)]
+
+    text = whole.hypotheses[0].text
+    assert text.startswith(prefix) and len(text) > len(prefix)
+    assert "".join(each.text for each in pieces) == text
+
+
+async def test_to_ban_a_digit_bans_no_placeholder(german: Deployment) -> None:
+    text, terms = "The dog sleeps.", (Term("dog", "K\u00f6ter"),)
+
+    usual = await said(german, text, terms=terms)
+
+    assert "K\u00f6ter" in usual[0]
+    banned = tuple("0123456789")
+    assert await said(german, text, terms=terms, banned_phrases=banned) == usual
 
 
 @pytest.mark.parametrize("beam", [1, 5])

@@ -37,24 +37,32 @@ class Apart:
         to_source: OffsetMap,
         items: Sequence[Item],
         setter: Setter,
+        prefix: str = "",
     ) -> None:
-        """`items` are those that the setter puts in."""
+        """`items` are those that the setter puts in; with the `prefix` the whole must
+        begin."""
         self.name = "set apart" if attempt.name == AsItIs.name else attempt.name
         self._attempt = attempt
         self._to_source = to_source
         self._items = items
         self._set = setter
+        self._prefix = prefix
 
     def asks(self) -> Sequence[Ask]:
         return self._attempt.asks()
 
     def answer(self, found: Sequence[Translation]) -> Translation | None:
         inner = self._attempt.answer(found)
-        setting = inner and self._set(inner.hypotheses[0].text)
-        return self._with_items(inner, setting) if inner and setting else None
+        if inner and (setting := self._setting(inner.hypotheses[0].text)):
+            return self._with_items(inner, setting)
+        return None
+
+    def _setting(self, text: str) -> Setting | None:
+        setting = self._set(text)
+        return setting if setting and setting.text.startswith(self._prefix) else None
 
     def _with_items(self, inner: Translation, best: Setting) -> Translation:
-        settings = [self._set(each.text) for each in inner.hypotheses]
+        settings = [self._setting(each.text) for each in inner.hypotheses]
         around = moved(inner, self._to_source, best.to_new, best.text)
         items = [
             replace(

@@ -7,8 +7,8 @@ from functools import partial
 from onnxlate.answer import ItemKind
 
 from ..options import TranslateOptions
-from .apart import Apart
-from .brackets import set_aside
+from .apart import Apart, Setter
+from .brackets import Asides, set_aside
 from .case import Attempt, Case
 from .disguise import disguised
 from .frame import framed, in_frame
@@ -43,21 +43,32 @@ def attempts(case: Case, can: Abilities) -> Iterator[Attempt]:
         yield Copied(case)
     elif frame := framed(case):
         core, to_source = frame.core_case()
+        prefix = case.options.target_prefix or ""
         for attempt in attempts(core, can):
-            yield Apart(attempt, to_source, frame.items, partial(in_frame, frame))
+            around = partial(in_frame, frame)
+            yield Apart(attempt, to_source, frame.items, around, prefix)
+        if prefix:  # what is copied may have come into it
+            yield from _within(case, can)
     else:
-        asides = set_aside(case)
-        if asides:
-            for attempt in _fluent(asides.rest, can):
-                yield Apart(
-                    attempt, asides.to_source, asides.items, asides.where_they_were
-                )
-        yield from _fluent(case, can)
-        if asides:
-            for attempt in _fluent(asides.rest, can):
-                yield Apart(attempt, asides.to_source, asides.items, asides.at_the_end)
-        yield from _in_pieces(case, can)
-        yield from _partly(case, can)
+        yield from _within(case, can)
+
+
+def _within(case: Case, can: Abilities) -> Iterator[Attempt]:
+    """As `attempts`, of a sentence with items in it."""
+    asides = set_aside(case)
+    if asides:
+        yield from _without(asides, asides.where_they_were, can)
+    yield from _fluent(case, can)
+    if asides:
+        yield from _without(asides, asides.at_the_end, can)
+    yield from _in_pieces(case, can)
+    yield from _partly(case, can)
+
+
+def _without(asides: Asides, setter: Setter, can: Abilities) -> Iterator[Attempt]:
+    prefix = asides.case.options.target_prefix or ""
+    for attempt in _fluent(asides.rest, can):
+        yield Apart(attempt, asides.to_source, asides.items, setter, prefix)
 
 
 def _fluent(case: Case, can: Abilities) -> Iterator[Attempt]:

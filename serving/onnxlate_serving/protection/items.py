@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from onnxlate.answer import ItemKind, Span
 
 from ..glossary import Match
-from .patterns import SYMBOLS, WORDY, may_have_items, pattern
+from .patterns import SYMBOLS, WORDS, WORDY, may_have_items, pattern
 
 CLOSING = {")": "(", "]": "[", "}": "{"}
 OPENING = tuple(CLOSING.values())
@@ -112,10 +112,11 @@ def overlap(one: Span, other: Span) -> bool:
 
 def phrases_in(text: str, phrases: Iterable[str]) -> list[Item]:
     """Wherever they stand as words of their own, in any order."""
+    inside = _inside_words(text)
     return [
         Item(ItemKind.PHRASE, Span(at, at + len(phrase)), phrase)
         for phrase in phrases
-        for at in _places(text, phrase)
+        for at in _places(text, phrase, inside)
     ]
 
 
@@ -127,14 +128,26 @@ def symbols_in(text: str) -> list[Item]:
     ]
 
 
-def _places(text: str, phrase: str) -> Iterator[int]:
+def _places(text: str, phrase: str, inside: bytes) -> Iterator[int]:
     at = text.find(phrase)
     while at >= 0:
-        end = at + len(phrase)
-        alone = not (joined(text, at) or joined(text, end))
-        if alone:
+        end = next_at = at + len(phrase)
+        if inside[at]:  # a long word may have it many times
+            next_at = inside.find(0, at)
+        elif inside[end]:
+            next_at = at + 1
+        else:
             yield at
-        at = text.find(phrase, end if alone else at + 1)
+        at = text.find(phrase, next_at)
+
+
+def _inside_words(text: str) -> bytes:
+    """By place, whether a word goes on there; as `joined`."""
+    inside = bytearray(len(text) + 1)
+    for word in WORDS.finditer(text):
+        start, end = word.span()
+        inside[start + 1 : end] = b"\1" * (end - start - 1)
+    return bytes(inside)
 
 
 def joined(text: str, at: int) -> bool:

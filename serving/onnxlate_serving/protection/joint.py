@@ -60,10 +60,11 @@ class Joint:
         if options.return_alignment:
             self._alignment.append(AlignmentLink(source, target, 1.0))
 
-    def add(self, span: Span, translation: Translation) -> None:
-        """Says a part of the source in translation."""
+    def add(self, span: Span, translation: Translation, prefix: str = "") -> None:
+        """Says a part of the source in translation, which begins with the `prefix`."""
         hypothesis = translation.hypotheses[0]
         text = _as_open(hypothesis.text, span.of(self._case.text))
+        text = hypothesis.text[: max(len(text), len(prefix))]
         self._count(hypothesis, translation)
         shift, size = len(self._text), len(text)
 

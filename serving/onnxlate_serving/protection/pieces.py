@@ -53,11 +53,13 @@ class InPieces:
     def answer(self, found: Sequence[Translation]) -> Translation | None:
         joint = Joint(self._case, self._length_penalty)
         translations = iter(found)
+        prefix = self._case.options.target_prefix or ""
         for piece in self._pieces:
             if piece.copied:
                 joint.copy(piece.span)
             else:
-                joint.add(piece.span, next(translations))
+                joint.add(piece.span, next(translations), prefix)
+                prefix = ""
         limit = self._case.options.max_target_tokens
         if limit and joint.num_target_tokens > limit:
             return None
