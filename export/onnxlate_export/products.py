@@ -40,6 +40,11 @@ CENTRE = 128
 """What stands for 0.0 among unsigned bytes, where both signs occur."""
 HEADROOM = 1.05
 """Ranges are this much wider than what was seen."""
+SELDOM = 0.1
+"""What a ReLU lets through seldom may be as large as this share of the largest channel,
+whatever was seen of it. A fifth of an encoder's hidden channels were zero on all of 256
+sentences: their weights would be rounded to nothing, and the next sentence may need
+them."""
 BALANCE = 0.5
 """How much of the difference between channels the weights take over, from 0 to 1."""
 
@@ -166,7 +171,9 @@ class Int8Products:
         self._tables: set[str] = set()  # of which lookups want whole rows
 
     def point(self, name: str, *users: Dense, positive: bool = False) -> Point:
-        seen = np.maximum(self._ranges[name], 1e-6) * np.float32(HEADROOM)
+        ranges = self._ranges[name]
+        least = SELDOM * float(ranges.max()) if positive else 0.0
+        seen = np.maximum(ranges, max(least, 1e-6)) * np.float32(HEADROOM)
         weights = np.max([np.abs(each.weight).max(axis=0) for each in users], axis=0)
         factors = seen**BALANCE / np.maximum(weights, 1e-6) ** (1 - BALANCE)
         levels, zero = (255, 0) if positive else (127, CENTRE)

@@ -52,6 +52,17 @@ def test_a_loud_channel_does_not_drown_a_quiet_one() -> None:
     assert loud == pytest.approx(0.5, rel=0.02)
 
 
+def test_a_hidden_channel_that_was_never_seen_is_not_lost() -> None:
+    products = Int8Products({"layer": np.array([100, 0], np.float32)})
+    layer = Dense("layer", np.ones((1, 2), np.float32), None)
+    point = products.point("layer", layer, positive=True)
+
+    stored = products.stored(layer, point) / point.factors
+
+    assert stored == pytest.approx(np.ones((1, 2)), rel=0.05)
+    assert 255 * point.step * point.factors[1] >= 10
+
+
 def test_what_is_larger_than_anything_seen_is_cut_not_wrapped() -> None:
     weight, seen = np.eye(2, dtype=np.float32), np.ones(2, np.float32)
 

@@ -277,7 +277,7 @@ def test_what_was_done_before_an_end_is_taken_up(
     assert b"128 texts are done and kept in" in ended.stderr
     assert kept == 128
     assert json.loads(done.stdout)["resumed"] == 128
-    assert voice.texts == texts[128:]
+    assert sorted(voice.texts) == sorted(texts[128:])  # calls may overtake each other
     assert json.loads(target.read_text()) == [shout(text) for text in texts]
     assert not journal.exists()
 
