@@ -15,7 +15,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from onnxlate.v1 import translation_pb2 as pb
 from onnxlate.v1 import translation_pb2_grpc as pb_grpc
 from tests.serving.handmade import NUMBERS, write_bundle
-from tests.serving.server_process import COMMAND, server_process
+from tests.serving.server_process import COMMAND, METRICS, server_process
+from tests.serving.web import page_of
 
 ANYWHERE = ("--listen", "127.0.0.1:0")
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -105,6 +106,7 @@ def test_draining_ends_when_its_time_is_up(bundle: Path) -> None:
     slow = (
         *("--max-rows", "1", "--workers", "1", "--max-waiting", "2000"),
         *("--announce-seconds", "0", "--drain-seconds", "0.1"),
+        *("--metrics", "127.0.0.1:0"),
     )
     with (
         server_process(bundle, *ANYWHERE, *slow) as server,
@@ -115,8 +117,13 @@ def test_draining_ends_when_its_time_is_up(bundle: Path) -> None:
             stub.Translate.future(pb.TranslateRequest(texts=texts))
             for texts in long_calls(6, 250)
         ]
-        # Blank text is answered without the model; by then the others have arrived.
-        stub.Translate(pb.TranslateRequest(texts=[""]), timeout=60)
+        metrics = METRICS.search(server.log)
+        assert metrics
+        for _ in range(1000):
+            _, page = page_of(f"{metrics[1]}/metrics")
+            if re.search(r"^onnxlate_waiting_texts\S* [1-9]", page, re.MULTILINE):
+                break
+            time.sleep(0.01)
         server.send(signal.SIGTERM)
 
         assert server.wait(seconds=10) == 0
