@@ -18,6 +18,12 @@ class Caller:
     seconds_left: float | None = None
     """How long the answer is waited for; None is for ever."""
 
+    def later(self, seconds: float) -> Caller:
+        """The same after so long."""
+        if self.seconds_left is None:
+            return self
+        return Caller(self.name, max(0.0, self.seconds_left - seconds))
+
 
 ANYBODY = Caller()
 

@@ -3,7 +3,8 @@
 Its errors become statuses in border.py.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -113,11 +114,14 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
             refuse_unreadable(first)
             deployment = self._models.find(first.model)
             # Asked while the call is there: texts may be at work when it is not.
-            name, request_id = self._who(context).name, id_of_call(context)
+            caller, request_id = self._who(context), id_of_call(context)
+            began = time.monotonic()
+
+            def by_now() -> Caller:
+                return caller.later(time.monotonic() - began)
 
             async def answer(entry: Entry) -> pb.TranslateBatchResponse:
-                caller = Caller(name, context.time_remaining())
-                return await self._answer(deployment, entry, caller, request_id)
+                return await self._answer(deployment, entry, by_now, request_id)
 
             bulk = Bulk(answer, self._calls.closing)
             with deployment.calls.one():
@@ -130,7 +134,7 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
         self,
         deployment: Deployment,
         entry: "Entry",
-        caller: Caller,
+        caller: Callable[[], Caller],
         request_id: str,
     ) -> pb.TranslateBatchResponse:
         """One text's answer, or why there is none; raises Unavailable alone."""
@@ -145,7 +149,7 @@ class TranslationService(pb_grpc.TranslationServiceServicer):
             response.options.CopyFrom(asked.message)
             translation = await patiently(
                 lambda: deployment.translator.translate(
-                    [entry.text], asked.options, caller
+                    [entry.text], asked.options, caller()
                 )
             )
         except Unavailable:
