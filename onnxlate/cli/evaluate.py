@@ -86,7 +86,7 @@ def evaluate(
         html_out = html and stack.enter_context(output_file(html))
         for each in models:
             outputs[each.name] = translate(each, test_sets, beam_size, timeout_s)
-            keep(each.name, outputs[each.name])
+            keep(outputs[each.name])
         report = compare(
             _by_test_set(test_sets, systems, outputs),
             metrics,
@@ -140,12 +140,12 @@ class _Keep:
                 f"cannot write {self._output}: there is no {self._output.parent}"
             )
 
-    def __call__(self, name: str, outputs: Sequence[SystemOutput]) -> None:
+    def __call__(self, outputs: Sequence[SystemOutput]) -> None:
         """What a system said, by test set."""
         if self._output is None:
             return
         for each, test_set in zip(outputs, self._test_sets, strict=True):
-            with output_file(self.paths[test_set.name, name]) as file:
+            with output_file(self.paths[test_set.name, each.system]) as file:
                 file.write("".join(line + "\n" for line in each.hypotheses).encode())
 
 

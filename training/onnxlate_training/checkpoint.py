@@ -137,6 +137,7 @@ class RunFolder:
         self.recipe = path / "recipe.json"
         self.corpus_report = path / "corpus.json"
         self.corpus = path / "corpus"
+        self.made_of = self.corpus / "made_of.json"
         self.history = path / "history.jsonl"
         self.final_model = path / MODEL
         self.final_note = path / "model.json"
@@ -191,7 +192,9 @@ class RunFolder:
     def stranger(self) -> Path | None:
         """What a run here would replace, though it is no run's."""
         if self._is_ours():
-            return None
+            # It may have come after a start that failed.
+            made = self.checkpoints() or self.made_of.is_file()
+            return self.corpus if self.corpus.exists() and not made else None
         return next((each for each in self._files if each.exists()), None)
 
     @property

@@ -11,9 +11,6 @@ from onnxlate.errors import CorpusError
 from .checkpoint import RunFolder
 from .recipe import DataConfig, Recipe
 
-NAME = "made_of.json"
-"""In RUN/corpus."""
-
 
 class MadeOf(BaseModel):
     """All that decides what RUN/corpus and the tokenizers come to."""
@@ -53,7 +50,7 @@ def is_made(recipe: Recipe, run: RunFolder) -> bool:
     Raises CorpusError for other text than a run was begun with.
     """
     try:
-        before = MadeOf.model_validate_json((run.corpus / NAME).read_bytes())
+        before = MadeOf.model_validate_json(run.made_of.read_bytes())
     except (OSError, ValueError):
         return False
     if not run.corpus_report.is_file():

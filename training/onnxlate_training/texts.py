@@ -25,7 +25,7 @@ from .corpus import (
     validation_pairs,
 )
 from .kept import KeptPairs, keep_pairs
-from .made_of import NAME, is_made, made_of
+from .made_of import is_made, made_of
 from .recipe import Recipe, changed_keys
 from .storage import new_folder, remove_folder, write_atomically
 from .store import Store, write_examples
@@ -76,11 +76,6 @@ def prepare(
 def _make(recipe: Recipe, run: RunFolder, validation: Sequence[Pair]) -> None:
     """RUN/corpus, the tokenizers and the report on it all."""
     if not run.checkpoints():
-        if run.corpus.exists() and not (run.corpus / NAME).is_file():
-            raise ConfigError(
-                f"{run.corpus} is there, and not of a training run, which would "
-                "replace it; choose another folder with --output"
-            )
         # The corpus first: without its tokenizers it means nothing.
         remove_folder(run.corpus)
         for old in run.all_tokenizers:
@@ -92,7 +87,9 @@ def _make(recipe: Recipe, run: RunFolder, validation: Sequence[Pair]) -> None:
         shutil.rmtree(text)
         if not report.kept:
             raise CorpusError(f"no training pair is left: {report}")
-        (folder / NAME).write_text(made_of(recipe).model_dump_json(indent=2))
+        (folder / run.made_of.name).write_text(
+            made_of(recipe).model_dump_json(indent=2)
+        )
         _keep(report, run)
 
 

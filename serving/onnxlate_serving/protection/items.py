@@ -110,8 +110,10 @@ def overlap(one: Span, other: Span) -> bool:
     return one.start < other.end and other.start < one.end
 
 
-def phrases_in(text: str, phrases: Iterable[str]) -> list[Item]:
+def phrases_in(text: str, phrases: Sequence[str]) -> list[Item]:
     """Wherever they stand as words of their own, in any order."""
+    if not phrases:
+        return []
     inside = _inside_words(text)
     return [
         Item(ItemKind.PHRASE, Span(at, at + len(phrase)), phrase)

@@ -164,7 +164,7 @@ def may_have_items(text: str) -> bool:
 
 
 WORDY = re.compile(rf"{LETTER}|[\d_]")
-WORDS = re.compile(rf"(?:{LETTER}|[\d_])++")
+WORDS = re.compile(rf"(?:{WORDY.pattern})++")
 
 
 def pattern(language: str) -> re.Pattern[str]:
