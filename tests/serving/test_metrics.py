@@ -21,7 +21,7 @@ from onnxlate_serving.server import Server
 from onnxlate_serving.web import MAX_CONNECTIONS, WebServer, verdict_page
 
 from .serving import ANYWHERE, connected, engine_of
-from .web import fetch, page_of, running
+from .web import counted, fetch, page_of, running
 
 TRANSLATE = "/onnxlate.v1.TranslationService/Translate"
 STREAM = "/onnxlate.v1.TranslationService/TranslateStream"
@@ -92,6 +92,7 @@ async def test_calls_texts_and_tokens_are_counted(
         results += [piece.result async for piece in pieces][-1:]
         with pytest.raises(grpc.aio.AioRpcError):
             await stub.Translate(pb.TranslateRequest(texts=["one"], model="none"))
+    await counted(server, f'method="{TRANSLATE}",status="NOT_FOUND"')
     seen = await values(server)
     await server.stop()
 

@@ -44,6 +44,13 @@ async def fetch(
     return await asyncio.to_thread(page_of, request, tls)
 
 
+async def counted(server: Server, line: str, authorization: str = "") -> None:
+    """Wait for a line of the metrics: a call is counted once its answer is gone."""
+    async with asyncio.timeout(10):
+        while line not in (await fetch(server, "/metrics", authorization))[1]:
+            await asyncio.sleep(0.02)
+
+
 def page_of(
     request: urllib.request.Request | str, tls: ssl.SSLContext | None = None
 ) -> tuple[int, str]:
