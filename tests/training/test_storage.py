@@ -10,6 +10,7 @@ import torch
 
 from onnxlate.errors import ConfigError, TrainingError
 from onnxlate_training.checkpoint import Progress, RunFolder, load_model
+from onnxlate_training.recipe import load_recipe
 from onnxlate_training.storage import (
     new_folder,
     remove_folder,
@@ -18,6 +19,8 @@ from onnxlate_training.storage import (
     write_files,
 )
 from onnxlate_training.weights import average, load_tensors
+
+from .runs import write_corpus
 
 
 @contextlib.contextmanager
@@ -71,6 +74,21 @@ def test_a_half_written_folder_never_counts(tmp_path: Path) -> None:
     assert run.checkpoints() == []
     sweep(tmp_path / "checkpoints", r"update-\d+")
     assert list((tmp_path / "checkpoints").iterdir()) == []
+
+
+def test_a_run_that_goes_on_tidies_up_after_a_killed_one(tmp_path: Path) -> None:
+    recipe = load_recipe(write_corpus(tmp_path))
+    run = RunFolder(tmp_path / "run")
+    run.open_for(recipe)
+    made = run.save({"w": torch.ones(3)}, {}, Progress(update=5)).path
+    left = made / ".state.json.123", made.parent / ".update-00000010.123"
+    left[0].touch()
+    left[1].mkdir()
+
+    run.open_for(recipe)
+
+    assert not any(each.exists() for each in left)
+    assert {each.name for each in made.iterdir()} >= {"state.json", "model.safetensors"}
 
 
 def test_a_removed_folder_is_gone_and_removing_it_twice_is_no_error(

@@ -187,6 +187,8 @@ class RunFolder:
                 names = (re.escape(each.name) for each in self._files)
                 sweep(self.path, "|".join(names))
                 sweep(self.path / "checkpoints", r"update-\d+")
+                for each in self.checkpoints():
+                    sweep(each.path, re.escape(STATE))
         self.write_recipe(recipe)
 
     def stranger(self) -> Path | None:
