@@ -26,6 +26,7 @@ from .messages import (
     ServedModel,
     Translation,
     batches,
+    checked_name,
     checked_timeout,
     served_model,
     stream_request,
@@ -122,7 +123,7 @@ class AsyncClient:
         return [served_model(each) for each in response.models]
 
     async def model(self, name: str = "") -> ServedModel:
-        request = pb.GetModelRequest(name=name)
+        request = pb.GetModelRequest(name=checked_name("model", name))
         return served_model(await self._ask(self._stub.GetModel, request))
 
     async def load_model(self, folder: str, *, promote: bool = True) -> ServedModel:
@@ -131,17 +132,19 @@ class AsyncClient:
         Raises BundleError if that cannot be, and Busy during another such change; then
         nothing is changed.
         """
-        request = admin_pb.LoadModelRequest(folder=folder, promote=promote)
+        request = admin_pb.LoadModelRequest(
+            folder=checked_name("folder", folder), promote=promote
+        )
         return served_model(await self._ask(self._administered().LoadModel, request))
 
     async def promote_model(self, name: str) -> ServedModel:
         """Lets the bare name mean NAME@VERSION, a newer version or an older one."""
-        request = admin_pb.PromoteModelRequest(name=name)
+        request = admin_pb.PromoteModelRequest(name=checked_name("model", name))
         return served_model(await self._ask(self._administered().PromoteModel, request))
 
     async def unload_model(self, name: str) -> None:
         """Has NAME@VERSION served no more; returns when its last call is done."""
-        request = admin_pb.UnloadModelRequest(name=name)
+        request = admin_pb.UnloadModelRequest(name=checked_name("model", name))
         await self._ask(self._administered().UnloadModel, request)
 
     async def wait_until_ready(self, timeout_s: float = 60.0) -> None:

@@ -23,6 +23,7 @@ from .messages import (
     ServedModel,
     Translation,
     batches,
+    checked_name,
     checked_timeout,
     served_model,
     stream_request,
@@ -147,7 +148,10 @@ class Client:
     def model(self, name: str = "") -> ServedModel:
         """One of them; without a name the default one."""
         return served_model(
-            self._ask(self._stub.GetModel, pb.GetModelRequest(name=name))
+            self._ask(
+                self._stub.GetModel,
+                pb.GetModelRequest(name=checked_name("model", name)),
+            )
         )
 
     def load_model(self, folder: str, *, promote: bool = True) -> ServedModel:
@@ -156,17 +160,19 @@ class Client:
         Raises BundleError if that cannot be, and Busy during another such change; then
         nothing is changed.
         """
-        request = admin_pb.LoadModelRequest(folder=folder, promote=promote)
+        request = admin_pb.LoadModelRequest(
+            folder=checked_name("folder", folder), promote=promote
+        )
         return served_model(self._ask(self._administered().LoadModel, request))
 
     def promote_model(self, name: str) -> ServedModel:
         """Lets the bare name mean NAME@VERSION, a newer version or an older one."""
-        request = admin_pb.PromoteModelRequest(name=name)
+        request = admin_pb.PromoteModelRequest(name=checked_name("model", name))
         return served_model(self._ask(self._administered().PromoteModel, request))
 
     def unload_model(self, name: str) -> None:
         """Has NAME@VERSION served no more; returns when its last call is done."""
-        request = admin_pb.UnloadModelRequest(name=name)
+        request = admin_pb.UnloadModelRequest(name=checked_name("model", name))
         self._ask(self._administered().UnloadModel, request)
 
     def wait_until_ready(self, timeout_s: float = 60.0) -> None:

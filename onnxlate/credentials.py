@@ -10,6 +10,10 @@ from .address import is_loopback, is_several
 from .channel import channel_options
 from .errors import ConfigError
 
+MAX_TOKEN_CHARACTERS = 4096
+"""gRPC refuses calls with more than 16 KiB beside their message, as if the server were
+full, so that a client would ask again."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
@@ -61,7 +65,10 @@ class Credentials:
         if self.token is None:
             return
         if not _is_word(self.token):
-            raise ConfigError("a token is one word of printable ASCII characters")
+            raise ConfigError(
+                "a token is one word of printable ASCII characters, at most "
+                f"{MAX_TOKEN_CHARACTERS} of them"
+            )
         if not (self.encrypted or is_loopback(target)):
             raise ConfigError(
                 f"a token would travel to {target} for everyone to read; use TLS "
@@ -95,13 +102,17 @@ def read_token(path: Path) -> str:
     """What a file holds, without the end of the line; raises ConfigError."""
     token = (_content(path) or b"").decode(errors="replace").strip()
     if not _is_word(token):
-        raise ConfigError(f"{path} does not hold a token: one word of printable ASCII")
+        raise ConfigError(
+            f"{path} does not hold a token: one word of printable ASCII, at most "
+            f"{MAX_TOKEN_CHARACTERS} characters"
+        )
     return token
 
 
 def _is_word(token: str) -> bool:
     printable = token.isascii() and token.isprintable()
-    return bool(token) and printable and " " not in token
+    short = 0 < len(token) <= MAX_TOKEN_CHARACTERS
+    return short and printable and " " not in token
 
 
 def _content(path: Path | None) -> bytes | None:

@@ -201,23 +201,19 @@ def batches(texts: Iterable[str]) -> Iterator[list[str]]:
 def translate_request(texts: list[str], options: CallOptions) -> pb.TranslateRequest:
     if isinstance(texts, str):  # whose letters would each be one
         raise InvalidRequest(_ONE_STRING)
-    search = _search_options(options)
+    search, model = _search_options(options), _model(options)
     try:
-        return pb.TranslateRequest(
-            texts=texts, model=options.get("model"), options=search
-        )
+        return pb.TranslateRequest(texts=texts, model=model, options=search)
     except (TypeError, ValueError) as cause:
         for index, text in enumerate(texts):
             _utf8_size(text, index)
-        raise InvalidRequest(
-            f"model {options.get('model')!r} cannot be meant: {cause}"
-        ) from cause
+        raise InvalidRequest(f"the texts cannot be sent: {cause}") from cause
 
 
 def stream_request(text: str, options: CallOptions) -> pb.TranslateStreamRequest:
     _utf8_size(text, 0)
     return pb.TranslateStreamRequest(
-        text=text, model=options.get("model"), options=_search_options(options)
+        text=text, model=_model(options), options=_search_options(options)
     )
 
 
@@ -231,7 +227,7 @@ def batch_request(
     return pb.TranslateBatchRequest(
         id=number,
         text=text,
-        model=options.get("model"),
+        model=_model(options),
         options=_search_options(options) if first else None,
     )
 
@@ -334,6 +330,20 @@ def _search_options(options: CallOptions) -> pb.TranslateOptions:
         return wire.options_to(given)
     except (TypeError, ValueError, AttributeError) as cause:
         raise InvalidRequest(f"options {given} cannot be meant: {cause}") from cause
+
+
+def _model(options: CallOptions) -> str | None:
+    name = options.get("model")
+    return None if name is None else checked_name("model", name)
+
+
+def checked_name(what: str, name: str) -> str:
+    """A name that can be sent; raises InvalidRequest."""
+    try:
+        name.encode()
+    except (AttributeError, UnicodeEncodeError) as cause:
+        raise InvalidRequest(f"{what} {name!r} cannot be meant: no text") from cause
+    return name
 
 
 def _utf8_size(text: str, index: int) -> int:

@@ -111,10 +111,10 @@ class TranslateOptions:
 
     def _check_sampling(self) -> None:
         if sampling := self.sampling:
+            # Messages carry 32 bits of it, and 0.01 comes as a little less.
+            temperature = round(sampling.temperature, 6)
             # Below, logits divided by it are no longer told apart by float32.
-            _between(
-                "sampling.temperature", sampling.temperature, 0.01, MAX_TEMPERATURE
-            )
+            _between("sampling.temperature", temperature, 0.01, MAX_TEMPERATURE)
             _between("sampling.top_p", sampling.top_p, 0, 1)
 
     def _check_phrases(self) -> None:

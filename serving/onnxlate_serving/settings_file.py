@@ -17,20 +17,30 @@ def read_settings(context: typer.Context, path: Path | None) -> Path | None:
     """
     if path is None:
         return None
-    names = {
-        name.replace("_", "-"): name
+    parameters = {
+        _flag(parameter): parameter
         for parameter in context.command.params
-        if (name := parameter.name) and name not in ("config", "help")
+        if parameter.name not in ("config", "help")
     }
     settings: dict[str, Any] = {}
     for key, value in _content(path).items():
-        if key not in names:
-            near = difflib.get_close_matches(key, names, n=1)
+        if key not in parameters:
+            near = difflib.get_close_matches(key, parameters, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             raise ConfigError(f"{path}: there is no setting {key!r}{hint}")
-        settings[names[key]] = _as_given(path, key, value)
+        parameter = parameters[key]
+        given = _as_given(path, key, value)
+        if isinstance(given, str) and (parameter.multiple or parameter.nargs == -1):
+            given = [given]
+        settings[str(parameter.name)] = given
     context.default_map = {**(context.default_map or {}), **settings}
     return path
+
+
+def _flag(parameter: Any) -> str:
+    """As it is typed, but for the dashes before it; an argument's own name."""
+    longest = max(parameter.opts, key=len)
+    return str(longest.lstrip("-")).replace("_", "-")
 
 
 def _content(path: Path) -> dict[str, Any]:

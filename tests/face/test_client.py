@@ -180,6 +180,13 @@ def test_what_is_no_text_is_refused_with_its_place(
                 client.start(["a", text])
         with pytest.raises(InvalidRequest, match="model 3 cannot be meant"):
             client.start(["a"], model=3)  # type: ignore[arg-type]
+        with pytest.raises(InvalidRequest, match="cannot be meant"):
+            client.stream("a", model="\ud800")
+        with pytest.raises(InvalidRequest, match="cannot be meant"):
+            list(client.translate_many([(1, "a")], model="\ud800"))
+        for ask in client.model, client.load_model, client.unload_model:
+            with pytest.raises(InvalidRequest, match="cannot be meant"):
+                ask("\ud800")
 
     assert parrot.requests == []
 

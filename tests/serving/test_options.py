@@ -15,6 +15,8 @@ from onnxlate.answer import Sampling, Span, Term, TermOutcome
 from onnxlate.bundle import Bundle
 from onnxlate.errors import InvalidRequest
 from onnxlate.text import Detokenizer
+from onnxlate.v1 import translation_pb2 as pb
+from onnxlate.wire import options_from
 from onnxlate_serving.caller import ANYBODY
 from onnxlate_serving.config import RuntimeConfig, ServerConfig
 from onnxlate_serving.deployment import Deployment
@@ -429,10 +431,18 @@ async def test_a_term_that_was_not_read_is_not_applicable(german: Deployment) ->
     assert use.outcome is TermOutcome.NOT_APPLICABLE
 
 
+async def test_bounds_hold_as_messages_carry_them(handmade: Deployment) -> None:
+    for bound in (0.01, 10):
+        carried = pb.TranslateOptions(sampling=pb.Sampling(temperature=bound))
+        drawn = options_from(carried)["sampling"]
+        assert (await translate(handmade, "one", sampling=drawn)).hypotheses
+
+
 @pytest.mark.parametrize(
     "options",
     [
         {"sampling": Sampling(temperature=0)},
+        {"sampling": Sampling(temperature=0.0099)},
         {"sampling": Sampling(temperature=float("nan"))},
         {"sampling": Sampling(top_p=1.5)},
         {"sampling": Sampling(), "beam_size": 2},

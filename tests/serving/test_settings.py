@@ -94,6 +94,18 @@ def test_a_file_that_cannot_be_meant_is_refused(
     assert reason in " ".join(server.log.replace("│", " ").split())
 
 
+@pytest.mark.parametrize("value", ['"https://a.org"', '["https://a.org"]'])
+def test_every_option_has_its_flags_name_in_a_file(tmp_path: Path, value: str) -> None:
+    path = tmp_path / "serve.toml"
+    path.write_text(f"bundles = '{tmp_path / 'none'}'\nweb-origin = {value}")
+    with server_process("--config", path, "--web", ANYWHERE) as server:
+        assert server.wait() == 2
+    # Both are read: one is not there, and of the other nothing is said.
+    assert server.log.startswith("error: ")
+    assert str(tmp_path / "none") in server.log
+    assert "origin" not in server.log
+
+
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with server_process("--config", tmp_path / "none.toml") as server:
         assert server.wait() == 2

@@ -1,6 +1,7 @@
 """Time limits of a connection, in a server of this very process."""
 
 import asyncio
+import json
 import socket
 import time
 from collections.abc import AsyncIterator
@@ -18,10 +19,15 @@ LARGE = bytes(32 * 1024 * 1024)
 
 
 @asynccontextmanager
-async def answering(application: Any) -> AsyncIterator[int]:
+async def answering(application: Any, **settings: Any) -> AsyncIterator[int]:
     """The port of an application."""
     config = uvicorn.Config(
-        application, http=connection.Connection, ws="none", lifespan="off", port=0
+        application,
+        http=connection.Connection,
+        ws="none",
+        lifespan="off",
+        port=0,
+        **settings,
     )
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -81,6 +87,48 @@ async def test_who_reads_slowly_gets_all_of_it(monkeypatch: pytest.MonkeyPatch) 
         assert size > len(LARGE)
         assert time.monotonic() - begun > 3
         writer.close()
+
+
+async def test_who_reads_little_at_a_time_is_not_taken_for_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Though the system, left alone, would have megabytes taken before it says so."""
+    monkeypatch.setattr(connection, "READ_S", 1.0)
+    async with answering(Border(say_much)) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 16)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        size, begun = 0, time.monotonic()
+        while part := await reader.read(1 << 16):
+            size += len(part)
+            if time.monotonic() < begun + 6:
+                await asyncio.sleep(len(part) / 400_000)
+        assert size > len(LARGE)
+        writer.close()
+
+
+async def test_what_is_no_http_is_told_in_the_shape_of_our_errors() -> None:
+    async with answering(say_much) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"EHLO x\r\n\r\n")
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+        writer.close()
+
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert "error" in json.loads(body)
+
+
+async def test_one_connection_too_many_is_told_to_come_again() -> None:
+    async with answering(say_much, limit_concurrency=2) as port:
+        _, first = await asyncio.open_connection("127.0.0.1", port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+        for each in (first, writer):
+            each.close()
+
+    assert head.startswith(b"HTTP/1.1 503 ")
+    assert b"retry-after: " in head.lower()
+    assert "too many" in json.loads(body)["error"]
 
 
 async def test_one_connection_carries_one_request_after_the_other(

@@ -86,10 +86,24 @@ async def unforeseen(request: Request, error: Exception) -> Response:
     return _answer(OWN_WORDS[500], 500)
 
 
+def unparsable() -> Response:
+    """To what is no HTTP, which no application hears of."""
+    return _answer("that is not HTTP/1.1", 400, {"Connection": "close"})
+
+
+def overcrowded() -> Response:
+    """To a request on one connection too many."""
+    return _answer(
+        "there are too many connections; try again soon", 503, {"Connection": "close"}
+    )
+
+
 def _answer(
     words: str, status: int, headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
     headers = {**HEADERS.get(status, {}), **(headers or {})}
+    # A caller's own words may be in there, and those may be no text.
+    words = words.encode(errors="replace").decode()
     return JSONResponse({"error": words}, status, headers)
 
 

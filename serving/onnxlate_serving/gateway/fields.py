@@ -1,11 +1,12 @@
 """What a request says, as JSON or as a form."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
@@ -30,12 +31,8 @@ async def fields_of(request: Request) -> Fields:
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind in FORMS:
-        async with request.form(max_files=1, max_fields=100) as form:
-            return {
-                name: value
-                for name, value in form.items()
-                if not isinstance(value, UploadFile)
-            }
+        async with form_of(request, max_fields=MAX_TEXTS + 100) as form:
+            return {name: _value(form, name) for name in _fields(form)}
     body = await request.body()
     if not body:
         return {}
@@ -51,6 +48,36 @@ async def fields_of(request: Request) -> Fields:
     if not isinstance(fields, dict):
         raise InvalidRequest("the body is not a JSON object")
     return fields
+
+
+@asynccontextmanager
+async def form_of(request: Request, max_fields: int) -> AsyncIterator[FormData]:
+    """Raises InvalidRequest if its bytes are not what it says they are."""
+    try:
+        form = await request.form(max_files=1, max_fields=max_fields)
+        # Some of Python's encodings have half a surrogate pair, too.
+        for name, value in form.multi_items():
+            text = (value.filename or "") if isinstance(value, UploadFile) else value
+            (name + text).encode()
+    except UnicodeError as cause:
+        raise InvalidRequest("the form is not UTF-8") from cause
+    try:
+        yield form
+    finally:
+        await form.close()
+
+
+def _fields(form: FormData) -> dict[str, None]:
+    """Their names, in order; files are none."""
+    return dict.fromkeys(
+        name for name, value in form.multi_items() if isinstance(value, str)
+    )
+
+
+def _value(form: FormData, name: str) -> Any:
+    """A list where the field is there several times, as OpenAPI has lists in forms."""
+    values = [each for each in form.getlist(name) if isinstance(each, str)]
+    return values if len(values) > 1 else values[0]
 
 
 def meant(kind: type[Asked], fields: Fields) -> Asked:

@@ -29,11 +29,11 @@ from onnxlate.documents import (
     open_document,
     translated_name,
 )
-from onnxlate.errors import InvalidRequest
+from onnxlate.errors import InvalidRequest, ModelNotFound, Unavailable
 from onnxlate.messages import CallOptions, ServedModel
 
 from .downloads import Downloads
-from .fields import Fields, meant
+from .fields import Fields, form_of, meant
 from .languages import MAX_CHARACTERS, guesses
 from .libre import AUTO
 from .lines import lines_response
@@ -59,7 +59,7 @@ TYPES = {
 }
 """Of what other programs open; the rest are bytes, which no browser makes a page of."""
 
-_HOST = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
+_HOST = re.compile(r"[A-Za-z0-9._-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
 
 
 Result = TypeVar("Result")
@@ -179,11 +179,14 @@ async def _outcome(pending: AsyncTranslateCall) -> Outcome:
         return await pending.result()
     except InvalidRequest as error:
         return error
+    except ModelNotFound as cause:
+        # It was there when the file came, and a file is translated by one version.
+        raise Unavailable("the model was replaced meanwhile") from cause
 
 
 async def _upload(request: Request) -> tuple[str, bytes, Fields]:
     """The file's name, what is in it, and the other fields."""
-    async with request.form(max_files=1, max_fields=200) as form:
+    async with form_of(request, max_fields=200) as form:
         file = form.get("file")
         if not isinstance(file, UploadFile) or not file.filename:
             raise InvalidRequest("file: a form with a file is wanted")

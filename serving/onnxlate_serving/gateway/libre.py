@@ -152,13 +152,14 @@ async def _translated(
     sources: list[str],
     body: TranslateBody,
 ) -> list[Translation]:
-    """Each by the model of its source language."""
+    """Each by the model of its source language, whichever version is current by then:
+    one that is unloaded meanwhile would leave the rest of a long list without."""
     by_model: dict[str, list[int]] = {}
     for index, source in enumerate(sources):
         model = for_pair(models, source, body.target)
-        by_model.setdefault(model.full_name, []).append(index)
+        by_model.setdefault(model.name, []).append(index)
     num = 1 + body.alternatives
-    widest = {each.full_name: _beam(each, num) for each in models}
+    widest = {each.name: _beam(each, num) for each in models if each.is_current}
 
     done: dict[int, Translation] = {}
     for name, places in by_model.items():

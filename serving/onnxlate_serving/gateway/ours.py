@@ -18,7 +18,7 @@ from .fields import Fields, Texts, fields_of, meant
 from .libre import AUTO, detected, guess
 from .lines import lines_response
 from .upstream import Upstream, for_pair, token_of
-from .waiting import while_connected
+from .waiting import in_time, while_connected
 
 MAX_TIMEOUT_S = 600.0
 
@@ -77,7 +77,11 @@ class Ours:
             raise InvalidRequest("give either text or texts")
         async with self._upstream.client(token_of(request, fields)) as client:
             options, found = await _options(client, asked, fields, texts[0])
-            done = await while_connected(request, client.translate(texts, **options))
+            # A long list is several calls, and the limit is for all of them together.
+            async with in_time(options.get("timeout_s")):
+                done = await while_connected(
+                    request, client.translate(texts, **options)
+                )
         return JSONResponse(
             {"translations": [answers.answer(each) for each in done], **found}
         )
@@ -119,7 +123,7 @@ async def _options(
     if source == AUTO:
         best = await detected(text, models)
         source, found = best.language, {"detectedLanguage": guess(best)}
-    options["model"] = for_pair(models, source, asked.target).full_name
+    options["model"] = for_pair(models, source, asked.target).name
     return options, found
 
 

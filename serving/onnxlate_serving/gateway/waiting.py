@@ -1,11 +1,13 @@
 """Work for somebody who may hang up."""
 
 import asyncio
-from collections.abc import Awaitable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
 from starlette.requests import ClientDisconnect, Request
+
+from onnxlate.errors import DeadlineExceeded
 
 Result = TypeVar("Result")
 
@@ -27,6 +29,18 @@ async def while_connected(request: Request, work: Awaitable[Result]) -> Result:
             each.cancel()
         with suppress(asyncio.CancelledError, Exception):
             await task
+
+
+@asynccontextmanager
+async def in_time(seconds: float | None) -> AsyncIterator[None]:
+    """Raises DeadlineExceeded where it takes longer; None is no limit."""
+    try:
+        async with asyncio.timeout(seconds) as limit:
+            yield
+    except TimeoutError as cause:
+        if not limit.expired():
+            raise
+        raise DeadlineExceeded(f"not done within {seconds:g} s") from cause
 
 
 async def _gone(request: Request) -> None:

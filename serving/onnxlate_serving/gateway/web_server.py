@@ -59,6 +59,8 @@ async def serve(config: GatewayConfig, ready: Callable[[], None]) -> None:
         settings.ssl = tls.context() if tls else None
         # What uvicorn has to say when it starts and stops, its parent says.
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+        # It warns of each form that is none, with a byte of what was sent.
+        logging.getLogger("python_multipart").setLevel(logging.ERROR)
         server = _Server(settings)
         listening = socket.socket(fileno=config.socket)
         serving = asyncio.create_task(server.serve(sockets=[listening]))
