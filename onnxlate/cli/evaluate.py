@@ -19,7 +19,7 @@ from . import evaluate_options as own
 from . import options as shared
 from .credentials import with_credentials
 from .evaluation_text import show
-from .files import output_file, output_folder, require_different
+from .files import output_file, output_folder, require_different, require_plain
 from .systems import from_files, translate, translating
 
 
@@ -71,6 +71,8 @@ def evaluate(
     written = [("--output", path) for path in keep.paths.values()]
     require_different([*written, ("--html", html), ("--json-file", json_file)], read)
     keep.prepare()
+    for path in filter(None, (html, json_file)):
+        require_plain(path)
     metric(MetricName.CHRF)
     if html:
         from onnxlate.evaluation.page import page
@@ -133,6 +135,8 @@ class _Keep:
         """Raises ConfigError where they cannot be written."""
         if self._output is None:
             return
+        for path in self.paths.values():
+            require_plain(path)
         if self._several:
             output_folder(self._output)
         elif not self._output.parent.is_dir():

@@ -52,7 +52,9 @@ Hypotheses = Annotated[
 Models = Annotated[
     list[str] | None,
     typer.Option(
-        "--model", help="Name of a served model. Repeatable.", show_default="the first"
+        "--model",
+        help="Name of a model that --server serves. Repeatable.",
+        show_default="the first",
     ),
 ]
 Metrics = Annotated[

@@ -1,5 +1,6 @@
 """An evaluation as text: tables, and the first of the worst sentences."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 from rich.console import Console
@@ -7,6 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from onnxlate.evaluation.report import Report, Sentence, TestSetReport
+
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""What a terminal would not show but do."""
 
 NUM_WORST = 3
 """Sentences that fit on a screen beside the tables; the page and the JSON have more."""
@@ -36,11 +40,11 @@ def show(report: Report, num_worst: int) -> None:
 def _table(title: str, names: Sequence[str], numbers: Sequence[str]) -> Table:
     """A table with so many columns of words, and then of numbers."""
     # Text, because names may hold what rich would take for markup.
-    table = Table(title=Text(title), title_justify="left")
+    table = Table(title=_harmless(title), title_justify="left")
     for column in names:
-        table.add_column(Text(column), overflow="fold")
+        table.add_column(_harmless(column), overflow="fold")
     for column in numbers:
-        table.add_column(Text(column), justify="right", overflow="fold")
+        table.add_column(_harmless(column), justify="right", overflow="fold")
     return table
 
 
@@ -54,7 +58,7 @@ def _scores(report: Report, test_set: TestSetReport) -> Table:
             cells = [f"{estimate.score:.2f}", f"{estimate.ci95:.2f}"]
             if estimate.p_value is not None:
                 cells += [f"{estimate.score - first:+.2f}", f"{estimate.p_value:.3f}"]
-            table.add_row(name.label, Text(system), *cells)
+            table.add_row(name.label, _harmless(system), *cells)
         table.add_section()
     return table
 
@@ -89,9 +93,14 @@ def _sentences(worst: list[Sentence]) -> Table:
         title="worst sentences", title_justify="left", box=None, show_header=False
     )
     for each in worst:
-        table.add_row(f"{each.line}", Text("source"), "", Text(each.source))
-        table.add_row("", Text("reference"), "", Text(each.reference))
+        table.add_row(f"{each.line}", Text("source"), "", _harmless(each.source))
+        table.add_row("", Text("reference"), "", _harmless(each.reference))
         for system, hypothesis in each.hypotheses.items():
             score = f"{hypothesis.chrf:.1f}"
-            table.add_row("", Text(system), score, Text(hypothesis.text))
+            table.add_row("", _harmless(system), score, _harmless(hypothesis.text))
     return table
+
+
+def _harmless(text: str) -> Text:
+    """As it is: no markup of rich's, and no command to the terminal."""
+    return Text(CONTROL.sub("\ufffd", text))

@@ -14,6 +14,9 @@ from onnxlate.errors import ConfigError
 
 _STANDARD = (None, Path("-"))
 
+_MAX_LINKS = 40
+"""One behind the other, as Linux has it."""
+
 
 Read = Callable[[int], bytes | None]
 """At most that many bytes; as many as are there, without waiting for more."""
@@ -37,24 +40,37 @@ def input_file(path: Path | None) -> Iterator[Read]:
 
 @contextmanager
 def output_file(path: Path | None) -> Iterator[BinaryIO]:
-    """Standard output, or a file that appears complete or not at all."""
+    """Standard output, or a file that appears complete or not at all.
+
+    Of a link the file that it leads to. Raises ConfigError if it cannot be written.
+    """
     if path is None or path in _STANDARD:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
+    require_plain(path)
+    opened = _is_opened(path)
+    place = path if opened else path.resolve()
     # A device or a pipe can be written, but not replaced.
-    replaced = not path.exists() or path.is_file()
-    written = path.with_name(f".{path.name}.{os.getpid()}") if replaced else path
+    if opened or (place.exists() and not place.is_file()):
+        with _refusals(f"cannot write {path}"), place.open("ab") as file:
+            yield file
+        return
+    written = place.with_name(f".{place.name}.{os.getpid()}")
     try:
         with _refusals(f"cannot write {path}"), written.open("wb") as file:
             yield file
-            if replaced:
-                file.flush()
-                os.fsync(file.fileno())
-                written.replace(path)
+            file.flush()
+            os.fsync(file.fileno())
+            written.replace(place)
     finally:
-        if replaced:
-            written.unlink(missing_ok=True)
+        written.unlink(missing_ok=True)
+
+
+def require_plain(path: Path) -> None:
+    """Raises ConfigError if the name says that it is compressed, which nothing is."""
+    if path.suffix == ".gz":
+        raise ConfigError(f"{path} would be plain text: leave .gz off")
 
 
 def require_different(
@@ -63,9 +79,13 @@ def require_different(
 ) -> None:
     """Raises ConfigError if an output, by its option, has the name of another, or of an
     input: one would be lost."""
-    named = {path.resolve(): option for option, path in inputs if path is not None}
+    named = {
+        path.resolve(): option
+        for option, path in inputs
+        if path is not None and path not in _STANDARD
+    }
     for option, path in outputs:
-        if path is None:
+        if path is None or path in _STANDARD:
             continue
         if first := named.get(path.resolve()):
             raise ConfigError(f"{first} and {option} are both {path}; name two files")
@@ -76,6 +96,18 @@ def output_folder(path: Path) -> None:
     """Makes it where it is not there yet."""
     with _refusals(f"cannot write {path}"):
         path.mkdir(parents=True, exist_ok=True)
+
+
+def _is_opened(path: Path) -> bool:
+    """Whether it is another name of what somebody holds open, as /dev/stdout is."""
+    for _ in range(_MAX_LINKS):
+        path = path.parent.resolve() / path.name
+        if path.is_relative_to("/proc"):
+            return True
+        if not path.is_symlink():
+            return False
+        path = path.parent / path.readlink()
+    return False
 
 
 def _opened(path: Path | None) -> RawIOBase | BufferedIOBase:

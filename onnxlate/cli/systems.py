@@ -11,7 +11,7 @@ from onnxlate.client import Client
 from onnxlate.credentials import PLAIN, Credentials
 from onnxlate.errors import ConfigError
 from onnxlate.evaluation.report import Decoding, SystemOutput
-from onnxlate.evaluation.test_set import TestSet, read_hypotheses
+from onnxlate.evaluation.test_set import TestSet, printable, read_hypotheses
 from onnxlate.finish import FinishReason
 from onnxlate.messages import CallOptions, Translation
 from onnxlate.parallel_text import one_line
@@ -75,19 +75,24 @@ def translating(
     models: Sequence[str],
     credentials: Credentials = PLAIN,
 ) -> list[Translating]:
-    """What [NAME=]BUNDLE and [NAME=]HOST:PORT mean, each with each of the models.
+    """What [NAME=]BUNDLE and [NAME=]HOST:PORT mean, servers with each of the models.
 
-    A bundle is called like its directory, a server's model like the model.
+    A bundle is called like its directory, a server's model like the model. Raises
+    ConfigError for models without a server.
     """
+    if models and not servers:
+        raise ConfigError(
+            f"--model {models[0]} is one of a server's; give --server, too"
+        )
     found: list[Translating] = []
+    for each in bundles:
+        name, path = _named(each)
+        bundle = Path(path)
+        found.append(
+            Translating(name or printable(bundle.resolve().name), None, bundle)
+        )
     asked_for: Sequence[str | None] = models or [None]
     for model in asked_for:
-        for each in bundles:
-            name, path = _named(each)
-            bundle = Path(path)
-            found.append(
-                Translating(name or bundle.resolve().name, None, bundle, model)
-            )
         for each in servers:
             name, address = _named(each)
             if name and model and len(models) > 1:
@@ -105,7 +110,7 @@ def from_files(hypotheses: Sequence[str], num_test_sets: int) -> list[FromFiles]
     files: dict[str, list[Path]] = {}
     for each in hypotheses:
         name, path = _named(each)
-        files.setdefault(name or Path(path).name, []).append(Path(path))
+        files.setdefault(name or printable(Path(path).name), []).append(Path(path))
     for name, theirs in files.items():
         if len(theirs) != num_test_sets:
             raise ConfigError(
@@ -165,4 +170,4 @@ def _named(text: str) -> tuple[str | None, str]:
         return None, text
     if not name or not value:
         raise ConfigError(f"{text!r} is not NAME=VALUE; one side is empty")
-    return name, value
+    return printable(name), value

@@ -21,7 +21,7 @@ from . import format, wishes
 from . import options as shared
 from .credentials import with_credentials
 from .document import translate_file
-from .files import input_file, output_file
+from .files import input_file, output_file, require_different
 from .lines import read_lines, read_whole
 from .pipeline import translated
 from .progress import Counter
@@ -180,6 +180,7 @@ def translate(
         with Client(server, timeout_s=timeout_s, credentials=credentials) as client:
             translate_file(client, file, output, settings, options, as_json)
         return
+    require_different([("--output", output)], [("--input", source)])
     with (
         Client(server, timeout_s=timeout_s, credentials=credentials) as client,
         _groups(texts, source, whole) as groups,

@@ -32,8 +32,9 @@ _LABELS = {
 
 
 _UNSPACED = {
-    **dict.fromkeys(("zh", "cmn", "yue"), "zh"),
-    **dict.fromkeys(("ja", "jpn", "th", "tha", "lo", "km", "my"), "char"),
+    **dict.fromkeys(("zh", "zho", "chi", "cmn", "yue"), "zh"),
+    **dict.fromkeys(("ja", "jpn", "th", "tha", "lo", "lao"), "char"),
+    **dict.fromkeys(("km", "khm", "my", "mya"), "char"),
 }
 """What sacrebleu splits them with: to 13a a clause is one word, and one wrong
 character makes all of it wrong. Its tokenizer of Japanese needs a dictionary that is
@@ -120,5 +121,5 @@ def _moses(language: str) -> tuple[Callable[[str], str], str]:
 
 
 def _primary(language: str) -> str:
-    """de of de-AT."""
-    return language.split("-")[0].lower()
+    """de of de-AT, and of de_AT, which is no BCP 47 but is meant so."""
+    return language.replace("_", "-").split("-")[0].lower()

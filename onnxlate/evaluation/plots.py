@@ -109,10 +109,10 @@ def _lengths(report: TestSetReport, theme: Theme) -> Figure:
         axes.set_xlabel("words in the source", color=theme.ink)
         _finish(axes, theme, "y")
     if len(report.outputs) > 1:
-        handles, labels = panels[0].get_legend_handles_labels()
+        # Of itself it leaves out what is called like _this.
         figure.legend(
-            handles,
-            labels,
+            panels[0].lines,
+            [output.system for output in report.outputs],
             loc="outside upper left",
             ncols=4,
             frameon=False,

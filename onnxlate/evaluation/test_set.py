@@ -1,5 +1,6 @@
 """Test sets, and what systems made of them, from files."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
@@ -59,8 +60,13 @@ def read_hypotheses(path: Path, test_set: TestSet) -> list[str]:
 
 def _name(source: Path, reference: Path) -> str:
     """What both files' names begin with: newstest of newstest.en and newstest.de."""
-    pairs = zip(source.name, reference.name, strict=False)
+    pairs = zip(printable(source.name), printable(reference.name), strict=False)
     common = "".join(
         one for one, _ in takewhile(lambda pair: pair[0] == pair[1], pairs)
     )
-    return common.rstrip("._-") or source.name
+    return common.rstrip("._-") or printable(source.name)
+
+
+def printable(name: str) -> str:
+    """A file's name, or part of a command line, which need not be text, as text."""
+    return os.fsencode(name).decode(errors="replace")

@@ -266,6 +266,38 @@ def test_an_output_that_was_there_stays_until_a_better_one_is_complete(
     assert sorted(each.name for each in tmp_path.iterdir()) == ["bad", "out"]
 
 
+def test_what_a_link_leads_to_is_written(server: str, tmp_path: Path) -> None:
+    real, link, standard = (tmp_path / name for name in ("real", "link", "standard"))
+    real.write_text("before\n")
+    link.symlink_to("real")
+    standard.symlink_to("/proc/self/fd/1")  # as /dev/stdout is
+
+    onnxlate("translate", "--server", server, "-o", link, "a")
+    with (tmp_path / "redirected").open("w+") as file:
+        for word in "bc":
+            command = [sys.executable, "-m", "onnxlate", "translate", word]
+            command += ["--server", server, "-o", str(standard)]
+            subprocess.run(command, stdout=file, timeout=60, check=True)
+        file.seek(0)
+        assert file.read() == "B\nC\n"
+
+    assert real.read_text() == "A\n"
+    assert link.is_symlink()
+    assert standard.is_symlink()
+
+
+def test_an_input_is_not_written_over(server: str, tmp_path: Path) -> None:
+    text = tmp_path / "text"
+    text.write_text("a\n")
+
+    done = onnxlate("translate", "--server", server, "-i", text, "-o", text)
+
+    assert done.returncode == 2
+    assert b"name two files" in done.stderr
+    assert text.read_text() == "a\n"
+    assert onnxlate("translate", "--server", server, "-i", "-", "-o", "-").stderr == b""
+
+
 def test_a_place_that_cannot_be_written_is_named(server: str, tmp_path: Path) -> None:
     done = onnxlate(
         "translate", "--server", server, "--output", tmp_path / "no" / "out", "a"

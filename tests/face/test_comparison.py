@@ -113,6 +113,8 @@ def test_randomization_looks_at_both_sides() -> None:
     ("language", "reference", "tokenizer"),
     [
         ("zh-CN", "我不太相信将来的一天世界上大多数人都会讲世界语。", "zh"),
+        ("zh_CN", "我不太相信将来的一天世界上大多数人都会讲世界语。", "zh"),
+        ("zho", "我不太相信将来的一天世界上大多数人都会讲世界语。", "zh"),
         ("ja", "私は猫が好きですが、犬はあまり好きではありません。", "char"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,8 @@ def test_bundles_are_called_like_their_folders(
         (("--server", "h:1", "--lengths", "9,5"), "--lengths 9,5 must be ascending"),
         (("--hypotheses", "a=b"), "a has 1 files of hypotheses and there are 2 test"),
         (("/nowhere/bundle",), "/nowhere/bundle is not a directory"),
+        (("bundle", "--model", "m"), "--model m is one of a server's; give --server"),
+        (("--server", "h:1", "--html", "x.gz"), "would be plain text: leave .gz off"),
         (
             ("--server", "h:1", "--html", "x", "--json-file", "./x"),
             "--html and --json-file are both x",
@@ -124,6 +127,32 @@ def test_a_mistake_is_told_before_anything_is_translated(
 ) -> None:
     with pytest.raises(OnnxlateError, match=words):
         run("evaluate", *tests, *arguments)
+
+
+def test_a_model_is_one_of_the_servers_and_bundles_have_one(
+    server: str, tests: list[str | Path]
+) -> None:
+    named = ("--server", server, "--model", "parrot")
+
+    ours, theirs = figures(V1, *named, *tests[:4], "--json")
+
+    assert (ours["system"], theirs["system"]) == ("v1", "parrot")
+    assert ours["model"] != theirs["model"] == "parrot"
+
+
+def test_names_and_lines_that_are_no_text_are_harmless(
+    tests: list[str | Path], tmp_path: Path
+) -> None:
+    """Also to the terminal, which would do what they say."""
+    said = tmp_path / os.fsdecode(b"h\xe4\x1b[2J")
+    said.write_text("\x1b]0;title\a BIRDS \x1b[2J\n")
+    page = tmp_path / "page.html"
+
+    printed = run("evaluate", *tests[4:], "--hypotheses", said, "--html", page)
+
+    assert "h\ufffd" in page.read_text()
+    assert "BIRDS" in printed
+    assert not {"\x1b", "\a"} & set(printed)
 
 
 def test_what_is_read_is_not_written_over(
@@ -145,6 +174,8 @@ def test_where_translations_cannot_be_kept_is_told_before_they_are_made(
     one = ("evaluate", *tests[:4])
     with pytest.raises(ConfigError, match=r"there is no .*nowhere"):
         run(*one, "--server", "h:1", "-o", tmp_path / "nowhere" / "said")
+    with pytest.raises(ConfigError, match=r"would be plain text: leave \.gz off"):
+        run(*one, "--server", "h:1", "-o", tmp_path / "said.gz")
     with pytest.raises(ConfigError, match="there are only --hypotheses"):
         run(*one, "--hypotheses", tests[3], "-o", tmp_path / "said")
 

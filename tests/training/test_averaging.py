@@ -121,8 +121,15 @@ def test_runs_that_began_apart_have_no_mean(
         average_runs([start, start], made)
     with pytest.raises(ConfigError, match="alone has no mean"):
         average_runs(went_on[:1], made)
+    with pytest.raises(ConfigError, match="named twice"):
+        average_runs([went_on[0], went_on[0]], made)
     with pytest.raises(ConfigError, match="is there already"):
         average_runs(went_on, recipe.parent)
+    link = tmp_path / "link"
+    link.symlink_to("nowhere")
+    with pytest.raises(ConfigError, match="is there already"):
+        average_runs(went_on, link)
+    assert link.is_symlink()
     with pytest.raises(ConfigError, match="not a training run"):
         average_runs([went_on[0], tmp_path], made)
     lost = tmp_path / "lost"

@@ -1,3 +1,5 @@
+import shutil
+import warnings
 from pathlib import Path
 
 import pytest
@@ -53,6 +55,18 @@ def test_curves_are_drawn_and_equal_runs_give_equal_pictures(run: Path) -> None:
     picture = image.imread(run / "one.png")
     assert len({tuple(pixel) for row in picture[::4] for pixel in row[::4]}) > 3
     assert "validation" in (run / "one.svg").read_text()
+
+
+def test_names_are_drawn_as_they_are(run: Path) -> None:
+    for name in ("_one", "b$\\foo$"):
+        other = run.with_name(name)
+        shutil.copytree(run, other)
+
+        with warnings.catch_warnings(action="error"):
+            drawn = draw_curves([read_history(other)], run.parent / "c.svg")
+
+        # Paths and not letters, but each text stands before it as a comment.
+        assert f"<!-- {name}, validation -->" in drawn.read_text()
 
 
 def test_what_cannot_be_drawn_is_said(run: Path, tmp_path: Path) -> None:

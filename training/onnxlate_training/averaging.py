@@ -29,12 +29,14 @@ def average_runs(paths: Sequence[Path], output: Path) -> FinalNote:
     """
     if len(paths) < 2:
         raise ConfigError(f"{paths[0]} alone has no mean; name two runs or more")
-    if output.exists():
+    if output.exists() or output.is_symlink():
         raise ConfigError(f"{output} is there already; choose another --output")
     runs = [RunFolder(path) for path in paths]
     recipes = [run.read_recipe() for run in runs]
     for run, recipe in zip(runs[1:], recipes[1:], strict=True):
         _require_alike(runs[0], recipes[0], run, recipe)
+    if len({path.resolve() for path in paths}) < len(paths):
+        raise ConfigError("a run is named twice, and would count twice")
     results = [run.result() for run in runs]
     stood = [
         note.progress or run.progress()

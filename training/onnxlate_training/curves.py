@@ -10,9 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from onnxlate.errors import ConfigError
+from onnxlate.evaluation.test_set import printable
 
 from .checkpoint import RunFolder
-from .drawing import saved
+from .drawing import drawing, saved
 
 PANELS = (
     ("loss", "nats a token"),
@@ -62,7 +63,7 @@ def read_history(run: Path) -> History:
     if not records:
         raise ConfigError(f"{run} has no line of history yet (train.log_every)")
     # A run is called like its folder; `.` has a name only when resolved.
-    return History(run.resolve().name, records)
+    return History(printable(run.resolve().name), records)
 
 
 def draw_curves(histories: Sequence[History], path: Path) -> Path:
@@ -71,6 +72,11 @@ def draw_curves(histories: Sequence[History], path: Path) -> Path:
         raise ConfigError(
             f"{path} is no {' or '.join(SUFFIXES)} file; name one with --output"
         )
+    with drawing():
+        return saved(_figure(histories), path)
+
+
+def _figure(histories: Sequence[History]) -> Figure:
     figure = Figure(figsize=(10, 6.4), layout="constrained")
     for axes, (key, label) in zip(figure.subplots(2, 2).flat, PANELS, strict=True):
         for index, history in enumerate(histories):
@@ -79,8 +85,10 @@ def draw_curves(histories: Sequence[History], path: Path) -> Path:
         axes.grid(color="#e4e6ea")
         axes.spines[["top", "right"]].set_visible(False)
         if axes.has_data():
-            axes.legend(frameon=False)
-    return saved(figure, path)
+            # Of itself it leaves out what is called like _this.
+            labels = [str(line.get_label()) for line in axes.lines]
+            axes.legend(axes.lines, labels, frameon=False)
+    return figure
 
 
 def _draw(axes: Axes, history: History, key: str, colour: str) -> None:

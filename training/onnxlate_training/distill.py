@@ -207,8 +207,6 @@ def _written(path: Path) -> Iterator[Callable[[Iterable[str]], None]]:
 
     Raises ConfigError if it cannot be written, or ends in .gz, which it would not be.
     """
-    if path.suffix == ".gz":
-        raise ConfigError(f"{path} would be plain text: leave .gz off")
     with output_file(path) as file:
         yield lambda lines: file.writelines(f"{line}\n".encode() for line in lines)
 

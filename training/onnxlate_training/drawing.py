@@ -1,11 +1,15 @@
 """Figures into files, the same figure into the same file."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 
 import matplotlib
 from matplotlib.figure import Figure
 
+from onnxlate.cli.files import output_file
 from onnxlate.errors import ConfigError
 
 DPI = 110
@@ -15,15 +19,25 @@ def saved(figure: Figure, path: Path) -> Path:
     """Raises ConfigError if the file cannot be written."""
     # No versions, dates or random names, so that equal pictures are equal files.
     metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
+    made = BytesIO()
+    with drawing():
+        figure.savefig(made, format=path.suffix[1:], dpi=DPI, metadata=metadata)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with (
-            warnings.catch_warnings(),
-            matplotlib.rc_context({"svg.hashsalt": "onnxlate"}),
-        ):
-            # A script that the font does not have is drawn as boxes.
-            warnings.filterwarnings("ignore", message="Glyph .* missing")
-            figure.savefig(path, dpi=DPI, metadata=metadata)
     except OSError as cause:
         raise ConfigError(f"{path} cannot be written: {cause.strerror}") from cause
+    with output_file(path) as file:
+        file.write(made.getvalue())
     return path
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """Names are drawn as they are: a dollar begins no formula."""
+    with (
+        warnings.catch_warnings(),
+        matplotlib.rc_context({"svg.hashsalt": "onnxlate", "text.parse_math": False}),
+    ):
+        # A script that the font does not have is drawn as boxes.
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
+        yield
