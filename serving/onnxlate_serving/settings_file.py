@@ -17,18 +17,20 @@ def read_settings(context: typer.Context, path: Path | None) -> Path | None:
     """
     if path is None:
         return None
-    parameters = {
+    flags = {
         _flag(parameter): parameter
         for parameter in context.command.params
         if parameter.name not in ("config", "help")
     }
+    # As the environment has it, too: web-origins for the repeatable --web-origin.
+    names = {str(each.name).replace("_", "-"): each for each in flags.values()}
     settings: dict[str, Any] = {}
     for key, value in _content(path).items():
-        if key not in parameters:
-            near = difflib.get_close_matches(key, parameters, n=1)
+        parameter = flags.get(key) or names.get(key)
+        if parameter is None:
+            near = difflib.get_close_matches(key, flags, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             raise ConfigError(f"{path}: there is no setting {key!r}{hint}")
-        parameter = parameters[key]
         given = _as_given(path, key, value)
         if isinstance(given, str) and (parameter.multiple or parameter.nargs == -1):
             given = [given]
