@@ -101,8 +101,8 @@ run last-2 1400 23 $last --set model.dropout=0.15 \
 onnxlate average "$runs"/last-1 "$runs"/last-2 -o "$runs/last"
 
 # Once more, with their sentences as clauses of others and with rare words in other words'
-# places. Of the model that shipped before this step nothing was left but its bundle, whose
-# integers the one that ships went on from.
+# places. Of the model that shipped before this step nothing was left but its bundle, so
+# that the one that ships went on from what run_of_bundle.py made of that, not from "last".
 python "$(dirname "$0")/tatoeba_more.py" "$folder"
 more="--set schedule.peak=0.0008 --set batch.max_tokens=4608 --set train.precision=bf16
   --set decode.length_penalty=1.5 --set schedule.warmup_updates=50 --set train.keep_last=1
