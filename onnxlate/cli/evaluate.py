@@ -68,11 +68,15 @@ def evaluate(
     read += [("--reference", each) for each in reference or []]
     read += [("--hypotheses", path) for each in files for path in each.files]
     keep = _Keep(output, [each.name for each in models], test_sets)
-    written = [("--output", path) for path in keep.paths.values()]
-    require_different([*written, ("--html", html), ("--json-file", json_file)], read)
+    written: list[tuple[str, Path | None]] = [
+        ("--output", path) for path in keep.paths.values()
+    ]
+    written += [("--html", html), ("--json-file", json_file)]
+    require_different(written, read)
+    for _, path in written:
+        if path:
+            require_plain(path)
     keep.prepare()
-    for path in filter(None, (html, json_file)):
-        require_plain(path)
     metric(MetricName.CHRF)
     if html:
         from onnxlate.evaluation.page import page
@@ -135,8 +139,6 @@ class _Keep:
         """Raises ConfigError where they cannot be written."""
         if self._output is None:
             return
-        for path in self.paths.values():
-            require_plain(path)
         if self._several:
             output_folder(self._output)
         elif not self._output.parent.is_dir():

@@ -1,7 +1,8 @@
 """The plots of the page, as SVG, each for light and for dark surroundings."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -142,15 +143,21 @@ def _finish(axes: Axes, theme: Theme, values: str) -> None:
 
 
 def _twice(draw: Callable[[Theme], Figure]) -> Plot:
-    # No date and no random ids, so that equal plots are equal files; and a dollar in a
-    # name is a dollar.
+    with drawing():
+        return Plot(light=_svg(draw(LIGHT)), dark=_svg(draw(DARK)))
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """No random ids, so that equal plots are equal files, and names are drawn as they
+    are: a dollar begins no formula. For making a figure as well as for saving it."""
     with (
         matplotlib.rc_context({"svg.hashsalt": "onnxlate", "text.parse_math": False}),
         warnings.catch_warnings(),
     ):
         # A script that the font does not have is drawn as boxes.
         warnings.filterwarnings("ignore", message="Glyph .* missing")
-        return Plot(light=_svg(draw(LIGHT)), dark=_svg(draw(DARK)))
+        yield
 
 
 def _svg(figure: Figure) -> bytes:

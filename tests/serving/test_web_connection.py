@@ -4,7 +4,7 @@ import asyncio
 import json
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -45,6 +45,20 @@ async def say_much(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": LARGE})
 
 
+async def bytes_read(
+    port: int, pause: Callable[[int], float], at_once: int = 1 << 20
+) -> int:
+    """All that comes, to a client that pauses so long after so many bytes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 16)
+    writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    total = 0
+    while part := await reader.read(at_once):
+        total += len(part)
+        await asyncio.sleep(pause(len(part)))
+    writer.close()
+    return total
+
+
 async def test_who_leaves_answers_lying_is_hung_up_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -64,13 +78,7 @@ async def test_who_leaves_answers_lying_is_hung_up_on(
 async def test_who_reads_gets_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "READ_S", 5)
     async with answering(say_much) as port:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        size = 0
-        while part := await reader.read(1 << 20):
-            size += len(part)
-        assert size > len(LARGE)
-        writer.close()
+        assert await bytes_read(port, lambda size: 0) > len(LARGE)
 
 
 async def test_who_reads_slowly_gets_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,15 +86,9 @@ async def test_who_reads_slowly_gets_all_of_it(monkeypatch: pytest.MonkeyPatch) 
     for limit in ("READ_S", "HEADERS_S", "KEEP_ALIVE_S"):
         monkeypatch.setattr(connection, limit, 0.5)
     async with answering(Border(say_much)) as port:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 16)
-        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        size, begun = 0, time.monotonic()
-        while part := await reader.read(1 << 20):
-            size += len(part)
-            await asyncio.sleep(len(part) / len(LARGE) * 4)
-        assert size > len(LARGE)
+        begun = time.monotonic()
+        assert await bytes_read(port, lambda size: size / len(LARGE) * 4) > len(LARGE)
         assert time.monotonic() - begun > 3
-        writer.close()
 
 
 async def test_who_reads_little_at_a_time_is_not_taken_for_gone(
@@ -95,15 +97,12 @@ async def test_who_reads_little_at_a_time_is_not_taken_for_gone(
     """Though the system, left alone, would have megabytes taken before it says so."""
     monkeypatch.setattr(connection, "READ_S", 1.0)
     async with answering(Border(say_much)) as port:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 16)
-        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        size, begun = 0, time.monotonic()
-        while part := await reader.read(1 << 16):
-            size += len(part)
-            if time.monotonic() < begun + 6:
-                await asyncio.sleep(len(part) / 400_000)
-        assert size > len(LARGE)
-        writer.close()
+        end = time.monotonic() + 6
+
+        def pause(size: int) -> float:
+            return size / 400_000 if time.monotonic() < end else 0
+
+        assert await bytes_read(port, pause, at_once=1 << 16) > len(LARGE)
 
 
 async def test_what_is_no_http_is_told_in_the_shape_of_our_errors() -> None:

@@ -10,10 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from onnxlate.errors import ConfigError
+from onnxlate.evaluation.plots import drawing
 from onnxlate.evaluation.test_set import printable
 
 from .checkpoint import RunFolder
-from .drawing import drawing, saved
+from .drawing import saved
 
 PANELS = (
     ("loss", "nats a token"),

@@ -1,16 +1,13 @@
 """Figures into files, the same figure into the same file."""
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
-import matplotlib
 from matplotlib.figure import Figure
 
 from onnxlate.cli.files import output_file
 from onnxlate.errors import ConfigError
+from onnxlate.evaluation.plots import drawing
 
 DPI = 110
 
@@ -29,15 +26,3 @@ def saved(figure: Figure, path: Path) -> Path:
     with output_file(path) as file:
         file.write(made.getvalue())
     return path
-
-
-@contextmanager
-def drawing() -> Iterator[None]:
-    """Names are drawn as they are: a dollar begins no formula."""
-    with (
-        warnings.catch_warnings(),
-        matplotlib.rc_context({"svg.hashsalt": "onnxlate", "text.parse_math": False}),
-    ):
-        # A script that the font does not have is drawn as boxes.
-        warnings.filterwarnings("ignore", message="Glyph .* missing")
-        yield

@@ -15,7 +15,6 @@ Which words belong together is counted: IBM's first model with a preference for 
 diagonal, both ways, and what both say.
 """
 
-import gzip
 import math
 import random
 import re
@@ -25,6 +24,8 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
+
+from onnxlate.parallel_text import read_parallel
 
 NUM_CLAUSES = 40_000
 CLAUSES_SEED = 7
@@ -521,13 +522,10 @@ def _in_place(text: Words, place: tuple[int, int, int], pair: Pair) -> Pair | No
 # ------------------------------------------------------------------- the files
 
 
-def lines(path: Path) -> list[str]:
-    with gzip.open(path, "rt", encoding="utf-8") as file:
-        return file.read().split("\n")[:-1]
-
-
 def main(folder: Path) -> None:
-    english, german = (lines(folder / f"eng-deu.train.{x}.gz") for x in ("eng", "deu"))
+    english, german = read_parallel(
+        *(folder / f"eng-deu.train.{x}.gz" for x in ("eng", "deu"))
+    )
     (folder / "said").mkdir(exist_ok=True)
     for name, pairs in (
         ("clauses", clauses(english, german)),
