@@ -92,6 +92,27 @@ def test_a_mean_may_be_taken_of_means_and_of_the_same_start_by_another_name(
     assert provenance["updates"] == 13
 
 
+def test_a_mean_may_be_taken_of_generations(
+    recipe: Path, start: Path, went_on: list[Path], tmp_path: Path
+) -> None:
+    mean = tmp_path / "mean"
+    average_runs(went_on, mean)
+    begun = f"train.start_from={json.dumps(str(mean))}"
+    child = train_here(recipe, "child", begun, "train.max_updates=2")
+
+    average_runs([child, went_on[0], start], tmp_path / "made")
+
+    made = RunFolder(tmp_path / "made").result()[0]
+    parts = [RunFolder(path).result()[0] for path in (child, went_on[0], start)]
+    for name, weight in made.items():
+        torch.testing.assert_close(weight, sum(part[name] for part in parts) / 3)
+
+    # Where the mean is gone, nobody knows where the child came from.
+    shutil.rmtree(mean)
+    with pytest.raises(ConfigError, match=r"started from .*mean and .* from .*start"):
+        average_runs([child, went_on[0]], tmp_path / "again")
+
+
 def test_a_full_disk_leaves_nothing_in_the_way(
     went_on: list[Path], tmp_path: Path
 ) -> None:
@@ -112,13 +133,14 @@ def test_a_full_disk_leaves_nothing_in_the_way(
 
 
 def test_runs_that_began_apart_have_no_mean(
-    recipe: Path, start: Path, went_on: list[Path], tmp_path: Path
+    recipe: Path, went_on: list[Path], tmp_path: Path
 ) -> None:
     made = tmp_path / "made"
+    apart = train_here(recipe, "apart", "seed=5", "train.max_updates=2")
     with pytest.raises(ConfigError, match=r"started from chance and .*start"):
-        average_runs([start, went_on[0]], made)
-    with pytest.raises(ConfigError, match=r"started from chance and .* from chance"):
-        average_runs([start, start], made)
+        average_runs([apart, went_on[0]], made)
+    with pytest.raises(ConfigError, match=r"started from .*start and .* from chance"):
+        average_runs([went_on[0], apart], made)
     with pytest.raises(ConfigError, match="alone has no mean"):
         average_runs(went_on[:1], made)
     with pytest.raises(ConfigError, match="named twice"):

@@ -2,7 +2,8 @@
 
 Runs that begin with one run's weights and differ in their seed or their text end near
 enough to each other for the mean of their weights to be a model, mostly a better one
-than each: model soups, Wortsman et al. 2022. Of runs that began apart it is noise.
+than each: model soups, Wortsman et al. 2022. So do a run and those that went on from it
+(Wortsman et al. 2022b, "Robust fine-tuning"). Of runs that began apart it is noise.
 """
 
 import json
@@ -24,7 +25,7 @@ from .weights import average as mean_of
 def average_runs(paths: Sequence[Path], output: Path) -> FinalNote:
     """Writes a run whose final weights are the mean of theirs, with the first's recipe.
 
-    Raises ConfigError if there is only one, if they did not start from one run or
+    Raises ConfigError if there is only one, if they did not descend from one run or
     differ in shape or vocabulary, or if `output` holds something; TrainingError.
     """
     if len(paths) < 2:
@@ -75,7 +76,7 @@ def average(
         bool, typer.Option("--json", help="One line of JSON on stdout.")
     ] = False,
 ) -> None:
-    """Make one model of several runs that started from the same run's weights."""
+    """Make one model of several runs that descend from the same run's weights."""
     note = average_runs(runs, output)
     if as_json:
         print(json.dumps({"run": str(output), "updates": note.updates}))
@@ -86,11 +87,11 @@ def average(
 def _require_alike(
     first: RunFolder, its_recipe: Recipe, run: RunFolder, recipe: Recipe
 ) -> None:
-    start, other = its_recipe.train.start_from, recipe.train.start_from
-    if start is None or other is None or start.resolve() != other.resolve():
+    if set(_line(first, its_recipe)).isdisjoint(_line(run, recipe)):
+        start, other = its_recipe.train.start_from, recipe.train.start_from
         raise ConfigError(
             f"{first.path} started from {start or 'chance'} and {run.path} from "
-            f"{other or 'chance'}; a mean is a model only where all started from one "
+            f"{other or 'chance'}; a mean is a model only where all descend from one "
             "run (train.start_from)"
         )
     keys = [
@@ -105,3 +106,15 @@ def _require_alike(
         run.tokenizers(recipe.tokenizer.kind),
         "runs that are averaged",
     )
+
+
+def _line(run: RunFolder, recipe: Recipe) -> list[Path]:
+    """The run and those it went on from, as far back as they are there."""
+    found = [run.path.resolve()]
+    while (start := recipe.train.start_from) and start.resolve() not in found:
+        found.append(start.resolve())
+        try:
+            recipe = RunFolder(start).read_recipe()
+        except ConfigError:
+            break  # its place is known, and where it came from is not
+    return found

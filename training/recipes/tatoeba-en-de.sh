@@ -100,13 +100,31 @@ run last-2 1400 23 $last --set model.dropout=0.15 \
   $(pairs "$en,\"said/back-near.eng\",\"said/back-best.eng\"" "$de,$de,$de")
 onnxlate average "$runs"/last-1 "$runs"/last-2 -o "$runs/last"
 
-# Once more, with their sentences as clauses of others and with rare words in other words'
-# places. Of the model that shipped before this step nothing was left but its bundle, so
-# that the one that ships went on from what run_of_bundle.py made of that, not from "last".
-python "$(dirname "$0")/tatoeba_more.py" "$folder"
-more="--set schedule.peak=0.0008 --set batch.max_tokens=4608 --set train.precision=bf16
-  --set decode.length_penalty=1.5 --set schedule.warmup_updates=50 --set train.keep_last=1
-  --set train.start_from=$runs/last"
-run more-1 1000 41 $more $(pairs "$en,\"said/rare.eng\"" "$de,\"said/rare.deu\"")
-run more-2 1200 31 $more $(pairs "$en,\"said/clauses.eng\"" "$de,\"said/clauses.deu\"")
-onnxlate average "$runs"/more-1 "$runs"/more-2 -o "$runs/tatoeba-en-de"
+# And in rounds of short runs that differ in their seed and in what they learn beside
+# people's text: their sentences as clauses of others, with infinitives and clauses about
+# nouns, with rare words in other words' places. Each round begins at the mean of those
+# before, with the last update of each run. Of the model that shipped before the first
+# round nothing was left but its bundle, so that the one that ships went on from what
+# run_of_bundle.py made of that, not from "last".
+PYTHONPATH=$(dirname "$0") python -m tatoeba_texts "$folder"
+# A name, its seed, its text, where it begins, and what else is different.
+more() {
+  run "$1" 1000 "$2" --set schedule.peak=0.0008 --set batch.max_tokens=4608 \
+    --set train.precision=bf16 --set decode.length_penalty=1.5 --set train.keep_last=1 \
+    --set schedule.warmup_updates=50 --set train.start_from="$runs/$4" \
+    $(pairs "$en,\"said/$3.eng\"" "$de,\"said/$3.deu\"") "${@:5}"
+}
+mean() {
+  onnxlate average "${@:2}" -o "$runs/$1"
+}
+more rare-1 41 rare-1 last
+more clauses-1 31 clauses-1 last --set train.max_updates=1200
+more clauses-more-1 32 clauses-more-1 last --set train.max_updates=1200 --set model.dropout=0.15
+mean round-1 "$runs"/{rare-1,clauses-1}
+more rare-2 51 rare-2 round-1
+more clauses-2 52 clauses-2 round-1
+more phrases-2 53 phrases-2 round-1
+more others-2 54 others-2 round-1
+mean round-2 "$runs"/{rare-1,clauses-1,clauses-more-1,rare-2,clauses-2,phrases-2,others-2}
+more rare-3 55 rare-3 round-2
+more longer-3 56 longer-3 round-2
