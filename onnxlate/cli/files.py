@@ -2,7 +2,9 @@
 
 import gzip
 import os
+import signal
 import sys
+import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -57,14 +59,31 @@ def output_file(path: Path | None) -> Iterator[BinaryIO]:
             yield file
         return
     written = place.with_name(f".{place.name}.{os.getpid()}")
+    with ended_by_way_of_finally():
+        try:
+            with _refusals(f"cannot write {path}"), written.open("wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+                written.replace(place)
+        finally:
+            written.unlink(missing_ok=True)
+
+
+@contextmanager
+def ended_by_way_of_finally() -> Iterator[None]:
+    """SIGTERM is an exception here, so that nothing outlives us that should not.
+
+    Only the main thread hears of signals; in others nothing is different.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
-        with _refusals(f"cannot write {path}"), written.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-            written.replace(place)
+        yield
     finally:
-        written.unlink(missing_ok=True)
+        signal.signal(signal.SIGTERM, before)
 
 
 def require_plain(path: Path) -> None:

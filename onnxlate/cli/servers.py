@@ -1,13 +1,13 @@
 """The server that a command asks: one that runs, or one of its own for a bundle."""
 
-import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from onnxlate.errors import ConfigError
 from onnxlate.local_server import LocalServer
+
+from .files import ended_by_way_of_finally
 
 
 @contextmanager
@@ -25,7 +25,5 @@ def asked(server: str | None, bundle: Path | None) -> Iterator[str]:
 @contextmanager
 def started(bundle: Path | None) -> Iterator[str]:
     """The address of a child process that serves the bundle, or the default model."""
-    # Ends by way of `finally`, so that the child does not outlive us.
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    with LocalServer(bundle) as child:
+    with ended_by_way_of_finally(), LocalServer(bundle) as child:
         yield child.address

@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -264,6 +266,23 @@ def test_an_output_that_was_there_stays_until_a_better_one_is_complete(
     assert done.returncode == 2
     assert out.read_text() == "before\n"
     assert sorted(each.name for each in tmp_path.iterdir()) == ["bad", "out"]
+
+
+def test_who_is_ended_leaves_nothing_behind(server: str, tmp_path: Path) -> None:
+    output = tmp_path / "out.txt"
+    output.write_text("before")
+    command = [sys.executable, "-m", "onnxlate", "translate", "--server", server]
+    with subprocess.Popen([*command, "-o", output], stdin=subprocess.PIPE) as process:
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.glob(".out.txt.*")):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.terminate()
+
+        assert process.wait(timeout=60) == 128 + signal.SIGTERM
+
+    assert list(tmp_path.iterdir()) == [output]
+    assert output.read_text() == "before"
 
 
 def test_what_a_link_leads_to_is_written(server: str, tmp_path: Path) -> None:
