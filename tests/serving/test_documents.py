@@ -28,6 +28,8 @@ from ..protection.doubles import Saying
 from .copying import Copying
 
 TEXT = TranslateOptions(format=Format.TEXT)
+MEANS = replace(TEXT, length_penalty=1)
+"""With which a score is the mean of its log-probabilities, whatever the bundle says."""
 
 
 @pytest.fixture(scope="module")
@@ -231,7 +233,7 @@ async def test_what_was_to_be_cut_is_not_tried_again(bundle: Bundle) -> None:
 async def test_a_second_try_that_is_no_better_is_not_taken(bundle: Bundle) -> None:
     below = Copying(lambda text, _: "ja " * 12)
 
-    [answer] = await documents(bundle, below).translate(["One fine day."], TEXT)
+    [answer] = await documents(bundle, below).translate(["One fine day."], MEANS)
 
     assert all(each.decoded_again for each in answer.warnings)
     assert all("no better" in each.details for each in answer.warnings)
@@ -242,7 +244,9 @@ async def test_a_single_sentence_is_looked_over_and_left_as_it_is(
 ) -> None:
     below = Copying(lambda text, _: "ja " * 12)
 
-    [answer] = await documents(bundle, below).translate(["One."], TranslateOptions())
+    [answer] = await documents(bundle, below).translate(
+        ["One."], TranslateOptions(length_penalty=1)
+    )
 
     assert answer.hypotheses[0].text == "ja " * 12
     assert answer.segments == ()
@@ -399,7 +403,7 @@ async def test_a_stream_tells_of_a_loop_but_cannot_take_it_back(
 ) -> None:
     below = Copying(lambda text, _: "ja " * 12)
 
-    pieces = [each async for each in documents(bundle, below).stream("One.", TEXT)]
+    pieces = [each async for each in documents(bundle, below).stream("One.", MEANS)]
 
     whole = pieces[-1].translation
     assert whole is not None

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# The default model from Tatoeba's pairs, in three generations and two last steps.
+# The default model from Tatoeba's pairs, in three generations, a last step and four rounds.
 #
 #   bash training/recipes/tatoeba-en-de.sh FOLDER RUNS
 #
 # FOLDER has eng-deu.{train,valid,test}.{eng,deu}.gz and eng-cmn.{train,valid,test}.eng.gz;
-# what models say is put into FOLDER/said. A GPU does all but the last four runs in
-# twelve minutes if those of a generation share it (start their lines at once, and MPS
-# lets their kernels overlap), two CPU cores in some days. The last four took half an
-# hour of a core each.
+# what models say is put into FOLDER/said. A GPU does all up to "third" in twelve minutes
+# if those of a generation share it (start their lines at once, and MPS lets their kernels
+# overlap), two CPU cores in some days. The runs behind that took half an hour of a core
+# each.
 set -feuo pipefail
 folder=$(realpath "$1")
 runs=$(realpath -m "$2")
@@ -128,3 +128,8 @@ more others-2 54 others-2 round-1
 mean round-2 "$runs"/{rare-1,clauses-1,clauses-more-1,rare-2,clauses-2,phrases-2,others-2}
 more rare-3 55 rare-3 round-2
 more longer-3 56 longer-3 round-2
+mean round-3 "$runs"/{rare-2,clauses-2,phrases-2,others-2,rare-3,longer-3}
+# A mean has the length penalty of its first run; what these say is short.
+more others-4 57 others-4 round-3 --set train.max_updates=800 --set decode.length_penalty=2
+more longer-4 58 longer-4 round-3 --set train.max_updates=800
+mean tatoeba-en-de "$runs"/{others-4,longer-4,rare-3,longer-3,rare-2,clauses-2,phrases-2,others-2}
