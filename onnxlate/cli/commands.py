@@ -95,7 +95,7 @@ COMMANDS = (
     ),
     Command(
         "average",
-        "Make one model of several runs that started from the same weights.",
+        "Make one model of several runs that descend from the same weights.",
         "onnxlate_training.averaging",
         extra="train",
     ),

@@ -76,10 +76,18 @@ def ended_by_way_of_finally() -> Iterator[None]:
 
     Only the main thread hears of signals; in others nothing is different.
     """
-    if threading.current_thread() is not threading.main_thread():
+    before = signal.getsignal(signal.SIGTERM)
+    main = threading.current_thread() is threading.main_thread()
+    # Whoever ignores it goes on to, and what is not Python's own cannot be put back.
+    if not main or before in (None, signal.SIG_IGN):
         yield
         return
-    before = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+
+    def end(number: int, frame: object) -> None:
+        signal.signal(number, signal.SIG_IGN)  # let tidying up come to its end
+        sys.exit(128 + number)
+
+    signal.signal(signal.SIGTERM, end)
     try:
         yield
     finally:

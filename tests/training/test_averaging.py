@@ -107,6 +107,12 @@ def test_a_mean_may_be_taken_of_generations(
     for name, weight in made.items():
         torch.testing.assert_close(weight, sum(part[name] for part in parts) / 3)
 
+    # Nor does it matter which run is named first, whose recipe a mean has.
+    average_runs([start, went_on[0]], tmp_path / "with-start")
+    begun = f"train.start_from={json.dumps(str(tmp_path / 'with-start'))}"
+    other = train_here(recipe, "other", begun, "train.max_updates=2")
+    average_runs([went_on[1], other], tmp_path / "of-other")
+
     # Where the mean is gone, nobody knows where the child came from.
     shutil.rmtree(mean)
     with pytest.raises(ConfigError, match=r"started from .*mean and .* from .*start"):

@@ -8,6 +8,7 @@ than each: model soups, Wortsman et al. 2022. So do a run and those that went on
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -51,6 +52,7 @@ def average_runs(paths: Sequence[Path], output: Path) -> FinalNote:
             num_target_tokens=sum(each.num_target_tokens for each in stood),
             seconds=sum(each.seconds for each in stood),
         ),
+        descends_from=sorted(set.intersection(*map(_line, runs))),
     )
     made = RunFolder(output)
     kind = recipes[0].tokenizer.kind
@@ -87,7 +89,7 @@ def average(
 def _require_alike(
     first: RunFolder, its_recipe: Recipe, run: RunFolder, recipe: Recipe
 ) -> None:
-    if set(_line(first, its_recipe)).isdisjoint(_line(run, recipe)):
+    if _line(first).isdisjoint(_line(run)):
         start, other = its_recipe.train.start_from, recipe.train.start_from
         raise ConfigError(
             f"{first.path} started from {start or 'chance'} and {run.path} from "
@@ -108,13 +110,16 @@ def _require_alike(
     )
 
 
-def _line(run: RunFolder, recipe: Recipe) -> list[Path]:
+def _line(run: RunFolder) -> set[Path]:
     """The run and those it went on from, as far back as they are there."""
-    found = [run.path.resolve()]
-    while (start := recipe.train.start_from) and start.resolve() not in found:
-        found.append(start.resolve())
-        try:
-            recipe = RunFolder(start).read_recipe()
-        except ConfigError:
-            break  # its place is known, and where it came from is not
+    found: set[Path] = set()
+    waiting = [run.path]
+    while waiting:
+        path = waiting.pop().resolve()
+        if path in found:
+            continue
+        found.add(path)
+        # Where it has been is known, and maybe no longer where it came from.
+        with suppress(ConfigError):
+            waiting += RunFolder(path).ancestors()
     return found

@@ -127,6 +127,8 @@ class FinalNote(BaseModel):
     """Of the checkpoints that they are the mean of."""
     progress: Progress | None = None
     """Of all runs together, where they are the mean of several."""
+    descends_from: list[Path] | None = None
+    """What all of those went on from, or are."""
 
 
 class RunFolder:
@@ -290,6 +292,20 @@ class RunFolder:
         content = note.model_dump_json(exclude_none=True).encode()
         write_atomically(self.final_note, content)
         write_atomically(self.final_model, save(dict(weights)))
+
+    def ancestors(self) -> list[Path]:
+        """What its weights went on from, as far as this run knows.
+
+        Raises ConfigError if this is no run.
+        """
+        start = self.read_recipe().train.start_from
+        try:
+            note = FinalNote.model_validate_json(self.final_note.read_bytes())
+        except (OSError, ValidationError):
+            found = []
+        else:
+            found = note.descends_from or []
+        return [start, *found] if start else found
 
     def read_final(self) -> tuple[dict[str, Tensor], FinalNote]:
         """What `write_final` wrote; raises TrainingError for damaged files."""

@@ -6,8 +6,8 @@
 # FOLDER has eng-deu.{train,valid,test}.{eng,deu}.gz and eng-cmn.{train,valid,test}.eng.gz;
 # what models say is put into FOLDER/said. A GPU does all up to "third" in twelve minutes
 # if those of a generation share it (start their lines at once, and MPS lets their kernels
-# overlap), two CPU cores in some days. The runs behind that took half an hour of a core
-# each.
+# overlap), two CPU cores in some days. Those behind that took half an hour of a core for
+# 1,000 updates. What is there already is not made again.
 set -feuo pipefail
 folder=$(realpath "$1")
 runs=$(realpath -m "$2")
@@ -20,6 +20,10 @@ german=$folder/eng-deu.train.deu.gz
 run() {
   onnxlate train "$recipe" -o "$runs/$1" --resume --set data.folder="$folder" \
     --set train.max_updates="$2" --set seed="$3" --set decode.length_penalty=1 "${@:4}"
+}
+# A name, and the runs that it is the mean of.
+mean() {
+  [ -e "$runs/$1" ] || onnxlate average "${@:2}" -o "$runs/$1"
 }
 # Texts of both sides, as the recipe writes them.
 pairs() {
@@ -98,12 +102,12 @@ last="--set schedule.peak=0.0008 --set batch.max_tokens=4608 --set train.precisi
 run last-1 2000 21 $last $(pairs "$en,\"said/back-near.eng\"" "$de,$de")
 run last-2 1400 23 $last --set model.dropout=0.15 \
   $(pairs "$en,\"said/back-near.eng\",\"said/back-best.eng\"" "$de,$de,$de")
-onnxlate average "$runs"/last-1 "$runs"/last-2 -o "$runs/last"
+mean last "$runs"/last-{1,2}
 
 # And in rounds of short runs that differ in their seed and in what they learn beside
 # people's text: their sentences as clauses of others, with infinitives and clauses about
-# nouns, with rare words in other words' places. Each round begins at the mean of those
-# before, with the last update of each run. Of the model that shipped before the first
+# nouns, with rare words in other words' places. Each round begins at the mean of runs of
+# those before, of which the last update counts. Of the model that shipped before the first
 # round nothing was left but its bundle, so that the one that ships went on from what
 # run_of_bundle.py made of that, not from "last".
 PYTHONPATH=$(dirname "$0") python -m tatoeba_texts "$folder"
@@ -113,9 +117,6 @@ more() {
     --set train.precision=bf16 --set decode.length_penalty=1.5 --set train.keep_last=1 \
     --set schedule.warmup_updates=50 --set train.start_from="$runs/$4" \
     $(pairs "$en,\"said/$3.eng\"" "$de,\"said/$3.deu\"") "${@:5}"
-}
-mean() {
-  onnxlate average "${@:2}" -o "$runs/$1"
 }
 more rare-1 41 rare-1 last
 more clauses-1 31 clauses-1 last --set train.max_updates=1200

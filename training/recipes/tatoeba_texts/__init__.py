@@ -3,8 +3,10 @@
     PYTHONPATH=training/recipes python -m tatoeba_texts FOLDER
 
 reads FOLDER/eng-deu.{train,valid}.{eng,deu}.gz and writes FOLDER/said/NAME.{eng,deu}:
-their sentences as clauses of longer ones, with infinitives and clauses about nouns, and
-the rare words of some in the places of others'.
+their sentences as clauses of longer ones, with infinitives and clauses about nouns and
+other words before the verb, and the rare words of some in the places of others',
+adjectives in all their forms. Some of it is wrong, and the lines stay what the default
+model has learnt from.
 
 Most of Tatoeba's sentences have five words or fewer. How longer ones are put together
 has rules in German that need no parser where a clause begins with its subject: the verb
