@@ -2,12 +2,11 @@
 
 import contextlib
 import os
-import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from onnxlate.cli.files import ended_by_way_of_finally
 from onnxlate.errors import ConfigError
 
 CARD = "wire"
@@ -39,25 +38,27 @@ def two_hosts() -> Iterator[tuple[Host, Host]]:
         Host(f"onnxlate-{pid}-a", f"{subnet}.1"),
         Host(f"onnxlate-{pid}-b", f"{subnet}.2"),
     )
-    # A SIGTERM ends the process as Ctrl-C does, through what is to be tidied up.
-    before = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    try:
-        for host in hosts:
-            _ip("netns", "add", host.name)
-        one, other = (host.name for host in hosts)
-        _ip(
-            *("link", "add", CARD, "netns", one, "type", "veth"),
-            *("peer", "name", CARD, "netns", other),
-        )
-        for host in hosts:
-            _ip("-n", host.name, "address", "add", f"{host.address}/24", "dev", CARD)
-            _ip("-n", host.name, "link", "set", "lo", "up")
-            host.cable(plugged=True)
-        yield hosts
-    finally:
-        signal.signal(signal.SIGTERM, before)
-        for host in hosts:
-            subprocess.run(["ip", "netns", "delete", host.name], capture_output=True)
+    with ended_by_way_of_finally():
+        try:
+            for host in hosts:
+                _ip("netns", "add", host.name)
+            one, other = (host.name for host in hosts)
+            _ip(
+                *("link", "add", CARD, "netns", one, "type", "veth"),
+                *("peer", "name", CARD, "netns", other),
+            )
+            for host in hosts:
+                _ip(
+                    "-n", host.name, "address", "add", f"{host.address}/24", "dev", CARD
+                )
+                _ip("-n", host.name, "link", "set", "lo", "up")
+                host.cable(plugged=True)
+            yield hosts
+        finally:
+            for host in hosts:
+                subprocess.run(
+                    ["ip", "netns", "delete", host.name], capture_output=True
+                )
 
 
 def _ip(*words: str) -> None:

@@ -35,7 +35,10 @@ def average_runs(paths: Sequence[Path], output: Path) -> FinalNote:
         raise ConfigError(f"{output} is there already; choose another --output")
     runs = [RunFolder(path) for path in paths]
     recipes = [run.read_recipe() for run in runs]
-    for run, recipe in zip(runs[1:], recipes[1:], strict=True):
+    lines = [_line(run) for run in runs]
+    for run, recipe, line in zip(runs[1:], recipes[1:], lines[1:], strict=True):
+        if lines[0].isdisjoint(line):
+            raise _began_apart(runs[0], recipes[0], run, recipe)
         _require_alike(runs[0], recipes[0], run, recipe)
     if len({path.resolve() for path in paths}) < len(paths):
         raise ConfigError("a run is named twice, and would count twice")
@@ -52,7 +55,7 @@ def average_runs(paths: Sequence[Path], output: Path) -> FinalNote:
             num_target_tokens=sum(each.num_target_tokens for each in stood),
             seconds=sum(each.seconds for each in stood),
         ),
-        descends_from=sorted(set.intersection(*map(_line, runs))),
+        descends_from=sorted(set.intersection(*lines)),
     )
     made = RunFolder(output)
     kind = recipes[0].tokenizer.kind
@@ -86,16 +89,20 @@ def average(
         typer.echo(f"{output}: the mean of {note.average}", err=True)
 
 
+def _began_apart(
+    first: RunFolder, its_recipe: Recipe, run: RunFolder, recipe: Recipe
+) -> ConfigError:
+    start, other = its_recipe.train.start_from, recipe.train.start_from
+    return ConfigError(
+        f"{first.path} started from {start or 'chance'} and {run.path} from "
+        f"{other or 'chance'}; a mean is a model only where all descend from one "
+        "run (train.start_from)"
+    )
+
+
 def _require_alike(
     first: RunFolder, its_recipe: Recipe, run: RunFolder, recipe: Recipe
 ) -> None:
-    if _line(first).isdisjoint(_line(run)):
-        start, other = its_recipe.train.start_from, recipe.train.start_from
-        raise ConfigError(
-            f"{first.path} started from {start or 'chance'} and {run.path} from "
-            f"{other or 'chance'}; a mean is a model only where all descend from one "
-            "run (train.start_from)"
-        )
     keys = [
         key
         for key in changed_keys(its_recipe, recipe)

@@ -22,7 +22,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -299,20 +299,20 @@ class RunFolder:
         Raises ConfigError if this is no run.
         """
         start = self.read_recipe().train.start_from
+        found = [start] if start else []
+        with suppress(TrainingError):  # a run has no note before it is at its end
+            found += self._read_note().descends_from or []
+        return found
+
+    def _read_note(self) -> FinalNote:
         try:
-            note = FinalNote.model_validate_json(self.final_note.read_bytes())
-        except (OSError, ValidationError):
-            found = []
-        else:
-            found = note.descends_from or []
-        return [start, *found] if start else found
+            return FinalNote.model_validate_json(self.final_note.read_bytes())
+        except (OSError, ValidationError) as cause:
+            raise TrainingError(f"{self.final_note} is missing or damaged") from cause
 
     def read_final(self) -> tuple[dict[str, Tensor], FinalNote]:
         """What `write_final` wrote; raises TrainingError for damaged files."""
-        try:
-            note = FinalNote.model_validate_json(self.final_note.read_bytes())
-        except (OSError, ValidationError) as cause:
-            raise TrainingError(f"{self.final_note} is missing or damaged") from cause
+        note = self._read_note()
         return load_tensors(self.final_model), note
 
     def result(self) -> tuple[dict[str, Tensor], FinalNote]:

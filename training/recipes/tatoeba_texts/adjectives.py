@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from .clauses import Pair, words
-from .rare_words import BEFORE_ADJECTIVES, MAX_WORDS, SEIN, VERBS, Words, put_in_place
+from .rare_words import BEFORE_ADJECTIVES, SEIN, VERBS, Words, put_in_place
 
 ENDINGS = ("e", "er", "es", "en", "em")
 LONGEST_FIRST = ("er", "es", "en", "em", "e")
@@ -34,7 +34,8 @@ class Place(NamedTuple):
     english: int
     ending: str
     """Nothing where it stands behind "is"."""
-    stem: str
+    pair: Pair
+    """The English word, and the German one's stem."""
 
 
 def adjectives(text: Words) -> Iterator[Place]:
@@ -53,25 +54,29 @@ def adjectives(text: Words) -> Iterator[Place]:
                 verbs = [each for each in german[:j] if each in VERBS]
                 is_said = len(verbs) == 1 and verbs[0] in SEIN
                 if is_said and english[i - 1] in BEFORE_ADJECTIVES:
-                    yield Place(k, j, i, "", word)
+                    yield Place(k, j, i, "", (other, word))
             elif text.is_noun_at(k, j + 1) and links.get(j + 1) == i + 1:
                 ending = next((x for x in LONGEST_FIRST if word.endswith(x)), None)
                 if ending and len(word) - len(ending) >= 3:
-                    yield Place(k, j, i, ending, word.removesuffix(ending))
+                    stem = word.removesuffix(ending)
+                    yield Place(k, j, i, ending, (other, stem))
 
 
 def attributive_adjectives(text: Words, seed: int) -> list[Pair]:
     found = list(adjectives(text))
     forms: dict[Pair, Counter[str]] = defaultdict(Counter)
     for place in found:
-        pair = text.english[place.sentence][place.english], place.stem
-        forms[pair][place.ending] += 1
+        forms[place.pair][place.ending] += 1
     places: dict[str, list[Place]] = defaultdict(list)
     for place in found:
-        pair = text.english[place.sentence][place.english], place.stem
         # A form that stands alone may be no adjective.
-        if forms[pair][""]:
+        if forms[place.pair][""]:
             places[place.ending].append(place)
+    weights = {
+        ending: [text.weight(place.sentence) for place in places[ending]]
+        for ending in ENDINGS
+        if len(places[ending]) >= MIN_PLACES
+    }
 
     def is_rare(pair: Pair) -> bool:
         other, stem = pair
@@ -92,12 +97,8 @@ def attributive_adjectives(text: Words, seed: int) -> list[Pair]:
     seen = set(text.texts[0])
     for pair in sorted(filter(is_rare, forms)):
         other, stem = pair
-        for ending in ENDINGS:
-            if len(places[ending]) < MIN_PLACES:
-                continue
-            lengths = [len(text.texts[0][p.sentence].split()) for p in places[ending]]
-            weights = [max(1, n - 2) ** 1.5 if n <= MAX_WORDS else 0 for n in lengths]
-            for place in draw.choices(places[ending], weights, k=EACH):
+        for ending, theirs in weights.items():
+            for place in draw.choices(places[ending], theirs, k=EACH):
                 where = place.sentence, place.german, place.english
                 form = stem.removesuffix("e") + ending
                 new = put_in_place(text, where, (other, form))

@@ -178,6 +178,16 @@ def clause_of(english: str, german: str, verbs: Counter[str]) -> tuple[str, str]
     return (" ".join([said, *rest, verb]), inverted) if verb in BEING else None
 
 
+def read_clause(
+    english: str, german: str, inner: Counter[str], verbs: Counter[str]
+) -> Clause | None:
+    """What a statement is as a clause; None if nobody can tell for both sides."""
+    small, both = as_clause(english, inner), clause_of(english, german, verbs)
+    if not (small and both):
+        return None
+    return Clause(small[:-1], *both, bool(PAST.search(english)))
+
+
 def clauses(pairs: Sequence[Pair], count: int, seed: int) -> list[Pair]:
     """Statements as clauses of others, drawn at random."""
     inner = inner_words([one for one, _ in pairs])
@@ -187,11 +197,8 @@ def clauses(pairs: Sequence[Pair], count: int, seed: int) -> list[Pair]:
         for one, other in pairs
         if is_statement(one) and is_statement(other)
     ]
-    found: list[Clause] = []
-    for one, other in statements:
-        small, both = as_clause(one, inner), clause_of(one, other, verbs)
-        if small and both:
-            found.append(Clause(small[:-1], *both, bool(PAST.search(one))))
+    read = (read_clause(one, other, inner, verbs) for one, other in statements)
+    found = [clause for clause in read if clause]
     draw = random.Random(seed)
     that, whether = frames(THAT), frames(WHETHER)
     behind, before = frames(BEHIND), frames(BEFORE)

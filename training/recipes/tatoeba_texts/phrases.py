@@ -8,17 +8,15 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from .clauses import (
-    PAST,
     PREFIXES,
     SUBJECTS,
     WORD,
     Clause,
     Pair,
-    as_clause,
-    clause_of,
     frames,
     inner_words,
     is_statement,
+    read_clause,
     second_words,
     words,
 )
@@ -235,10 +233,10 @@ def clauses_and_what_is_about_others(
         said = other[:-1].split()
         if {"und", "zu"}.intersection(said):
             continue
-        small, both = as_clause(one, inner), clause_of(one, other, verbs)
-        if not (small and both):
+        read = read_clause(one, other, inner, verbs)
+        if not read:
             continue
-        clauses.append(Clause(small[:-1], *both, bool(PAST.search(one))))
+        clauses.append(read)
         match = re.match(r"(He|She|It|Tom|Mary)('s| )(.+)\.$", one)
         if not match or said[0] not in THIRD_PERSON:
             continue
@@ -246,7 +244,7 @@ def clauses_and_what_is_about_others(
             continue
         if said[0] == "Es" and said[1] not in ("ist", "war", "hat", "hatte"):
             continue
-        subject, *clause = both[0].split()
+        subject, *clause = read.german.split()
         if subject.lower() == said[0].lower():
             about.append(About(match[1], match[2] + match[3], " ".join(clause)))
     return clauses, about

@@ -159,8 +159,7 @@ class Words:
         found: dict[str, Counter[str]] = defaultdict(Counter)
         for k, j, i in self.places():
             noun = self.german[k][j]
-            capital = self.spans[1][k][j][0][0].isupper()
-            if not (j and capital and self.is_noun(noun)):
+            if not (j and self.is_noun_at(k, j)):
                 continue
             if is_plural(self.english[k][i]):
                 continue
@@ -185,7 +184,7 @@ class Words:
         before = english[i - 1] if i else ""
         behind = english[i + 1] if i + 1 < len(english) else "."
         if self.is_noun(word):
-            if not self.spans[1][k][j][0][0].isupper():
+            if not self.is_noun_at(k, j):
                 return None
             if self.spans[0][k][i][0][0].isupper():  # a name
                 return None
@@ -213,6 +212,11 @@ class Words:
         """Whether the sentence ends behind it, on both sides."""
         ends = self.german[k][j + 1 : j + 2], self.english[k][i + 1 : i + 2]
         return all(end and end[0] in ".!?" for end in ends)
+
+    def weight(self, k: int) -> float:
+        """How likely a sentence takes a word in: longer ones, for most are short."""
+        length = len(self.texts[0][k].split())
+        return max(1, length - 2) ** 1.5 if length <= MAX_WORDS else 0
 
     def met_once(self, other: str, word: str) -> bool:
         rare = self.times[other] <= 2 and self.german_times[word] <= 2
@@ -255,15 +259,10 @@ def rare_words(text: Words, seed: int, exposures: int, rare: int) -> list[Pair]:
     draw = random.Random(seed)
     made: list[Pair] = []
     seen = set(text.texts[0])
-    lengths = [len(each.split()) for each in text.texts[0]]
     for kind, pairs in wanted.items():
         if len(places[kind]) < 8:
             continue
-        # Longer sentences first, for most are short.
-        weights = [
-            max(1, lengths[k] - 2) ** 1.5 if lengths[k] <= MAX_WORDS else 0
-            for k, _, _ in places[kind]
-        ]
+        weights = [text.weight(k) for k, _, _ in places[kind]]
         for pair in sorted(pairs):
             more = max(2, exposures - text.pairs[pair])
             for place in draw.choices(places[kind], weights, k=more):
